@@ -1,0 +1,150 @@
+"""What is done, what is waiting: the port every ledger fulfils.
+
+A ledger belongs to one job. Every method returns when what it did is durable. `outlast.testing.LedgerSpec` is the suite that
+each implementation passes.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+__all__ = ["Counts", "ItemStatus", "Lease", "Ledger", "NewItem", "Record", "Result", "Shape", "StoredFailure"]
+
+
+class ItemStatus(StrEnum):
+    PENDING = "pending"
+    LEASED = "leased"
+    DONE = "done"
+    FAILED = "failed"
+    DEFERRED = "deferred"
+    IGNORED = "ignored"
+
+
+class Shape(StrEnum):
+    """What a handler returned: nothing, one record, or several."""
+
+    NOTHING = "nothing"
+    ONE = "one"
+    MANY = "many"
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """An item to be done. Two items with one `key` are the same item. `payload` is its JSON; None: the item is its key."""
+
+    key: str
+    payload: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to do one item, until it expires. `token` is the fencing token: a later lease has a larger one."""
+
+    item: int
+    key: str
+    payload: str | None
+    attempts: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What became of a leased item; committed with its children in one transaction.
+
+    `lines` are the item's records, one JSON text a line, each ended by a newline. `not_before` (seconds since the epoch)
+    goes with `DEFERRED`. `error` is the JSON text of the last failure.
+    """
+
+    lease: Lease
+    status: ItemStatus
+    attempts: int
+    shape: Shape = Shape.NOTHING
+    lines: str = ""
+    children: Sequence[NewItem] = ()
+    not_before: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A recorded result; `position` grows in the order of commits."""
+
+    position: int
+    key: str
+    shape: Shape
+    lines: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFailure:
+    """An item that was given up: its key, its attempts and the JSON text of its last failure."""
+
+    key: str
+    attempts: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many items stand in each state. `pending` leaves out the leased ones."""
+
+    pending: int = 0
+    leased: int = 0
+    done: int = 0
+    failed: int = 0
+    deferred: int = 0
+    ignored: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.pending + self.leased + self.done + self.failed + self.deferred + self.ignored
+
+    @property
+    def waiting(self) -> int:
+        """Items that still have to be done."""
+        return self.pending + self.leased + self.deferred
+
+
+class Ledger(Protocol):
+    """The record of one job's items. Times are seconds since the epoch."""
+
+    async def add(self, items: Sequence[NewItem], /) -> int:
+        """Add the items whose keys are new; the number of those."""
+        ...
+
+    async def lease(self, owner: str, count: int, now: float, expires: float, /) -> list[Lease]:
+        """Lease up to `count` items that are due at `now`: those whose `not_before` or lease has passed, then pending ones."""
+        ...
+
+    async def record(self, record: Record, /) -> None:
+        """Commit what became of an item. Raises `StaleLeaseError` when its lease is no longer the current one."""
+        ...
+
+    async def renew(self, owner: str, expires: float, /) -> int:
+        """Let all leases of `owner` last until `expires`; the number of those."""
+        ...
+
+    async def release(self, owner: str | None = None, /) -> int:
+        """Give the leased items of `owner` (of everybody, when None) back as pending; the number of those."""
+        ...
+
+    async def counts(self) -> Counts: ...
+
+    async def next_due(self) -> float | None:
+        """When the earliest deferred item may be leased; None without one."""
+        ...
+
+    async def results(self, after: int, limit: int, /) -> list[Result]:
+        """The first `limit` results whose position is greater than `after`, in order."""
+        ...
+
+    async def failures(self, after: str, limit: int, /) -> list[StoredFailure]: ...
+
+    async def get(self, name: str, /) -> Any:
+        """A JSON value kept beside the items; None without one."""
+        ...
+
+    async def put(self, name: str, value: Any, /) -> None: ...
+
+    async def close(self) -> None: ...

@@ -4,8 +4,8 @@ A ledger belongs to one job. Every method returns when what it did is durable. `
 each implementation passes.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -80,6 +80,7 @@ class Result:
 class StoredFailure:
     """An item that was given up: its key, its attempts and the JSON text of its last failure."""
 
+    item: int
     key: str
     attempts: int
     error: str
@@ -109,42 +110,52 @@ class Counts:
 class Ledger(Protocol):
     """The record of one job's items. Times are seconds since the epoch."""
 
-    async def add(self, items: Sequence[NewItem], /) -> int:
+    def add(self, items: Sequence[NewItem], /) -> Awaitable[int]:
         """Add the items whose keys are new; the number of those."""
         ...
 
-    async def lease(self, owner: str, count: int, now: float, expires: float, /) -> list[Lease]:
-        """Lease up to `count` items that are due at `now`: those whose `not_before` or lease has passed, then pending ones."""
+    def lease(self, owner: str, count: int, now: float, expires: float, /) -> Awaitable[list[Lease]]:
+        """Lease up to `count` items, oldest first: pending ones, and those whose `not_before` or lease has passed."""
         ...
 
-    async def record(self, record: Record, /) -> None:
-        """Commit what became of an item. Raises `StaleLeaseError` when its lease is no longer the current one."""
+    def record(self, record: Record, /) -> Awaitable[None]:
+        """Commit what became of an item. Raises `StaleLeaseError` when somebody else holds, or has recorded, the item."""
         ...
 
-    async def renew(self, owner: str, expires: float, /) -> int:
+    def renew(self, owner: str, expires: float, /) -> Awaitable[int]:
         """Let all leases of `owner` last until `expires`; the number of those."""
         ...
 
-    async def release(self, owner: str | None = None, /) -> int:
+    def release(self, owner: str | None = None, /) -> Awaitable[int]:
         """Give the leased items of `owner` (of everybody, when None) back as pending; the number of those."""
         ...
 
-    async def counts(self) -> Counts: ...
+    def retry(self, status: ItemStatus = ItemStatus.FAILED, /) -> Awaitable[int]:
+        """Make the items of this status pending again, with no attempts against them; the number of those."""
+        ...
 
-    async def next_due(self) -> float | None:
+    def counts(self) -> Awaitable[Counts]: ...
+
+    def next_due(self) -> Awaitable[float | None]:
         """When the earliest deferred item may be leased; None without one."""
         ...
 
-    async def results(self, after: int, limit: int, /) -> list[Result]:
+    def results(self, after: int, limit: int, /) -> Awaitable[list[Result]]:
         """The first `limit` results whose position is greater than `after`, in order."""
         ...
 
-    async def failures(self, after: str, limit: int, /) -> list[StoredFailure]: ...
+    def position(self) -> Awaitable[int]:
+        """The position of the newest result; 0 without one."""
+        ...
 
-    async def get(self, name: str, /) -> Any:
+    def failures(self, after: int, limit: int, /) -> Awaitable[list[StoredFailure]]:
+        """The first `limit` items given up whose `item` is greater than `after`, in order."""
+        ...
+
+    def get(self, name: str, /) -> Awaitable[Any]:
         """A JSON value kept beside the items; None without one."""
         ...
 
-    async def put(self, name: str, value: Any, /) -> None: ...
+    def put(self, name: str, value: Any, /) -> Awaitable[None]: ...
 
     async def close(self) -> None: ...

@@ -1,0 +1,45 @@
+# The commands of this project. Each creates what it needs from nothing but Python 3.11 (or newer) with pip and venv.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench docs requirements clean
+
+help:  ## Say what each command does
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(READY)  ## Crawl a flaky site, get killed twice, lose nothing: about a minute
+	$(BIN)/outlast demo
+
+test: $(READY)  ## All tests, with coverage
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+check: $(READY)  ## Format, lint, types, floors, unused dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+
+bench: $(READY)  ## Measure, against a peer in the same run
+	$(BIN)/python -m benchmarks
+
+docs: $(READY)  ## Build the documentation; a warning is an error
+	$(BIN)/sphinx-build -W -n -q -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W -n -q -b doctest docs docs/_build/doctest
+	@echo docs/_build/html/index.html
+
+requirements:  ## Pin requirements/dev.in with hashes (needs pip-tools)
+	cd requirements && pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options -o dev.txt dev.in
+
+clean:  ## Remove the environment and everything built
+	rm -rf $(VENV) docs/_build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(READY): requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,176 @@
+"""Scraping jobs that finish: through crashes, kill -9, flaky sites and outages.
+
+Every public name is here, and is loaded when it is first used: `import outlast` loads no third-party package.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from outlast.assembly import Resilience
+    from outlast.checkpoint import CheckpointManager
+    from outlast.config import (
+        AbortConfiguration,
+        Allowance,
+        CheckpointConfiguration,
+        JobConfiguration,
+        LoggingConfiguration,
+        ResilienceConfiguration,
+        ResourceConfiguration,
+        RetryConfiguration,
+        load_configuration,
+    )
+    from outlast.contracts import (
+        IAbortManager,
+        IBrowserLifecycleIntegration,
+        ICheckpointManager,
+        IFailureHandler,
+        ILoggingIntegration,
+        IResourceMonitor,
+        IRetryManager,
+    )
+    from outlast.errors import (
+        AbortConfigurationError,
+        AbortError,
+        AbortExecutionError,
+        AbortPolicyNotFoundError,
+        CheckpointCorruptionError,
+        CheckpointCreationError,
+        CheckpointError,
+        CheckpointNotFoundError,
+        CheckpointValidationError,
+        ConfigurationError,
+        JobError,
+        JobLockedError,
+        JobNotFoundError,
+        LedgerCorruptionError,
+        LedgerError,
+        LedgerUnavailableError,
+        MaxRetriesExceededError,
+        OutputError,
+        PermanentFailureError,
+        ResilienceException,
+        ResourceCleanupError,
+        ResourceError,
+        ResourceMonitoringError,
+        ResourceThresholdExceededError,
+        ResourceThresholdNotFoundError,
+        RetryConfigurationError,
+        RetryError,
+        RetryPolicyNotFoundError,
+        StaleLeaseError,
+        TargetError,
+        ValidationError,
+    )
+    from outlast.events import EventBus, EventType, ResilienceEvent, Severity
+    from outlast.jobs import Context, Job, Outcome, Progress, Run, Summary, job
+    from outlast.retry import RetryManager
+
+    __version__: str
+
+_NAMES_BY_MODULE = {
+    "assembly": "Resilience",
+    "checkpoint": "CheckpointManager",
+    "config": """
+        AbortConfiguration Allowance CheckpointConfiguration JobConfiguration LoggingConfiguration
+        ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
+    """,
+    "contracts": """
+        IAbortManager IBrowserLifecycleIntegration ICheckpointManager IFailureHandler ILoggingIntegration
+        IResourceMonitor IRetryManager
+    """,
+    "errors": """
+        AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError CheckpointCorruptionError
+        CheckpointCreationError CheckpointError CheckpointNotFoundError CheckpointValidationError ConfigurationError
+        JobError JobLockedError JobNotFoundError LedgerCorruptionError LedgerError LedgerUnavailableError
+        MaxRetriesExceededError OutputError PermanentFailureError ResilienceException ResourceCleanupError
+        ResourceError ResourceMonitoringError ResourceThresholdExceededError ResourceThresholdNotFoundError
+        RetryConfigurationError RetryError RetryPolicyNotFoundError StaleLeaseError TargetError ValidationError
+    """,
+    "events": "EventBus EventType ResilienceEvent Severity",
+    "jobs": "Context Job Outcome Progress Run Summary job",
+    "retry": "RetryManager",
+}
+_MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
+
+__all__ = [
+    "AbortConfiguration",
+    "AbortConfigurationError",
+    "AbortError",
+    "AbortExecutionError",
+    "AbortPolicyNotFoundError",
+    "Allowance",
+    "CheckpointConfiguration",
+    "CheckpointCorruptionError",
+    "CheckpointCreationError",
+    "CheckpointError",
+    "CheckpointManager",
+    "CheckpointNotFoundError",
+    "CheckpointValidationError",
+    "ConfigurationError",
+    "Context",
+    "EventBus",
+    "EventType",
+    "IAbortManager",
+    "IBrowserLifecycleIntegration",
+    "ICheckpointManager",
+    "IFailureHandler",
+    "ILoggingIntegration",
+    "IResourceMonitor",
+    "IRetryManager",
+    "Job",
+    "JobConfiguration",
+    "JobError",
+    "JobLockedError",
+    "JobNotFoundError",
+    "LedgerCorruptionError",
+    "LedgerError",
+    "LedgerUnavailableError",
+    "LoggingConfiguration",
+    "MaxRetriesExceededError",
+    "Outcome",
+    "OutputError",
+    "PermanentFailureError",
+    "Progress",
+    "Resilience",
+    "ResilienceConfiguration",
+    "ResilienceEvent",
+    "ResilienceException",
+    "ResourceCleanupError",
+    "ResourceConfiguration",
+    "ResourceError",
+    "ResourceMonitoringError",
+    "ResourceThresholdExceededError",
+    "ResourceThresholdNotFoundError",
+    "RetryConfiguration",
+    "RetryConfigurationError",
+    "RetryError",
+    "RetryManager",
+    "RetryPolicyNotFoundError",
+    "Run",
+    "Severity",
+    "StaleLeaseError",
+    "Summary",
+    "TargetError",
+    "ValidationError",
+    "__version__",
+    "job",
+    "load_configuration",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - reads files; seldom asked
+
+        value: Any = version("outlast")
+    elif name in _MODULES:
+        value = getattr(import_module(f"outlast.{_MODULES[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,41 @@
+"""The concerns joined: one configuration, one bus, one clock."""
+
+from types import TracebackType
+from typing import Self
+
+from outlast.checkpoint import CheckpointManager
+from outlast.config import ResilienceConfiguration
+from outlast.events import EventBus
+from outlast.retry import RetryManager
+from outlast.runtime import Clock, Runtime
+
+__all__ = ["Resilience"]
+
+
+class Resilience:
+    """The managers of one configuration, wired to one event bus; an async context manager."""
+
+    def __init__(
+        self,
+        config: ResilienceConfiguration | None = None,
+        *,
+        events: EventBus | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.config = config or ResilienceConfiguration()
+        self.events = events or EventBus()
+        chosen = clock or Runtime().clock
+        self.checkpoints = CheckpointManager(self.config.checkpoint, events=self.events, clock=chosen)
+        self.retry = RetryManager(self.config.retry, events=self.events, clock=chosen)
+
+    async def __aenter__(self) -> Self:
+        await self.checkpoints.__aenter__()
+        await self.retry.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.retry.__aexit__(kind, error, trace)
+        await self.checkpoints.__aexit__(kind, error, trace)
+        await self.events.aclose()

@@ -1,0 +1,49 @@
+"""The job file: what to run, on which items, and the resilience sections below that."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from outlast.config.model import ResilienceConfiguration
+from outlast.config.values import Allowance, AllowanceSetting, Count, ExactSeconds, Text
+
+__all__ = ["JobConfiguration"]
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _none_by_name(value: Any) -> Any:
+    # TOML and the environment have no word for None.
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+class JobConfiguration(ResilienceConfiguration):
+    """One job's settings. Durations are seconds."""
+
+    name: Text | None = None
+    """The name under which the job is kept; the same name continues it."""
+    target: Text | None = None
+    """The function to run: `scrape.py:scrape` or `package.module:function`."""
+    items: Annotated[
+        tuple[Text, ...] | None, BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...] | None)
+    ] = None
+    """Where the items come from; one source or several."""
+    output: Text | None = None
+    """The file that gets the records."""
+    concurrency: Annotated[Count, Field(ge=1)] = 16
+    """Items in flight at once."""
+    timeout: Annotated[
+        Annotated[ExactSeconds, Field(gt=0)] | None,
+        BeforeValidator(_none_by_name, json_schema_input_type=float | str | None),
+    ] = 60.0
+    """How long one attempt may take; `none`: as long as it likes."""
+    max_failed: AllowanceSetting = Allowance()
+    """How many items may fail in a job that counts as finished: `10`, or `"1%"` of all."""
+    drain: Annotated[ExactSeconds, Field(ge=0)] = 20.0
+    """How long work in flight may go on after the first SIGINT or SIGTERM."""
+    patience: Annotated[ExactSeconds, Field(ge=0)] = 900.0
+    """How long to wait for a host that is down."""
+    store: Text = ".outlast"
+    """The directory in which jobs are kept."""

@@ -1,0 +1,112 @@
+"""Which value wins: defaults < `[tool.outlast]` in pyproject.toml < job file < environment < arguments."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from outlast.config.complaints import Complaint, refusal
+from outlast.config.job import JobConfiguration
+from outlast.config.model import Section
+from outlast.config.sources import Source, environment_source, toml_source
+from outlast.errors import ConfigurationError
+
+__all__ = ["Loaded", "load_configuration"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, and for each dotted path the layer its value came from."""
+
+    configuration: JobConfiguration
+    origins: dict[str, str]
+
+
+def load_configuration(
+    *,
+    file: Path | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Loaded:
+    """Join all layers. `ConfigurationError` holds the complaints of every layer, overridden values included.
+
+    `arguments` are nested mappings or sections; what was not given is left out of them. `directory` is where
+    pyproject.toml is looked for, and `environ` stands in for the process's environment.
+    """
+    sources = [
+        *_files(file, directory or Path()),
+        environment_source(os.environ if environ is None else environ, _sections(), _own_keys()),
+        Source(name="argument", values=_as_mappings(arguments or {})),
+    ]
+    complaints = [each for source in sources for each in _complaints(source)]
+    if complaints:
+        raise refusal(complaints)
+    origins = dict.fromkeys(_paths(), "default")
+    merged: dict[str, Any] = {}
+    for source in sources:
+        for path in _merge(merged, source.values):
+            origins[path] = source.name_of(path)
+    return Loaded(JobConfiguration(**merged), origins)
+
+
+def _files(file: Path | None, directory: Path) -> Iterator[Source]:
+    project = directory / "pyproject.toml"
+    if project.is_file():
+        yield toml_source(project, table=("tool", "outlast"))
+    if file is not None:
+        yield toml_source(file)
+
+
+def _complaints(source: Source) -> list[Complaint]:
+    # No setting depends on another, so each layer can be judged alone and be named in its complaints.
+    try:
+        JobConfiguration(**source.values)
+    except ConfigurationError as error:
+        return [*source.complaints, *(_located(each, source) for each in error.context["complaints"])]
+    return list(source.complaints)
+
+
+def _located(complaint: Complaint, source: Source) -> Complaint:
+    return {
+        "path": complaint["path"],
+        "problem": complaint["problem"],
+        "nearest": complaint["nearest"],
+        "layer": source.name_of(complaint["path"]),
+    }
+
+
+def _merge(merged: dict[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from (f"{key}.{inner}" for inner in value)
+            merged[key] = {**merged.get(key, {}), **value}
+        else:
+            yield key
+            merged[key] = value
+
+
+def _as_mappings(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: {name: getattr(value, name) for name in value.model_fields_set} if isinstance(value, Section) else value
+        for key, value in arguments.items()
+    }
+
+
+def _sections() -> dict[str, tuple[str, ...]]:
+    return {
+        name: tuple(field.annotation.model_fields)
+        for name, field in JobConfiguration.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+    }
+
+
+def _own_keys() -> set[str]:
+    return set(JobConfiguration.model_fields) - set(_sections())
+
+
+def _paths() -> Iterator[str]:
+    yield from sorted(_own_keys())
+    for section, keys in _sections().items():
+        yield from (f"{section}.{key}" for key in keys)

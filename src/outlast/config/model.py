@@ -1,0 +1,134 @@
+"""The published configuration classes: frozen, bounded, and strict about every key.
+
+Durations are seconds; wherever one is expected, `"30s"`, `"5m"` and `"2h"` are accepted too.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from outlast.config.complaints import complaints_of, refusal
+from outlast.config.values import Count, Seconds, Text, Words
+
+__all__ = [
+    "AbortConfiguration",
+    "CheckpointConfiguration",
+    "LoggingConfiguration",
+    "ResilienceConfiguration",
+    "ResourceConfiguration",
+    "RetryConfiguration",
+    "Section",
+]
+
+Level = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
+
+
+class Section(BaseModel):
+    """A group of settings that cannot be built wrong; `ConfigurationError` names every complaint at once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    def __init__(self, /, **values: Any) -> None:
+        # pydantic calls this for sections inside sections too, so each reports its own keys.
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise refusal(complaints_of(error, type(self).model_fields)) from error
+
+
+class CheckpointConfiguration(Section):
+    """When checkpoints are taken, how they are written, how many are kept."""
+
+    enabled: bool = True
+    """Take checkpoints."""
+    interval: Annotated[Seconds, Field(ge=1)] = 30
+    """At most one periodic checkpoint in this many seconds."""
+    retention_count: Annotated[Count, Field(ge=1)] = 5
+    """Intact checkpoints to keep for each job."""
+    compression_enabled: bool = True
+    """Compress with gzip."""
+    encryption_enabled: bool = False
+    """Encrypt with AES-256-GCM; without a key in OUTLAST_ENCRYPTION_KEY nothing starts."""
+    storage_path: Text = ".outlast/checkpoints"
+    """The directory of the checkpoints."""
+    validation_enabled: bool = True
+    """Verify checksums."""
+
+
+class RetryConfiguration(Section):
+    """Whether and how failed operations are tried again."""
+
+    enabled: bool = True
+    """Try again; if not, every operation has one attempt and its error passes through."""
+    default_policy: Text = "exponential_backoff"
+    """The id of the policy for operations that name none."""
+    max_concurrent_retries: Annotated[Count, Field(ge=1)] = 32
+    """Retry attempts that may run at once; first attempts do not count."""
+    jitter_enabled: bool = True
+    """Spread delays at random, so that retries do not come in waves."""
+    failure_classification_enabled: bool = True
+    """Tell lasting failures from passing ones; if not, every failure is tried again."""
+
+
+class ResourceConfiguration(Section):
+    """What the job may use of the machine."""
+
+    enabled: bool = True
+    """Monitor resources."""
+    monitoring_interval: Annotated[Seconds, Field(ge=1)] = 5
+    """Seconds between two samples."""
+    default_threshold: Text = "production"
+    """The id of the thresholds in force."""
+    auto_cleanup_enabled: bool = True
+    """Clean up when a threshold stays breached."""
+    browser_restart_enabled: bool = True
+    """Restart the browser when cleaning up was not enough."""
+    memory_limit_mb: Annotated[Count, Field(ge=0)] = 0
+    """A further bound on the memory of the job, in MB; 0: none."""
+    cpu_limit_percent: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """A further bound on the CPU, in percent of one core; 0: none."""
+
+
+class AbortConfiguration(Section):
+    """When a job that cannot succeed gives up."""
+
+    enabled: bool = True
+    """Abort at all."""
+    default_policy: Text = "default"
+    """The id of the abort policy in force."""
+    evaluation_interval: Annotated[Seconds, Field(ge=1)] = 10
+    """Seconds between two evaluations."""
+    min_operations_before_eval: Annotated[Count, Field(ge=0)] = 20
+    """Operations before the first evaluation that can abort."""
+    abort_notification_enabled: bool = True
+    """Carry out the `notify` action of a policy."""
+
+
+class LoggingConfiguration(Section):
+    """What is logged, where to, and in which form."""
+
+    level: Level = "INFO"
+    """The lowest level that is written."""
+    format: Literal["text", "json"] = "text"
+    """Lines for people, or one JSON object a line."""
+    destination: Text = "stderr"
+    """`stderr`, `stdout`, or the path of a file to append to."""
+    correlation_enabled: bool = True
+    """Write the correlation id into every line."""
+    event_severity_min: Literal["info", "warning", "error", "critical"] = "info"
+    """The lowest severity at which an event becomes a log line."""
+    redact: Words = ("password", "token", "authorization", "cookie", "set-cookie", "api_key", "secret")
+    """Values of keys that end in one of these words are written as `***`."""
+
+
+class ResilienceConfiguration(Section):
+    """Everything that can be configured, a section per concern."""
+
+    checkpoint: CheckpointConfiguration = Field(default_factory=CheckpointConfiguration)
+    retry: RetryConfiguration = Field(default_factory=RetryConfiguration)
+    resource: ResourceConfiguration = Field(default_factory=ResourceConfiguration)
+    abort: AbortConfiguration = Field(default_factory=AbortConfiguration)
+    logging: LoggingConfiguration = Field(default_factory=LoggingConfiguration)

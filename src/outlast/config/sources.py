@@ -1,0 +1,103 @@
+"""Where settings are read: TOML files and environment variables. Each source answers with values and complaints."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from outlast.config.complaints import Complaint, nearest
+
+__all__ = ["Source", "environment_source", "toml_source"]
+
+_PREFIX = "OUTLAST_"
+# Read elsewhere: keys must not stand in a configuration, and the browser's path belongs to the machine.
+_NOT_SETTINGS = re.compile(r"OUTLAST_(ENCRYPTION_KEY.*|CHROMIUM)")
+_LINE = re.compile(r"line (\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What one layer says. `values` are nested like the configuration; `names` tells what a path is called there."""
+
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    complaints: tuple[Complaint, ...] = ()
+
+    def name_of(self, path: str) -> str:
+        """What to call the place where `path` was set."""
+        return self.names.get(path, self.name)
+
+
+def toml_source(path: Path, *, table: tuple[str, ...] = ()) -> Source:
+    """The settings of a TOML file, or of one `table` in it. A file that cannot be read is a complaint with its line."""
+    try:
+        values: Any = tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        return _unreadable(path, f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return _unreadable(path, f"line {line}: not UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        return _unreadable(path, _with_line(str(error), path))
+    for step in table:
+        values = values.get(step, {}) if isinstance(values, dict) else {}
+    if not isinstance(values, dict):
+        return _unreadable(path, f"{'.'.join(table)} should be a table")
+    return Source(name=path.name, values=values)
+
+
+def environment_source(environ: Mapping[str, str], sections: Mapping[str, tuple[str, ...]], keys: set[str]) -> Source:
+    """The settings in `OUTLAST_KEY` and `OUTLAST_SECTION__KEY`; a variable that looks like one but is none is a complaint."""
+    valid = dict(_variables(sections, keys))
+    values: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    complaints: list[Complaint] = []
+    for variable in sorted(environ):
+        if not variable.startswith(_PREFIX) or _NOT_SETTINGS.fullmatch(variable):
+            continue
+        path = valid.get(variable)
+        if path is not None:
+            names[".".join(path)] = variable
+            _put(values, path, environ[variable])
+        elif meant := _meant(variable, valid, sections):
+            complaints.append(meant)
+    return Source(name="environment", values=values, names=names, complaints=tuple(complaints))
+
+
+def _variables(sections: Mapping[str, tuple[str, ...]], keys: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for key in keys:
+        yield f"{_PREFIX}{key.upper()}", (key,)
+    for section, fields in sections.items():
+        for key in fields:
+            yield f"{_PREFIX}{section.upper()}__{key.upper()}", (section, key)
+
+
+def _meant(variable: str, valid: Mapping[str, Any], sections: Mapping[str, Any]) -> Complaint | None:
+    # The common prefix would make every name look like every other.
+    own = variable.removeprefix(_PREFIX)
+    if own.lower() in sections:
+        return {"path": "", "problem": f"is a section: set {variable}__KEY", "nearest": None, "layer": variable}
+    close = nearest(own, (each.removeprefix(_PREFIX) for each in valid))
+    if close is None and "__" not in own:
+        return None
+    return {"path": "", "problem": "unknown variable", "nearest": close and _PREFIX + close, "layer": variable}
+
+
+def _put(values: dict[str, Any], path: tuple[str, ...], value: str) -> None:
+    for step in path[:-1]:
+        values = values.setdefault(step, {})
+    values[path[-1]] = value
+
+
+def _with_line(message: str, path: Path) -> str:
+    # tomllib says "(at line 3, column 5)" or "(at end of document)".
+    found = _LINE.search(message)
+    line = int(found[1]) if found else len(path.read_bytes().splitlines())
+    return f"line {line}: not TOML: {message}"
+
+
+def _unreadable(path: Path, problem: str) -> Source:
+    return Source(name=path.name, complaints=({"path": "", "problem": problem, "nearest": None, "layer": str(path)},))

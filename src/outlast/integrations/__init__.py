@@ -1,0 +1,3 @@
+"""One module per foreign library, each behind an extra."""
+
+__all__: list[str] = []

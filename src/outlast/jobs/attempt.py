@@ -1,0 +1,222 @@
+"""One try at one item: call the handler, judge what came of it, say what is to be recorded."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from outlast.events import EventType
+from outlast.failure.classify import classify
+from outlast.failure.describe import describe
+from outlast.failure.model import Classification, Fault
+from outlast.jobs.bind import CONTEXT, Call
+from outlast.jobs.context import Context
+from outlast.jobs.dispatch import Task
+from outlast.jobs.gate import PROBE_EVERY_MAX, Gate
+from outlast.jobs.items import KeyFunction
+from outlast.jobs.records import written
+from outlast.ledger.port import ItemStatus, Record
+from outlast.retry.decide import Again, Exhausted, Hopeless, after_failure
+from outlast.retry.policy import RetryPolicy
+from outlast.runtime import Runtime
+from outlast.storage.strictjson import encode
+
+__all__ = ["Attempts", "Identity", "Tally", "host_spacing"]
+
+# What a host did is not the item's fault: its tries are spread over the better part of a minute, whatever its policy says.
+HOST_SPACING = 1.0
+HOST_SPACING_GROWTH = 3.0
+HOST_SPACING_MAX = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Which job and run an attempt belongs to, and what all its attempts share."""
+
+    job_id: str
+    run_id: str
+    key_of: KeyFunction | None
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this run has done so far."""
+
+    done: int = 0
+    failed: int = 0
+    retries: int = 0
+    in_flight: int = 0
+
+
+class Attempts:
+    """Tries items with one handler, under one policy and one timeout."""
+
+    def __init__(  # noqa: PLR0913 - the parts of an attempt
+        self,
+        call: Call,
+        resources: Mapping[str, Any],
+        *,
+        wants_context: bool,
+        identity: Identity,
+        policy: RetryPolicy,
+        classifying: bool,
+        timeout: float | None,
+        gate: Gate,
+        runtime: Runtime,
+        tally: Tally,
+    ) -> None:
+        self._call = call
+        self._given = resources
+        self._wants_context = wants_context
+        self._identity = identity
+        self._policy = policy
+        self._classifying = classifying
+        self._timeout = timeout
+        self._gate = gate
+        self._runtime = runtime
+        self._tally = tally
+
+    async def __call__(self, task: Task) -> Record:
+        """Try the item. Only what is not an `Exception` gets out: cancellation, `KeyboardInterrupt`, `SystemExit`."""
+        lease = task.lease
+        context = Context(
+            item=task.item,
+            key=lease.key,
+            attempt=lease.attempts + 1,
+            job_id=self._identity.job_id,
+            run_id=self._identity.run_id,
+            state=self._identity.state,
+            key_of=self._identity.key_of,
+        )
+        given = {**self._given, CONTEXT: context} if self._wants_context else self._given
+        self._tally.in_flight += 1
+        try:
+            shape, lines = written(await self._within_time(task.item, given))
+        except asyncio.CancelledError as error:
+            if _cancelled_from_outside():
+                raise
+            return self._failed(task, RuntimeError(f"the handler was cancelled from within: {error!r}"))
+        except Exception as error:  # noqa: BLE001 - judging a failure is what this is for
+            return self._failed(task, error)
+        finally:
+            self._tally.in_flight -= 1
+        self._succeeded(task, context.attempt)
+        return Record(
+            lease=lease,
+            status=ItemStatus.DONE,
+            attempts=context.attempt,
+            shape=shape,
+            lines=lines,
+            children=context.children(),
+        )
+
+    async def _within_time(self, item: Any, given: Mapping[str, Any]) -> Any:
+        if self._timeout is None:
+            return await self._call(item, given)
+        limit = asyncio.timeout(self._timeout)
+        try:
+            async with limit:
+                return await self._call(item, given)
+        except TimeoutError as error:
+            if limit.expired():
+                raise TimeoutError(f"no result within {self._timeout:g} s") from error
+            raise
+
+    def _succeeded(self, task: Task, attempt: int) -> None:
+        self._tally.done += 1
+        self._answered(task.host)
+        if attempt > 1:
+            self._emit(EventType.RETRY_SUCCEEDED, attempt)
+
+    def _failed(self, task: Task, error: Exception) -> Record:
+        kind = self._judge(error)
+        attempt = task.lease.attempts + 1
+        failure = describe(error, kind).to_dict()
+        told = {"failure_class": kind.failure_class.value, "error": f"{failure['type']}: {failure['message']}"}
+        if not self._counts(task, kind):
+            return self._again(task, PROBE_EVERY_MAX * self._runtime.roll(), failure, attempts=task.lease.attempts)
+        verdict = after_failure(self._policy, kind, attempt=attempt, elapsed=0.0, roll=self._runtime.roll())
+        match verdict:
+            case Again(delay):
+                delay = max(delay, host_spacing(attempt, self._runtime.roll()) if kind.fault is not Fault.ITEM else 0.0)
+                self._emit(EventType.RETRY_ATTEMPTED, attempt, **told, delay=delay)
+                return self._again(task, delay, failure, attempts=attempt)
+            case Exhausted(retry_after=float(delay)):
+                self._emit(EventType.RETRY_ATTEMPTED, attempt, **told, delay=delay)
+                return self._again(task, delay, failure, attempts=attempt)
+            case Exhausted(reason):
+                self._emit(EventType.RETRY_EXHAUSTED, attempt, **told, reason=reason)
+            case Hopeless():
+                self._emit(EventType.PERMANENT_FAILURE, attempt, **told)
+        self._tally.failed += 1
+        return Record(
+            lease=task.lease, status=ItemStatus.FAILED, attempts=attempt, error=encode(failure).decode()
+        )
+
+    def _again(self, task: Task, delay: float, failure: Mapping[str, Any], *, attempts: int) -> Record:
+        self._tally.retries += 1
+        return Record(
+            lease=task.lease,
+            status=ItemStatus.DEFERRED,
+            attempts=attempts,
+            not_before=self._runtime.clock.now().timestamp() + delay,
+            error=encode(failure).decode(),
+        )
+
+    def _judge(self, error: Exception) -> Classification:
+        policy = self._policy
+        kind = classify(
+            error,
+            now=self._runtime.clock.now(),
+            transient_patterns=policy.transient_patterns,
+            permanent_patterns=policy.permanent_patterns,
+            retryable_status=policy.retryable_status_codes,
+            non_retryable_status=policy.non_retryable_status_codes,
+        )
+        if kind.fault is Fault.MACHINE or not self._classifying:
+            # A full disk or too many open files says nothing about the item: it is tried again, spaced out.
+            return replace(kind, transient=True, max_attempts=None)
+        return kind
+
+    def _counts(self, task: Task, kind: Classification) -> bool:
+        """Tell the gate whose fault it was; whether the failure counts against the item."""
+        if kind.fault is not Fault.HOST or not kind.transient:
+            self._answered(task.host)
+            return True
+        now = self._runtime.clock.monotonic()
+        failed = self._gate.failed(task.host, task.lease.key, now, probe=task.probe)
+        if failed.parked is not None:
+            parked = failed.parked
+            self._runtime.emit(
+                EventType.HOST_PARKED,
+                self._identity.job_id,
+                host=parked.host,
+                failures=parked.failures,
+                next_probe_in=parked.next_probe_in,
+            )
+        return failed.counts
+
+    def _answered(self, host: str) -> None:
+        recovered = self._gate.answered(host, self._runtime.clock.monotonic())
+        if recovered is not None:
+            self._runtime.emit(
+                EventType.HOST_RECOVERED, self._identity.job_id, host=host, down_for=recovered.down_for
+            )
+
+    def _emit(self, kind: EventType, attempt: int, **told: Any) -> None:
+        policy = self._policy
+        self._runtime.emit(
+            kind, self._identity.job_id, policy_id=policy.id, attempt=attempt, max_attempts=policy.max_attempts, **told
+        )
+
+
+def host_spacing(attempt: int, roll: float) -> float:
+    """The least delay after try number `attempt` failed for the host's sake: about 1, 3, 9 and 27 seconds."""
+    spacing = min(HOST_SPACING * HOST_SPACING_GROWTH ** (attempt - 1), HOST_SPACING_MAX)
+    return spacing * (0.75 + 0.5 * roll)
+
+
+def _cancelled_from_outside() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,77 @@
+"""How a handler is called: the item first, then what it asks for by name."""
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
+from functools import partial
+from typing import Any
+
+from outlast.errors import TargetError
+
+__all__ = ["CONTEXT", "Call", "Collected", "call_of", "wanted_names"]
+
+CONTEXT = "ctx"
+
+Call = Callable[[Any, Mapping[str, Any]], Awaitable[Any]]
+
+
+class Collected(list[Any]):
+    """What an async generator yielded."""
+
+
+def wanted_names(handler: Callable[..., Any], known: Iterable[str]) -> list[str]:
+    """The names after the item that `handler` must be given: `ctx`, and those of `known` that it asks for.
+
+    Raises `TargetError` when it takes no item, or asks for something that nobody provides.
+    """
+    name = getattr(handler, "__qualname__", repr(handler))
+    parameters = list(inspect.signature(handler).parameters.values())
+    if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
+        raise TargetError(f"{name} takes no item: its first parameter is the item")
+    provided = {*known, CONTEXT}
+    wanted = []
+    for parameter in parameters[1:]:
+        if parameter.kind in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+            continue
+        if parameter.name in provided:
+            wanted.append(parameter.name)
+        elif parameter.default is inspect.Parameter.empty:
+            near = get_close_matches(parameter.name, provided, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TargetError(
+                f"{name} asks for {parameter.name!r}, which nobody provides "
+                f"(there are: {', '.join(sorted(provided))}){hint} Give it with resources={{{parameter.name!r}: ...}}.",
+                context={"parameter": parameter.name, "provided": sorted(provided)},
+            )
+    return wanted
+
+
+def call_of(handler: Callable[..., Any], threads: ThreadPoolExecutor) -> Call:
+    """One way to call any handler: a coroutine function, an async generator, or a plain function (in a thread)."""
+    if inspect.isasyncgenfunction(handler):
+        return partial(_collect, handler)
+    if inspect.iscoroutinefunction(handler):
+        return partial(_await, handler)
+    return partial(_in_thread, handler, threads)
+
+
+def _await(handler: Callable[..., Awaitable[Any]], item: Any, given: Mapping[str, Any]) -> Awaitable[Any]:
+    return handler(item, **given)
+
+
+async def _collect(handler: Callable[..., AsyncIterator[Any]], item: Any, given: Mapping[str, Any]) -> Any:
+    return Collected([record async for record in handler(item, **given)])
+
+
+async def _in_thread(
+    handler: Callable[..., Any], threads: ThreadPoolExecutor, item: Any, given: Mapping[str, Any]
+) -> Any:
+    context = contextvars.copy_context()
+    result = await asyncio.get_running_loop().run_in_executor(
+        threads, partial(context.run, partial(handler, item, **given))
+    )
+    # A plain callable may still hand back a coroutine: a lambda around one, a callable object.
+    return await result if inspect.isawaitable(result) else result

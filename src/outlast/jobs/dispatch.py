@@ -1,0 +1,178 @@
+"""Which leased item goes to which worker, and when there is nothing left to do.
+
+Leases are taken ahead of the workers, so that a worker rarely waits for one; an item that was leased but not begun was not
+fetched, so a crash repeats no more than the workers had in hand.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+
+from outlast.jobs.gate import Gate, Probe
+from outlast.jobs.items import host_of, item_of
+from outlast.jobs.outcome import Ending
+from outlast.ledger.port import ItemStatus, Lease, Ledger, Record
+from outlast.runtime import Runtime
+
+__all__ = ["LEASE_SECONDS", "Dispatch", "Task"]
+
+LEASE_SECONDS = 600.0
+AHEAD_MIN = 32
+# Half of it is asked for while the other half is worked on, so that the lease joins a commit that is due anyway.
+AHEAD_PER_WORKER = 4
+# Looking for items of other hosts while one is parked moves the parked host's items out of the way, a batch at a time.
+LOOK_PAST_EVERY = 1.0
+PUT_OFF_SECONDS = 5.0
+IDLE_SECONDS_MAX = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One item handed to a worker."""
+
+    lease: Lease
+    item: object
+    host: str
+    probe: bool
+
+
+class Dispatch:
+    """Hands out items until nothing is left, the run is stopped, or no host has answered for `patience` seconds."""
+
+    def __init__(self, ledger: Ledger, gate: Gate, runtime: Runtime, *, owner: str, concurrency: int, patience: float) -> None:
+        self._ledger = ledger
+        self._gate = gate
+        self._clock = runtime.clock
+        self._owner = owner
+        self._ahead = max(AHEAD_MIN, AHEAD_PER_WORKER * concurrency)
+        self._patience = patience
+        self._ready: deque[Task] = deque()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._wanted = asyncio.Event()
+        self._source_read = False
+        self._several_hosts = False
+        self._looked_past = 0.0
+        self.ending: Ending | None = None
+
+    def take(self) -> Task | None:
+        """The next item that may be tried now, if one is at hand."""
+        ready = self._ready
+        if len(ready) < self._ahead // 2:
+            self._wanted.set()
+        if not self._gate.parked:
+            return ready.popleft() if ready else None
+        now = self._clock.monotonic()
+        for _ in range(len(ready)):
+            task = ready.popleft()
+            match self._gate.admit(task.host, now):
+                case Probe.GO:
+                    return task
+                case Probe.PROBE:
+                    return Task(task.lease, task.item, task.host, probe=True)
+                case Probe.WAIT:
+                    ready.append(task)
+        return None
+
+    async def next(self) -> Task | None:
+        """Wait for an item; None when there will be none."""
+        while self.ending is None:
+            task = self.take()
+            if task is not None:
+                return task
+            waiter = asyncio.get_running_loop().create_future()
+            self._idle.append(waiter)
+            await waiter
+        return None
+
+    def changed(self) -> None:
+        """Items were added, put off or finished, or a host changed its state."""
+        if self._idle:
+            self._wanted.set()
+
+    def source_read(self) -> None:
+        """Every item of the source is in the ledger."""
+        self._source_read = True
+        self._wanted.set()
+
+    def end(self, ending: Ending) -> None:
+        """Hand out nothing more. The first reason given is the one that stays."""
+        if self.ending is None:
+            self.ending = ending
+        self._wanted.set()
+        self._wake(len(self._idle))
+
+    async def supply(self) -> None:
+        """Keep items at hand until the run ends."""
+        while self.ending is None:
+            self._wanted.clear()
+            leased = await self._refill()
+            self._wake(len(self._ready))
+            if len(self._ready) >= self._ahead // 2 and not self._gate.parked:
+                await self._wanted.wait()
+            elif not leased or self._gate.parked:
+                await self._rest()
+
+    async def _refill(self) -> int:
+        if self._gate.parked:
+            await self._look_past()
+        room = self._ahead - len(self._ready)
+        if room <= 0:
+            return 0
+        now = self._clock.now().timestamp()
+        leases = await self._ledger.lease(self._owner, room, now, now + LEASE_SECONDS)
+        for lease in leases:
+            item = item_of(lease)
+            self._ready.append(Task(lease, item, host_of(item), probe=False))
+        self._several_hosts = self._several_hosts or len({task.host for task in self._ready}) > 1
+        return len(leases)
+
+    async def _look_past(self) -> None:
+        """Where all at hand waits for parked hosts, put most of it off, to see what stands behind it in the queue."""
+        now = self._clock.monotonic()
+        parked = set(self._gate.parked_hosts())
+        stuck = len(self._ready) >= self._ahead // 2 and all(task.host in parked for task in self._ready)
+        if not stuck or not self._several_hosts or now - self._looked_past < LOOK_PAST_EVERY:
+            return
+        self._looked_past = now
+        kept, put_off = deque[Task](), list[Task]()
+        for task in self._ready:
+            (kept if task.host in parked else put_off).append(task)
+            parked.discard(task.host)  # one item stays at hand for the host's next probe
+        self._ready = kept
+        until = self._clock.now().timestamp() + PUT_OFF_SECONDS
+        await asyncio.gather(*(self._ledger.record(_put_off(task.lease, until)) for task in put_off))
+
+    async def _rest(self) -> None:
+        """Nothing could be leased: find out whether that is the end, or wait for what may change it."""
+        counts = await self._ledger.counts()
+        if self._source_read and not counts.waiting:
+            self.end(Ending.NOTHING_LEFT)
+            return
+        if self._gate.parked and self._gate.silent_for(self._clock.monotonic()) >= self._patience:
+            self.end(Ending.OUT_OF_PATIENCE)
+            return
+        try:
+            async with asyncio.timeout(await self._idle_seconds()):
+                await self._wanted.wait()
+        except TimeoutError:
+            return
+
+    async def _idle_seconds(self) -> float:
+        waits = [IDLE_SECONDS_MAX]
+        due = await self._ledger.next_due()
+        if due is not None:
+            waits.append(due - self._clock.now().timestamp())
+        probe = self._gate.next_probe()
+        if probe is not None:
+            waits.append(probe - self._clock.monotonic())
+        return max(min(waits), 0.001)
+
+    def _wake(self, count: int) -> None:
+        for _ in range(min(count, len(self._idle))):
+            waiter = self._idle.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def _put_off(lease: Lease, until: float) -> Record:
+    return Record(lease=lease, status=ItemStatus.DEFERRED, attempts=lease.attempts, not_before=until)

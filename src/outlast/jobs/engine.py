@@ -1,0 +1,108 @@
+"""A run at work: the source is read, items are leased, tried and recorded, until an ending is reached.
+
+Two groups of tasks. The workers try items; the services (source, supply of leases, output, checkpoints, renewal) keep them
+going and end with them.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from outlast.errors import StaleLeaseError
+from outlast.jobs.attempt import Attempts
+from outlast.jobs.dispatch import LEASE_SECONDS, Dispatch
+from outlast.jobs.items import Items, KeyFunction, batches, new_item
+from outlast.jobs.outcome import Ending
+from outlast.jobs.signals import listening
+from outlast.ledger.port import Ledger
+from outlast.runtime import Clock
+
+__all__ = ["Engine"]
+
+SOURCE_BATCH = 500
+
+Service = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Engine:
+    """Runs one handler over one source. `drain` is how long work in hand may go on once the run is asked to stop."""
+
+    def __init__(
+        self, ledger: Ledger, dispatch: Dispatch, attempts: Attempts, *, clock: Clock, owner: str, drain: float
+    ) -> None:
+        self._ledger = ledger
+        self._dispatch = dispatch
+        self._attempts = attempts
+        self._clock = clock
+        self._owner = owner
+        self._drain = drain
+        self._deadline = asyncio.timeout(None)
+        self._working = False
+        self._raised: BaseException | None = None
+
+    def stop(self, ending: Ending) -> None:
+        """The first call lets work in hand end within the drain time; the second stops it now."""
+        remaining = 0.0 if self._dispatch.ending is not None else self._drain
+        self._dispatch.end(ending)
+        if self._working:
+            self._deadline.reschedule(asyncio.get_running_loop().time() + remaining)
+
+    async def run(self, items: Items, key_of: KeyFunction | None, *, concurrency: int, services: list[Service]) -> Ending:
+        """Try every item of the job. Raises what a handler raised that is not an `Exception`, once the rest is drained."""
+        own: list[Service] = [self._dispatch.supply, self._renew]
+        with listening(self.stop):
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(service()) for service in [*own, *services]]
+                tasks.append(group.create_task(self._read(items, key_of)))
+                await self._work(concurrency)
+                for task in tasks:
+                    task.cancel()
+        if self._raised is not None:
+            raise self._raised
+        assert self._dispatch.ending is not None
+        return self._dispatch.ending
+
+    async def _work(self, concurrency: int) -> None:
+        try:
+            async with self._deadline, asyncio.TaskGroup() as workers:
+                self._working = True
+                for _ in range(concurrency):
+                    workers.create_task(self._worker())
+        except TimeoutError:
+            if not self._deadline.expired():
+                raise
+        finally:
+            self._working = False
+
+    async def _worker(self) -> None:
+        dispatch, attempts, ledger = self._dispatch, self._attempts, self._ledger
+        while True:
+            task = dispatch.take() if dispatch.ending is None else None
+            if task is None and (task := await dispatch.next()) is None:
+                return
+            try:
+                record = await attempts(task)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - the handler wants the process to end: in order, then raised
+                self._raised = error
+                self.stop(Ending.STOPPED)
+                return
+            try:
+                await ledger.record(record)
+            except StaleLeaseError:
+                # The process was suspended for longer than a lease lasts, and the item is somebody else's now.
+                dispatch.changed()
+                continue
+            dispatch.changed()
+
+    async def _read(self, items: Items, key_of: KeyFunction | None) -> None:
+        async for batch in batches(items, SOURCE_BATCH):
+            if await self._ledger.add([new_item(item, key_of) for item in batch]):
+                self._dispatch.changed()
+        self._dispatch.source_read()
+
+    async def _renew(self) -> None:
+        while True:
+            await self._clock.sleep(LEASE_SECONDS / 3)
+            await self._ledger.renew(self._owner, self._clock.now().timestamp() + LEASE_SECONDS)

@@ -1,0 +1,86 @@
+"""How a run ended: the outcome, the summary, and the exit code that says so to cron."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Protocol
+
+from outlast.ledger.port import Counts
+
+__all__ = ["Allowed", "Ending", "ExitCode", "Outcome", "Summary", "judge"]
+
+
+class Outcome(StrEnum):
+    COMPLETED = "completed"
+    COMPLETED_WITH_FAILURES = "completed_with_failures"
+    ABORTED = "aborted"
+    STOPPED = "stopped"
+    TIMED_OUT = "timed_out"
+    EMPTY = "empty"
+
+
+class ExitCode(IntEnum):
+    """What the command line's exit status means; a code not in this table is a failure too."""
+
+    FINISHED = 0
+    TOO_MANY_FAILED = 1
+    USAGE = 2
+    ABORTED = 3
+    DAMAGED = 4
+    LOCKED = 5
+    NOT_FOUND = 6
+    RESOURCE_LIMIT = 7
+    BUG = 70
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class Allowed(Protocol):
+    """How many items may fail before a run counts as failed."""
+
+    def permits(self, failed: int, total: int, /) -> bool: ...
+
+
+class Ending(StrEnum):
+    """Why a run stopped handing out items."""
+
+    NOTHING_LEFT = "nothing_left"
+    OUT_OF_PATIENCE = "out_of_patience"
+    SIGINT = "sigint"
+    SIGTERM = "sigterm"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What one run did. `total`, `done`, `failed` and `deferred` count the job's items; the others are of this run.
+
+    `deferred` items still have to be done. `repeated` is how many items an earlier process was working on when it was killed:
+    at most so many were fetched twice.
+    """
+
+    job_id: str
+    run_id: str
+    outcome: Outcome
+    total: int
+    done: int
+    failed: int
+    deferred: int
+    retries: int
+    repeated: int
+    exit_code: int
+
+
+_SIGNAL_CODES = {Ending.SIGINT: ExitCode.INTERRUPTED, Ending.SIGTERM: ExitCode.TERMINATED}
+
+
+def judge(ending: Ending, counts: Counts, allowed: Allowed) -> tuple[Outcome, ExitCode]:
+    """The outcome and exit code of a run that ended so and left these counts."""
+    if ending is Ending.OUT_OF_PATIENCE:
+        return Outcome.ABORTED, ExitCode.ABORTED
+    if counts.waiting:
+        return Outcome.STOPPED, _SIGNAL_CODES.get(ending, ExitCode.ABORTED)
+    if counts.total == 0:
+        return Outcome.EMPTY, ExitCode.TOO_MANY_FAILED
+    outcome = Outcome.COMPLETED_WITH_FAILURES if counts.failed else Outcome.COMPLETED
+    within = allowed.permits(counts.failed, counts.total)
+    return outcome, ExitCode.FINISHED if within else ExitCode.TOO_MANY_FAILED

@@ -1,0 +1,242 @@
+"""One run of a job, from lock to last fsync: `async with Run("name") as run`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from outlast.errors import ResilienceException
+from outlast.events import EventType
+from outlast.jobs.attempt import Attempts, Identity, Tally
+from outlast.jobs.bind import call_of, wanted_names
+from outlast.jobs.dispatch import Dispatch
+from outlast.jobs.engine import Engine
+from outlast.jobs.gate import Gate
+from outlast.jobs.items import Items, KeyFunction
+from outlast.jobs.options import RunOptions, configured
+from outlast.jobs.outcome import Ending, Summary, judge
+from outlast.jobs.records import value_of
+from outlast.jobs.resources import available, enter
+from outlast.jobs.session import Session, open_session
+from outlast.ledger.port import Counts
+from outlast.retry.policy import RetryPolicy
+from outlast.runtime import Runtime
+
+__all__ = ["Done", "Progress", "Run"]
+
+FOLLOW_SECONDS = 0.05
+RESULTS_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An item that `Run.map` finished: its key, and what the function returned."""
+
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a run stands. `counts` are the job's, the others this run's; `parked` are the hosts that are waited for."""
+
+    counts: Counts
+    done: int
+    failed: int
+    retries: int
+    in_flight: int
+    parked: tuple[str, ...]
+
+
+class Run:
+    """A job that is open: locked against other processes, its ledger, state and output at hand.
+
+    Raises `ConfigurationError` and `ValidationError` for what is wrong with its name or options; entering it raises
+    `JobLockedError` when another process runs the job, `LedgerError` or `JobError` when its store cannot be used.
+    """
+
+    def __init__(self, name: str, *, defaults: RunOptions | None = None, **options: Unpack[RunOptions]) -> None:
+        self.name = name
+        self._options: RunOptions = {**(defaults or {}), **options}
+        self._config = configured(options, defaults or {})
+        self._runtime = options.get("runtime") or Runtime()
+        self._stack = AsyncExitStack()
+        self._opened: Session | None = None
+        self._engine: Engine | None = None
+        self._gate = Gate(self._runtime.clock.monotonic())
+        self._tally = Tally()
+        self._summary: Summary | None = None
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self._opened = await open_session(stack, self.name, self._config, self._options, self._runtime)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        async with self._stack:
+            if error is None:
+                await self._finish()
+            else:
+                # The first error is the one to be told; a store that failed once will fail here again.
+                with suppress(ResilienceException):
+                    await self._finish()
+
+    @property
+    def run_id(self) -> str:
+        return self._session.run_id
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The job's state, as of its last checkpoint and what was done to it since."""
+        return self._session.state
+
+    async def process(self, handler: Callable[..., Any], items: Items, *, key: KeyFunction | None = None) -> Summary:
+        """Do every item of `items`, and every item left over from earlier runs, that is not done yet.
+
+        A failing item is retried, then given up; it never stops the run. What a handler raises that is not an `Exception`
+        ends the run in order and is raised again.
+        """
+        session = self._session
+        key_of = key or self._options.get("key")
+        async with AsyncExitStack() as stack:
+            attempts = await self._attempts(handler, key_of, stack)
+            config = self._config
+            dispatch = Dispatch(
+                session.ledger,
+                self._gate,
+                self._runtime,
+                owner=session.run_id,
+                concurrency=config.concurrency,
+                patience=config.patience,
+            )
+            clock = self._runtime.clock
+            self._engine = Engine(
+                session.ledger, dispatch, attempts, clock=clock, owner=session.run_id, drain=config.drain
+            )
+            services = [session.checkpoints] if config.checkpoint.enabled else []
+            if session.output is not None:
+                services.append(session.output.follow)
+            try:
+                ending = await self._engine.run(items, key_of, concurrency=config.concurrency, services=services)
+            except BaseExceptionGroup as group:
+                raise _first(group) from group
+        return await self._conclude(ending)
+
+    async def map(
+        self, function: Callable[..., Any], items: Items, *, key: KeyFunction | None = None
+    ) -> AsyncIterator[Done]:
+        """Do `items` and yield each as it is done: only what was not done before this call."""
+        ledger = self._session.ledger
+        position = await ledger.position()
+        work = asyncio.create_task(self.process(function, items, key=key))
+        try:
+            while True:
+                finished = work.done()
+                results = await ledger.results(position, RESULTS_AT_ONCE)
+                for result in results:
+                    yield Done(result.key, value_of(result))
+                    position = result.position
+                if not results and finished:
+                    break
+                if not results:
+                    await self._runtime.clock.sleep(FOLLOW_SECONDS)
+            await work
+        finally:
+            self.stop()
+            await asyncio.wait([work])
+
+    def stop(self) -> None:
+        """Finish what is in hand and stop; called again: stop now. What is not done stays for the next run."""
+        if self._engine is not None:
+            self._engine.stop(Ending.STOPPED)
+
+    async def progress(self) -> Progress:
+        tally = self._tally
+        return Progress(
+            counts=await self._session.ledger.counts(),
+            done=tally.done,
+            failed=tally.failed,
+            retries=tally.retries,
+            in_flight=tally.in_flight,
+            parked=tuple(self._gate.parked_hosts()),
+        )
+
+    def summary(self) -> Summary:
+        """What this run did. Raises `RuntimeError` before `process` or `map` has ended."""
+        if self._summary is None:
+            raise RuntimeError("the run has not ended yet: await process() or read map() to its end first")
+        return self._summary
+
+    @property
+    def _session(self) -> Session:
+        if self._opened is None:
+            raise RuntimeError(f"open the run first: async with Run({self.name!r}) as run")
+        return self._opened
+
+    async def _attempts(self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack) -> Attempts:
+        session, config = self._session, self._config
+        known = available(self._options.get("resources", {}))
+        names = wanted_names(handler, known)
+        threads = ThreadPoolExecutor(config.concurrency, thread_name_prefix=f"outlast-{self.name[:20]}")
+        stack.callback(threads.shutdown, wait=False)
+        resources = await enter([name for name in names if name != "ctx"], known, stack)
+        return Attempts(
+            call_of(handler, threads),
+            resources,
+            wants_context="ctx" in names,
+            identity=Identity(job_id=self.name, run_id=session.run_id, key_of=key_of, state=session.state),
+            policy=self._policy(),
+            classifying=config.retry.failure_classification_enabled,
+            timeout=config.timeout,
+            gate=self._gate,
+            runtime=self._runtime,
+            tally=self._tally,
+        )
+
+    def _policy(self) -> RetryPolicy:
+        retry = self._config.retry
+        return self._session.resilience.retry.policy(retry.default_policy if retry.enabled else "none")
+
+    async def _conclude(self, ending: Ending) -> Summary:
+        session = self._session
+        counts = await session.ledger.counts()
+        outcome, exit_code = judge(ending, counts, self._config.max_failed)
+        self._summary = Summary(
+            job_id=self.name,
+            run_id=session.run_id,
+            outcome=outcome,
+            total=counts.total,
+            done=counts.done,
+            failed=counts.failed,
+            deferred=counts.waiting,
+            retries=self._tally.retries,
+            repeated=session.repeated,
+            exit_code=exit_code,
+        )
+        told = {name: getattr(self._summary, name) for name in ("run_id", "outcome", "done", "failed", "deferred")}
+        self._runtime.emit(EventType.RUN_ENDED, self.name, **told)
+        return self._summary
+
+    async def _finish(self) -> None:
+        """Give back what was leased, save the state, bring the output to its end."""
+        session = self._session
+        await session.ledger.release(session.run_id)
+        try:
+            await session.save("end")
+        finally:
+            if session.output is not None:
+                await session.output.finish()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error of a group of tasks; the rest were cancelled for its sake, or are in the group that caused it."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

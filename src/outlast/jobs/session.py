@@ -1,0 +1,131 @@
+"""A job that is open: its lock, ledger, state, checkpoints and output, and the order in which they are closed."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outlast.assembly import Resilience
+from outlast.errors import CheckpointCorruptionError
+from outlast.events import EventType
+from outlast.jobs.output import Output
+from outlast.jobs.store import JobDirectory, job_directory
+from outlast.ledger import SqliteLedger
+from outlast.ledger.port import Ledger
+from outlast.runtime import Runtime
+
+if TYPE_CHECKING:
+    from outlast.config import JobConfiguration
+
+__all__ = ["Session", "open_session"]
+
+
+class Session:
+    """What every part of a run shares. Made by `open_session`."""
+
+    def __init__(self, name: str, ledger: Ledger, resilience: Resilience, runtime: Runtime) -> None:
+        self.job_id = name
+        self.run_id = runtime.new_id()
+        self.ledger = ledger
+        self.resilience = resilience
+        self.runtime = runtime
+        self.state: dict[str, Any] = {}
+        self.repeated = 0
+        self.output: Output | None = None
+        self._lineage = ""
+        self._saved: dict[str, Any] = {}
+
+    async def begin(self, *, concurrency: int, invocation: Mapping[str, Any] | None) -> None:
+        """Take over what an earlier process left: its leases, its state; and note who runs now."""
+        ledger = self.ledger
+        before = await ledger.get("concurrency")
+        self.repeated = min(await ledger.release(), before or 0)
+        self._lineage = await ledger.get("lineage") or self.run_id
+        await ledger.put("lineage", self._lineage)
+        await ledger.put("job", self.job_id)
+        await ledger.put("concurrency", concurrency)
+        await ledger.put("run", {"id": self.run_id, "started": self.runtime.clock.now().isoformat()})
+        if invocation is not None:
+            await ledger.put("invocation", dict(invocation))
+        self.state.update(await self._latest_state())
+        counts = await ledger.counts()
+        self.runtime.emit(
+            EventType.RUN_STARTED,
+            self.job_id,
+            run_id=self.run_id,
+            done=counts.done,
+            pending=counts.waiting,
+            resumed=before is not None,
+        )
+
+    async def save(self, reason: str) -> None:
+        """Take a checkpoint of `state` and the ledger's position, unless nothing changed since the last."""
+        if not self.resilience.config.checkpoint.enabled:
+            return
+        counts = asdict(await self.ledger.counts())
+        data = {"state": self.state, "counts": counts, "position": await self.ledger.position()}
+        if data == self._saved:
+            return
+        metadata = {"run_id": self.run_id, "lineage": self._lineage, "reason": reason}
+        checkpoint_id = await self.resilience.checkpoints.create_checkpoint(self.job_id, data, metadata)
+        # What was written, not what the handlers have made of `state` meanwhile.
+        self._saved = await self.resilience.checkpoints.load_checkpoint(checkpoint_id) or {}
+
+    async def checkpoints(self) -> None:
+        """Take a checkpoint every interval, until cancelled."""
+        while True:
+            await self.runtime.clock.sleep(self.resilience.config.checkpoint.interval)
+            await self.save("interval")
+
+    async def _latest_state(self) -> dict[str, Any]:
+        # Checkpoints of a ledger that was put aside stay readable, but they are another job's past.
+        checkpoints = self.resilience.checkpoints
+        for row in await checkpoints.list_checkpoints(self.job_id):
+            if row["metadata"].get("lineage") != self._lineage:
+                continue
+            try:
+                data = await checkpoints.load_checkpoint(row["id"])
+            except CheckpointCorruptionError:  # it was announced as an event; the one before it will do
+                continue
+            if data is not None:
+                state: dict[str, Any] = data["state"]
+                return state
+        return {}
+
+
+async def open_session(
+    stack: AsyncExitStack, name: str, config: "JobConfiguration", options: Mapping[str, Any], runtime: Runtime
+) -> Session:
+    """Open a job. What was opened is closed with the stack, in reverse order, whatever happens."""
+    directory = job_directory(Path(config.store), name)
+    ledger: Ledger | None = options.get("ledger")
+    if ledger is None:
+        ledger = await _open_ledger(stack, name, directory, runtime, fresh=options.get("fresh", False))
+    resilience = Resilience(_placed(config, directory), events=runtime.bus, clock=runtime.clock)
+    await stack.enter_async_context(resilience)
+    session = Session(name, ledger, resilience, runtime)
+    await session.begin(concurrency=config.concurrency, invocation=options.get("invocation"))
+    if config.output is not None:
+        session.output = await Output.open(Path(config.output), ledger, runtime.clock)
+    return session
+
+
+async def _open_ledger(
+    stack: AsyncExitStack, name: str, directory: JobDirectory, runtime: Runtime, *, fresh: bool
+) -> Ledger:
+    lock = directory.lock(name, runtime.clock.now().isoformat(timespec="seconds"))
+    stack.callback(lock.close)
+    if fresh:
+        directory.put_aside(runtime.new_id())
+    ledger = await SqliteLedger.open(directory.ledger)
+    stack.push_async_callback(ledger.close)
+    return ledger
+
+
+def _placed(config: "JobConfiguration", directory: JobDirectory) -> "JobConfiguration":
+    """A job keeps its checkpoints beside its ledger, unless told where."""
+    if "storage_path" in config.checkpoint.model_fields_set:
+        return config
+    checkpoint = config.checkpoint.model_copy(update={"storage_path": str(directory.checkpoints)})
+    return config.model_copy(update={"checkpoint": checkpoint})

@@ -1,0 +1,116 @@
+"""Where jobs live on disk: a directory per job under the store, its ledger, its checkpoints, its lock."""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from outlast.errors import JobError, JobLockedError, ValidationError
+
+__all__ = ["JobDirectory", "Lock", "job_directories", "job_directory"]
+
+NAME_MAX = 512
+SLUG_MAX = 40
+_UNSAFE = re.compile(r"[^a-zA-Z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class JobDirectory:
+    """The files of one job."""
+
+    path: Path
+
+    @property
+    def ledger(self) -> Path:
+        return self.path / "ledger.db"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def exists(self) -> bool:
+        return self.ledger.exists()
+
+    def lock(self, job_id: str, started: str) -> "Lock":
+        """Hold the job until the lock is closed or the process ends, however it ends.
+
+        Raises `JobLockedError` when another process holds it, `JobError` when the directory cannot be written.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = (self.path / "LOCK").open("a+b")
+        except OSError as error:
+            message = f"the store {self.path.parent.parent} cannot be written: {error.strerror} ({error.filename})"
+            raise JobError(message, context={"path": str(self.path)}) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = _holder(file)
+            file.close()
+            message = f"job {job_id!r} is being run by another process{holder}"
+            raise JobLockedError(message, context={"job_id": job_id, "path": str(self.path)}) from error
+        _sign(file, started)
+        return Lock(file)
+
+    def put_aside(self, label: str) -> Path | None:
+        """Move what the job has recorded out of the way, for a fresh start; where it is now, None if there was nothing."""
+        if not self.exists:
+            return None
+        old = self.path / "old" / label
+        old.mkdir(parents=True)
+        for part in [*self.path.glob("ledger.db*"), self.checkpoints]:
+            if part.exists():
+                part.rename(old / part.name)
+        return old
+
+
+class Lock:
+    """A job's lock. The kernel gives it back when the process dies, so a killed run leaves none behind."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def job_directory(store: Path, job_id: str) -> JobDirectory:
+    """The directory of a job. Any name will do: slashes, dots and unicode never reach the file system.
+
+    Raises `ValidationError` for an empty name or one of more than 512 characters.
+    """
+    if not job_id or len(job_id) > NAME_MAX:
+        raise ValidationError(f"a job's name has 1 to {NAME_MAX} characters, not {len(job_id)}")
+    slug = _UNSAFE.sub("-", job_id)[:SLUG_MAX].strip("-.") or "job"
+    digest = hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return JobDirectory(store.absolute() / "jobs" / f"{slug}-{digest}")
+
+
+def job_directories(store: Path) -> Iterator[JobDirectory]:
+    """Every job of a store."""
+    for path in sorted(store.absolute().glob("jobs/*")):
+        directory = JobDirectory(path)
+        if directory.exists:
+            yield directory
+
+
+def _sign(file: BinaryIO, started: str) -> None:
+    file.truncate(0)
+    file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": started}).encode())
+    file.flush()
+
+
+def _holder(file: BinaryIO) -> str:
+    try:
+        file.seek(0)
+        holder = json.load(file)
+        return f" (pid {holder['pid']} on {holder['host']}, since {holder['since']})"
+    except (ValueError, KeyError, OSError):
+        return ""

@@ -1,0 +1,130 @@
+"""The ledger in memory: for tests, and for jobs that need not survive their process."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from outlast.errors import StaleLeaseError
+from outlast.ledger.port import Counts, ItemStatus, Lease, NewItem, Record, Result, StoredFailure
+from outlast.storage.strictjson import decode, encode
+
+__all__ = ["MemoryLedger"]
+
+
+@dataclass(slots=True)
+class _Row:
+    key: str
+    payload: str | None
+    status: ItemStatus = ItemStatus.PENDING
+    attempts: int = 0
+    not_before: float | None = None
+    error: str | None = None
+    owner: str | None = None
+    expires: float = 0.0
+    token: int = 0
+
+
+class MemoryLedger:
+    """A `Ledger` that lives and dies with its process. Everything is linear in the number of items: keep jobs small."""
+
+    def __init__(self) -> None:
+        self._rows: list[_Row] = []
+        self._known: dict[str, _Row] = {}
+        self._results: list[Result] = []
+        self._facts: dict[str, bytes] = {}
+        self._token = 0
+
+    async def add(self, items: Sequence[NewItem], /) -> int:
+        before = len(self._rows)
+        for item in items:
+            if item.key not in self._known:
+                row = _Row(item.key, item.payload)
+                self._known[item.key] = row
+                self._rows.append(row)
+        return len(self._rows) - before
+
+    async def lease(self, owner: str, count: int, now: float, expires: float, /) -> list[Lease]:
+        leased: list[Lease] = []
+        for item, row in enumerate(self._rows, start=1):
+            if len(leased) == count:
+                break
+            if _is_due(row, now):
+                self._token += 1
+                row.status, row.not_before = ItemStatus.LEASED, None
+                row.owner, row.expires, row.token = owner, expires, self._token
+                leased.append(Lease(item, row.key, row.payload, row.attempts, self._token))
+        return leased
+
+    async def record(self, record: Record, /) -> None:
+        row = self._rows[record.lease.item - 1]
+        if row.status is not ItemStatus.LEASED or row.token != record.lease.token:
+            raise StaleLeaseError(context={"key": row.key, "token": record.lease.token})
+        row.status, row.attempts, row.error = record.status, record.attempts, record.error
+        row.not_before, row.owner = record.not_before, None
+        if record.status is ItemStatus.DONE:
+            self._results.append(Result(len(self._results) + 1, row.key, record.shape, record.lines))
+        await self.add(record.children)
+
+    async def renew(self, owner: str, expires: float, /) -> int:
+        held = [row for row in self._rows if row.status is ItemStatus.LEASED and row.owner == owner]
+        for row in held:
+            row.expires = expires
+        return len(held)
+
+    async def release(self, owner: str | None = None, /) -> int:
+        held = [row for row in self._rows if row.status is ItemStatus.LEASED and owner in {None, row.owner}]
+        for row in held:
+            row.status, row.owner = ItemStatus.PENDING, None
+        return len(held)
+
+    async def retry(self, status: ItemStatus = ItemStatus.FAILED, /) -> int:
+        chosen = [row for row in self._rows if row.status is status]
+        for row in chosen:
+            row.status, row.attempts, row.not_before, row.error = ItemStatus.PENDING, 0, None, None
+        return len(chosen)
+
+    async def counts(self) -> Counts:
+        statuses = [row.status for row in self._rows]
+        return Counts(**{status.value: statuses.count(status) for status in ItemStatus})
+
+    async def next_due(self) -> float | None:
+        return min(
+            (row.not_before for row in self._rows if row.status is ItemStatus.DEFERRED and row.not_before is not None),
+            default=None,
+        )
+
+    async def results(self, after: int, limit: int, /) -> list[Result]:
+        return self._results[after : after + limit]
+
+    async def position(self) -> int:
+        return len(self._results)
+
+    async def failures(self, after: int, limit: int, /) -> list[StoredFailure]:
+        failed = [
+            StoredFailure(item, row.key, row.attempts, row.error or "")
+            for item, row in enumerate(self._rows, start=1)
+            if row.status is ItemStatus.FAILED and item > after
+        ]
+        return failed[:limit]
+
+    async def get(self, name: str, /) -> Any:
+        stored = self._facts.get(name)
+        return None if stored is None else decode(stored)
+
+    async def put(self, name: str, value: Any, /) -> None:
+        self._facts[name] = encode(value)
+
+    async def close(self) -> None:
+        """Nothing is held open; the items stay readable."""
+
+
+def _is_due(row: _Row, now: float) -> bool:
+    match row.status:
+        case ItemStatus.PENDING:
+            return True
+        case ItemStatus.DEFERRED:
+            return row.not_before is not None and row.not_before <= now
+        case ItemStatus.LEASED:
+            return row.expires <= now
+        case _:
+            return False

@@ -1,0 +1,251 @@
+"""The SQL of the ledger: one SQLite file, WAL, `synchronous=FULL`, a batch of requests a transaction."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from outlast.errors import LedgerCorruptionError, LedgerError, LedgerUnavailableError, StaleLeaseError
+from outlast.ledger.port import Counts, ItemStatus, Lease, NewItem, Record, Result, StoredFailure
+from outlast.ledger.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, SHAPES, SHAPE_NUMBER, STATUSES, STATUS_NUMBER
+from outlast.storage.strictjson import decode
+
+__all__ = ["LedgerFile", "Read", "Request", "Write"]
+
+WAL_PAGES_MAX = 4_000
+CACHE_KIB = 16_000
+BUSY_MILLISECONDS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A question; it is answered before the batch's changes, from what is already durable."""
+
+    call: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    call: Callable[[], Any]
+
+
+Request = Record | Read | Write
+
+
+class LedgerFile:
+    """The SQL; used by one thread at a time."""
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        self._path = path
+        with self._translated():
+            self._db = _connect(path, read_only=read_only)
+            _check_schema(self._db, path, read_only=read_only)
+        self._change: Counter[int] = Counter()
+
+    def apply(self, batch: Sequence[Request]) -> Sequence[Any]:
+        outcomes: list[Any] = [None] * len(batch)
+        with self._translated():
+            for place, request in enumerate(batch):
+                if isinstance(request, Read):
+                    outcomes[place] = request.call()
+            if not all(isinstance(request, Read) for request in batch):
+                self._commit(batch, outcomes)
+        return outcomes
+
+    def _commit(self, batch: Sequence[Request], outcomes: list[Any]) -> None:
+        self._change.clear()
+        # `with` on an apsw connection is a savepoint; a plain transaction is what lets a reader go on while this waits.
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            records = [(place, request) for place, request in enumerate(batch) if isinstance(request, Record)]
+            for place, stale in self._record(records):
+                outcomes[place] = stale
+            for place, request in enumerate(batch):
+                if isinstance(request, Write):
+                    outcomes[place] = request.call()
+            self._db.executemany(
+                "UPDATE counts SET n = n + ? WHERE status = ?",
+                [(change, status) for status, change in self._change.items() if change],
+            )
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _record(self, records: Sequence[tuple[int, Record]]) -> list[tuple[int, StaleLeaseError]]:
+        """Write the records whose leases hold; an error for each of the others."""
+        if not records:
+            return []
+        held = dict(self._rows("SELECT item, token FROM leases"))
+        good: list[Record] = []
+        stale: list[tuple[int, StaleLeaseError]] = []
+        for place, record in records:
+            if held.get(record.lease.item) == record.lease.token:
+                del held[record.lease.item]
+                good.append(record)
+            else:
+                stale.append((place, StaleLeaseError(context={"key": record.lease.key, "token": record.lease.token})))
+        self._db.executemany("DELETE FROM leases WHERE item = ?", [(record.lease.item,) for record in good])
+        self._db.executemany(
+            "UPDATE items SET status = ?, attempts = ?, not_before = ?, error = ? WHERE id = ?",
+            [
+                (STATUS_NUMBER[each.status], each.attempts, each.not_before, each.error, each.lease.item)
+                for each in good
+            ],
+        )
+        self._db.executemany(
+            "INSERT INTO results (item, shape, lines) VALUES (?, ?, ?)",
+            [(r.lease.item, SHAPE_NUMBER[r.shape], r.lines) for r in good if r.status is ItemStatus.DONE],
+        )
+        self._change[0] -= len(good)
+        self._change.update(STATUS_NUMBER[record.status] for record in good)
+        for record in good:
+            if record.children:
+                self.add(record.children)
+        return stale
+
+    def add(self, items: Sequence[NewItem]) -> int:
+        return self._changed(
+            0,
+            "INSERT INTO items (key, payload) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+            [(item.key, item.payload) for item in items],
+        )
+
+    def lease(self, owner: str, count: int, now: float, expires: float) -> list[Lease]:
+        self._db.execute("DELETE FROM leases WHERE expires <= ?", (now,))
+        due = self._rows(
+            "UPDATE items SET status = 0, not_before = NULL WHERE id IN "
+            "(SELECT id FROM items WHERE status = 4 AND not_before <= ? ORDER BY not_before LIMIT ?) RETURNING id",
+            (now, count),
+        )
+        self._change[0] += len(due)
+        self._change[4] -= len(due)
+        [(token,)] = self._rows("UPDATE fence SET token = token + 1 RETURNING token")
+        self._db.execute(
+            "INSERT INTO leases SELECT id, ?, ?, ? FROM items INDEXED BY items_pending "
+            "WHERE status = 0 AND id NOT IN (SELECT item FROM leases) ORDER BY id LIMIT ?",
+            (owner, expires, token, count),
+        )
+        rows = self._rows(
+            "SELECT id, key, payload, attempts FROM leases JOIN items ON items.id = item WHERE token = ? ORDER BY id",
+            (token,),
+        )
+        return [Lease(item, key, payload, attempts, token) for item, key, payload, attempts in rows]
+
+    def renew(self, owner: str, expires: float) -> int:
+        self._db.execute("UPDATE leases SET expires = ? WHERE owner = ?", (expires, owner))
+        return self._db.changes()
+
+    def release(self, owner: str | None) -> int:
+        self._db.execute("DELETE FROM leases WHERE owner = ifnull(?, owner)", (owner,))
+        return self._db.changes()
+
+    def retry(self, status: ItemStatus) -> int:
+        number = STATUS_NUMBER[status]
+        self._db.execute(
+            "UPDATE items SET status = 0, attempts = 0, not_before = NULL, error = NULL WHERE status = ?", (number,)
+        )
+        again = self._db.changes()
+        self._change[0] += again
+        self._change[number] -= again
+        return again
+
+    def counts(self) -> Counts:
+        stored = dict(self._rows("SELECT status, n FROM counts"))
+        [(leased,)] = self._rows("SELECT count(*) FROM leases")
+        by_status = {status.value: stored[number] for number, status in enumerate(STATUSES)}
+        return Counts(**{**by_status, "pending": stored[0] - leased, "leased": leased})
+
+    def next_due(self) -> float | None:
+        due: float | None
+        [(due,)] = self._rows("SELECT min(not_before) FROM items WHERE status = 4")
+        return due
+
+    def results(self, after: int, limit: int) -> list[Result]:
+        rows = self._rows(
+            "SELECT position, key, shape, lines FROM results JOIN items ON items.id = results.item "
+            "WHERE position > ? ORDER BY position LIMIT ?",
+            (after, limit),
+        )
+        return [Result(position, key, SHAPES[shape], lines) for position, key, shape, lines in rows]
+
+    def position(self) -> int:
+        newest: int
+        [(newest,)] = self._rows("SELECT ifnull(max(position), 0) FROM results")
+        return newest
+
+    def failures(self, after: int, limit: int) -> list[StoredFailure]:
+        rows = self._rows(
+            "SELECT id, key, attempts, error FROM items WHERE status = 3 AND id > ? ORDER BY id LIMIT ?", (after, limit)
+        )
+        return [StoredFailure(*row) for row in rows]
+
+    def get(self, name: str) -> Any:
+        rows = self._rows("SELECT value FROM facts WHERE name = ?", (name,))
+        return decode(rows[0][0]) if rows else None
+
+    def put(self, name: str, value: str) -> None:
+        self._db.execute(
+            "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
+        )
+
+    def close(self) -> None:
+        with self._translated():
+            self._db.close()
+
+    def _rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        return self._db.execute(sql, bindings).fetchall()
+
+    def _changed(self, status: int, sql: str, rows: Sequence[tuple[Any, ...]]) -> int:
+        before = self._db.total_changes()
+        self._db.executemany(sql, rows)
+        changed = self._db.total_changes() - before
+        self._change[status] += changed
+        return changed
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            message = f"the ledger {self._path} is damaged ({error}); nothing was changed in it"
+            raise LedgerCorruptionError(message, context={"path": str(self._path)}) from error
+        except (apsw.Error, OSError) as error:
+            message = f"the ledger {self._path} cannot be used: {error}"
+            raise LedgerUnavailableError(message, context={"path": str(self._path)}) from error
+
+
+def _connect(path: Path, *, read_only: bool) -> apsw.Connection:
+    flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    db = apsw.Connection(str(path), flags=flags)
+    db.set_busy_timeout(BUSY_MILLISECONDS)
+    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    if not read_only:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+    return db
+
+
+def _check_schema(db: apsw.Connection, path: Path, *, read_only: bool) -> None:
+    version = db.pragma("user_version")
+    if version == 0 and not read_only and not db.execute("SELECT 1 FROM sqlite_schema").fetchone():
+        with db:
+            db.execute(SCHEMA)
+            db.executemany("INSERT INTO counts VALUES (?, 0)", [(number,) for number in range(len(STATUSES))])
+            db.execute("INSERT INTO fence VALUES (0)")
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        return
+    if db.pragma("application_id") != APPLICATION_ID:
+        raise LedgerCorruptionError(f"{path} is not a ledger of outlast", context={"path": str(path)})
+    if version != SCHEMA_VERSION:
+        raise LedgerError(
+            f"{path} was written by another version (schema {version}; this one reads {SCHEMA_VERSION})",
+            context={"path": str(path), "version": version},
+        )

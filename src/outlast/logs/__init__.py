@@ -1,0 +1,5 @@
+"""Logs: the events and lines of the package, as text or JSON, with secrets masked."""
+
+from outlast.logs.setup import configure
+
+__all__ = ["configure"]

@@ -1,0 +1,1 @@
+"""Bytes kept safely: strict JSON, durable files, compression."""

@@ -1,0 +1,30 @@
+"""The shipped test kit: virtual time, a flaky site, real pages, and the suite that every ledger passes.
+
+pytest fixtures stand in `outlast.testing.fixtures`. The names below are loaded on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from outlast.testing.faults import Faults, Outage
+    from outlast.testing.flaky_site import FlakySite
+    from outlast.testing.ledger_spec import LedgerSpec
+    from outlast.testing.virtual_time import VirtualClock, VirtualTimeLoop
+
+__all__ = ["Faults", "FlakySite", "LedgerSpec", "Outage", "VirtualClock", "VirtualTimeLoop"]
+
+_HOMES = {
+    "Faults": "faults",
+    "FlakySite": "flaky_site",
+    "LedgerSpec": "ledger_spec",
+    "Outage": "faults",
+    "VirtualClock": "virtual_time",
+    "VirtualTimeLoop": "virtual_time",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

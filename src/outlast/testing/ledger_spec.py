@@ -1,0 +1,197 @@
+"""What every ledger must do: one suite for SQLite, memory, and the store you write yourself.
+
+Derive from `LedgerSpec` in your tests and give it your ledger::
+
+    class TestMyLedger(LedgerSpec):
+        @pytest.fixture
+        async def ledger(self):
+            ledger = await MyLedger.open(...)
+            yield ledger
+            await ledger.close()
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from outlast.errors import StaleLeaseError
+from outlast.ledger.port import Counts, ItemStatus, Lease, Ledger, NewItem, Record, Shape
+
+__all__ = ["LedgerSpec"]
+
+NOW = 1_000.0
+LATER = 2_000.0
+
+
+class LedgerSpec:
+    """Behaviour that does not depend on where a ledger keeps its items. The tests want pytest-asyncio's auto mode."""
+
+    async def test_an_item_is_added_once(self, ledger: Ledger) -> None:
+        assert await ledger.add(_items("a", "b")) == 2
+        assert await ledger.add(_items("b", "c", "c")) == 1
+        assert await ledger.counts() == Counts(pending=3)
+
+    async def test_the_first_payload_of_a_key_stays(self, ledger: Ledger) -> None:
+        await ledger.add([NewItem("a", '{"n":1}')])
+        await ledger.add([NewItem("a", '{"n":2}')])
+        [lease] = await _lease(ledger, 5)
+        assert (lease.key, lease.payload) == ("a", '{"n":1}')
+
+    async def test_items_are_leased_in_the_order_they_came(self, ledger: Ledger) -> None:
+        await ledger.add(_items("c", "a", "b"))
+        assert [lease.key for lease in await _lease(ledger, 2)] == ["c", "a"]
+        assert [lease.key for lease in await _lease(ledger, 2)] == ["b"]
+        assert await _lease(ledger, 2) == []
+        assert await ledger.counts() == Counts(leased=3)
+
+    async def test_a_later_lease_has_a_larger_token(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a"))
+        [first] = await _lease(ledger)
+        await ledger.release()
+        [second] = await _lease(ledger)
+        assert second.token > first.token
+
+    async def test_a_result_and_the_children_come_with_the_status(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a"))
+        [lease] = await _lease(ledger)
+        await ledger.record(_done(lease, '{"n":1}\n', children=_items("a", "b", "c")))
+        assert await ledger.counts() == Counts(pending=2, done=1)
+        [result] = await ledger.results(0, 10)
+        assert (result.key, result.shape, result.lines) == ("a", Shape.ONE, '{"n":1}\n')
+
+    async def test_a_record_with_a_stale_token_is_refused_and_leaves_nothing(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a"))
+        [stale] = await _lease(ledger)
+        await ledger.release()
+        [current] = await _lease(ledger)
+        with pytest.raises(StaleLeaseError):
+            await ledger.record(_done(stale, "1\n", children=_items("b")))
+        assert await ledger.counts() == Counts(leased=1)
+        await ledger.record(_done(current, "2\n"))
+        assert [result.lines for result in await ledger.results(0, 10)] == ["2\n"]
+
+    async def test_an_item_is_recorded_once(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a"))
+        [lease] = await _lease(ledger)
+        outcomes = await asyncio.gather(_recorded(ledger, _done(lease, "1\n")), _recorded(ledger, _done(lease, "2\n")))
+        assert sorted(outcomes) == [False, True]
+        assert (await ledger.counts()).done == 1
+        assert len(await ledger.results(0, 10)) == 1
+
+    async def test_one_stale_record_does_not_take_its_neighbours_with_it(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a", "b"))
+        [stale, _] = await _lease(ledger, 2)
+        await ledger.release()
+        leases = await _lease(ledger, 2)
+        outcomes = await asyncio.gather(
+            _recorded(ledger, _done(stale)), *(_recorded(ledger, _done(lease)) for lease in leases)
+        )
+        assert outcomes == [False, True, True]
+
+    async def test_an_expired_lease_is_given_to_the_next_who_asks(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a"))
+        [lost] = await ledger.lease("one", 1, NOW, NOW + 10)
+        assert await ledger.lease("two", 1, NOW + 9, LATER) == []
+        [taken] = await ledger.lease("two", 1, NOW + 10, LATER)
+        with pytest.raises(StaleLeaseError):
+            await ledger.record(_done(lost))
+        await ledger.record(_done(taken))
+
+    async def test_a_renewed_lease_does_not_expire(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a", "b"))
+        await ledger.lease("one", 1, NOW, NOW + 10)
+        await ledger.lease("two", 1, NOW, NOW + 10)
+        assert await ledger.renew("one", LATER) == 1
+        assert [lease.key for lease in await ledger.lease("three", 5, NOW + 10, LATER)] == ["b"]
+
+    async def test_only_the_owner_s_leases_are_released(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a", "b", "c"))
+        await ledger.lease("one", 2, NOW, LATER)
+        await ledger.lease("two", 1, NOW, LATER)
+        assert await ledger.release("one") == 2
+        assert await ledger.counts() == Counts(pending=2, leased=1)
+        assert await ledger.release() == 1
+
+    async def test_a_deferred_item_comes_back_at_its_time(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a", "b"))
+        [lease, _] = await _lease(ledger, 2)
+        await ledger.record(_deferred(lease, until=NOW + 30, attempts=1))
+        assert await ledger.counts() == Counts(leased=1, deferred=1)
+        assert await ledger.next_due() == NOW + 30
+        assert await ledger.lease("x", 5, NOW + 29, LATER) == []
+        [again] = await ledger.lease("x", 5, NOW + 30, LATER)
+        assert (again.key, again.attempts) == ("a", 1)
+        assert await ledger.next_due() is None
+
+    async def test_failures_are_listed_and_can_be_retried(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a", "b"))
+        for lease in await _lease(ledger, 2):
+            await ledger.record(Record(lease=lease, status=ItemStatus.FAILED, attempts=3, error='{"type":"E"}'))
+        [first] = await ledger.failures(0, 1)
+        [second] = await ledger.failures(first.item, 10)
+        assert [(each.key, each.attempts, each.error) for each in (first, second)] == [
+            ("a", 3, '{"type":"E"}'),
+            ("b", 3, '{"type":"E"}'),
+        ]
+        assert await ledger.results(0, 10) == []
+        assert await ledger.retry() == 2
+        assert await ledger.counts() == Counts(pending=2)
+        assert [lease.attempts for lease in await _lease(ledger, 2)] == [0, 0]
+
+    async def test_results_are_read_in_pages_and_in_order(self, ledger: Ledger) -> None:
+        await ledger.add(_items(*"abcde"))
+        leases = await _lease(ledger, 5)
+        for number, lease in enumerate(reversed(leases)):
+            await ledger.record(_done(lease, f"{number}\n"))
+        page = await ledger.results(0, 3)
+        rest = await ledger.results(page[-1].position, 3)
+        assert [result.key for result in [*page, *rest]] == list("edcba")
+        assert await ledger.position() == rest[-1].position
+        assert [result.position for result in [*page, *rest]] == sorted({result.position for result in [*page, *rest]})
+
+    async def test_an_empty_ledger_says_so(self, ledger: Ledger) -> None:
+        assert await ledger.counts() == Counts()
+        assert await ledger.results(0, 10) == []
+        assert await ledger.failures(0, 10) == []
+        assert await ledger.position() == 0
+        assert await ledger.next_due() is None
+        assert await _lease(ledger) == []
+
+    async def test_facts_are_kept_beside_the_items(self, ledger: Ledger) -> None:
+        assert await ledger.get("job") is None
+        await ledger.put("job", {"name": "docs", "n": [1, None]})
+        await ledger.put("job", {"name": "täglich/€"})
+        assert await ledger.get("job") == {"name": "täglich/€"}
+
+    async def test_many_askers_at_once_get_each_item_once(self, ledger: Ledger) -> None:
+        keys = [f"k{number}" for number in range(300)]
+        await asyncio.gather(*(ledger.add(_items(*keys[start : start + 60])) for start in range(0, 300, 50)))
+        assert (await ledger.counts()).total == 300
+        taken = await asyncio.gather(*(ledger.lease(f"o{n}", 40, NOW, LATER) for n in range(10)))
+        assert sorted(lease.key for leases in taken for lease in leases) == sorted(keys)
+
+
+def _items(*keys: str) -> list[NewItem]:
+    return [NewItem(key) for key in keys]
+
+
+async def _lease(ledger: Ledger, count: int = 1) -> list[Lease]:
+    return await ledger.lease("me", count, NOW, LATER)
+
+
+def _done(lease: Lease, lines: str = "", children: Sequence[NewItem] = ()) -> Record:
+    shape = Shape.ONE if lines else Shape.NOTHING
+    return Record(lease=lease, status=ItemStatus.DONE, attempts=1, shape=shape, lines=lines, children=children)
+
+
+def _deferred(lease: Lease, *, until: float, attempts: int) -> Record:
+    return Record(lease=lease, status=ItemStatus.DEFERRED, attempts=attempts, not_before=until, error="{}")
+
+
+async def _recorded(ledger: Ledger, record: Record) -> bool:
+    try:
+        await ledger.record(record)
+    except StaleLeaseError:
+        return False
+    return True

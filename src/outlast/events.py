@@ -53,6 +53,7 @@ class EventType(StrEnum):
     ABORT_TRIGGERED = "abort_triggered"
     ABORT_EXECUTED = "abort_executed"
     FAILURE_PATTERN_DETECTED = "failure_pattern_detected"
+    CHECKPOINT_FAILED = "checkpoint_failed"
     RUN_STARTED = "run_started"
     RUN_ENDED = "run_ended"
     HOST_PARKED = "host_parked"
@@ -93,6 +94,7 @@ def _table() -> Mapping[EventType, EventSpec]:
         kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
         kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions")),
         kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, ("signature", "share", "hosts")),
+        kind.CHECKPOINT_FAILED: EventSpec("job", error, ("reason",), published=False),
         kind.RUN_STARTED: EventSpec("job", info, ("run_id", "done", "pending", "resumed"), published=False),
         kind.RUN_ENDED: EventSpec("job", info, ("run_id", "outcome", "done", "failed", "deferred"), published=False),
         kind.HOST_PARKED: EventSpec("job", warning, ("host", "failures", "next_probe_in"), published=False),

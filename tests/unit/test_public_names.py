@@ -1,5 +1,7 @@
 """`import outlast` is light, and every public name is where it is promised."""
 
+import ast
+import inspect
 import subprocess
 import sys
 from importlib import import_module
@@ -43,9 +45,6 @@ def test_importing_the_package_loads_nothing_heavy_and_starts_and_writes_nothing
 
 def test_the_type_checker_sees_the_names_that_resolve_at_run_time():
     # TYPE_CHECKING imports are invisible at run time: read them.
-    import ast
-    import inspect
-
     tree = ast.parse(inspect.getsource(outlast))
     block = next(node for node in tree.body if isinstance(node, ast.If))
     seen = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}

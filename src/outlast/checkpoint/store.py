@@ -112,8 +112,10 @@ class DirectoryStore:
         target = _quarantine(entry.path.parent)
         ensure_directory(target, disk=self._disk)
         self._disk.rename(entry.path, target / entry.path.name)
-        self._disk.sync_directory(target)
-        self._disk.sync_directory(entry.path.parent)
+        # A power cut may put it back; then it is found damaged again.
+        with suppress(OSError):
+            self._disk.sync_directory(target)
+            self._disk.sync_directory(entry.path.parent)
         return target / entry.path.name
 
     def _entry(self, path: Path, sequence: int, *, quarantined: bool) -> Entry:

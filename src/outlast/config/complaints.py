@@ -1,5 +1,6 @@
 """What is wrong with a configuration: every complaint at once, each with its path and the nearest valid key."""
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, NotRequired, TypedDict
@@ -11,6 +12,8 @@ from outlast.errors import ConfigurationError
 __all__ = ["Complaint", "complaints_of", "nearest", "refusal"]
 
 SHOWN_MAX = 60
+# pydantic says "Input should be", "String should have": the path is the subject already.
+_SUBJECT = re.compile(r"^\w+ (?=should )")
 
 
 class Complaint(TypedDict):
@@ -42,7 +45,7 @@ def complaints_of(error: ValidationError, keys: Iterable[str]) -> list[Complaint
         elif row["type"] == "model_type":
             found.append({"path": path, "problem": "is a section: it should hold keys", "nearest": None})
         else:
-            problem = str(cause) if cause else row["msg"].removeprefix("Input ")
+            problem = str(cause) if cause else _SUBJECT.sub("", row["msg"])
             found.append({"path": path, "problem": f"{problem}, not {_shown(row['input'])}", "nearest": None})
     return found
 

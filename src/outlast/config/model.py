@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from outlast.config.complaints import complaints_of, refusal
-from outlast.config.values import Count, Seconds, Text, Words
+from outlast.config.values import Amount, Count, Seconds, Text, Words
 
 __all__ = [
     "AbortConfiguration",
@@ -88,7 +88,7 @@ class ResourceConfiguration(Section):
     """Restart the browser when cleaning up was not enough."""
     memory_limit_mb: Annotated[Count, Field(ge=0)] = 0
     """A further bound on the memory of the job, in MB; 0: none."""
-    cpu_limit_percent: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    cpu_limit_percent: Annotated[Amount, Field(ge=0)] = 0.0
     """A further bound on the CPU, in percent of one core; 0: none."""
 
 

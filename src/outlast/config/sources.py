@@ -43,7 +43,7 @@ def toml_source(path: Path, *, table: tuple[str, ...] = ()) -> Source:
     except tomllib.TOMLDecodeError as error:
         return _unreadable(path, _with_line(str(error), path))
     for step in table:
-        values = values.get(step, {}) if isinstance(values, dict) else {}
+        values = values.get(step, {}) if isinstance(values, dict) else values
     if not isinstance(values, dict):
         return _unreadable(path, f"{'.'.join(table)} should be a table")
     return Source(name=path.name, values=values)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from typing_extensions import override
 
-__all__ = ["Allowance", "AllowanceSetting", "Count", "ExactSeconds", "Seconds", "Text", "Words", "seconds_in"]
+__all__ = ["Allowance", "AllowanceSetting", "Amount", "Count", "ExactSeconds", "Seconds", "Text", "Words", "seconds_in"]
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _PART = r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)"
@@ -71,6 +71,7 @@ def _allowance(value: Any) -> Allowance:
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, BeforeValidator(_number)]
+Amount = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Seconds = Annotated[int, BeforeValidator(_duration, json_schema_input_type=int | str)]
 ExactSeconds = Annotated[
     float, BeforeValidator(_duration, json_schema_input_type=float | str), Field(allow_inf_nan=False)
@@ -79,6 +80,6 @@ Words = Annotated[tuple[Text, ...], BeforeValidator(_words, json_schema_input_ty
 AllowanceSetting = Annotated[
     Allowance,
     PlainValidator(_allowance),
-    PlainSerializer(str, when_used="json"),
+    PlainSerializer(str),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?%?$"}]}),
 ]

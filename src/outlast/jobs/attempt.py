@@ -12,7 +12,7 @@ from outlast.failure.model import Classification, Fault
 from outlast.jobs.bind import CONTEXT, Call
 from outlast.jobs.context import Context
 from outlast.jobs.dispatch import Task
-from outlast.jobs.gate import PROBE_EVERY_MAX, Gate
+from outlast.jobs.gate import PROBE_EVERY_MAX, PROBE_EVERY_MIN, Gate
 from outlast.jobs.items import KeyFunction
 from outlast.jobs.records import written
 from outlast.ledger.port import ItemStatus, Record
@@ -21,13 +21,7 @@ from outlast.retry.policy import RetryPolicy
 from outlast.runtime import Runtime
 from outlast.storage.strictjson import encode
 
-__all__ = ["Attempts", "Identity", "Tally", "host_spacing"]
-
-# What a host did is not the item's fault: its tries are spread over the better part of a minute, whatever its policy says.
-HOST_SPACING = 1.0
-HOST_SPACING_GROWTH = 3.0
-HOST_SPACING_MAX = 30.0
-
+__all__ = ["Attempts", "Identity", "Tally"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -135,11 +129,11 @@ class Attempts:
         failure = describe(error, kind).to_dict()
         told = {"failure_class": kind.failure_class.value, "error": f"{failure['type']}: {failure['message']}"}
         if not self._counts(task, kind):
-            return self._again(task, PROBE_EVERY_MAX * self._runtime.roll(), failure, attempts=task.lease.attempts)
+            delay = min(PROBE_EVERY_MIN + PROBE_EVERY_MAX * self._runtime.roll(), PROBE_EVERY_MAX)
+            return self._again(task, delay, failure, attempts=task.lease.attempts)
         verdict = after_failure(self._policy, kind, attempt=attempt, elapsed=0.0, roll=self._runtime.roll())
         match verdict:
             case Again(delay):
-                delay = max(delay, host_spacing(attempt, self._runtime.roll()) if kind.fault is not Fault.ITEM else 0.0)
                 self._emit(EventType.RETRY_ATTEMPTED, attempt, **told, delay=delay)
                 return self._again(task, delay, failure, attempts=attempt)
             case Exhausted(retry_after=float(delay)):
@@ -175,7 +169,7 @@ class Attempts:
             non_retryable_status=policy.non_retryable_status_codes,
         )
         if kind.fault is Fault.MACHINE or not self._classifying:
-            # A full disk or too many open files says nothing about the item: it is tried again, spaced out.
+            # A full disk or too many open files says nothing about the item: it is tried again.
             return replace(kind, transient=True, max_attempts=None)
         return kind
 
@@ -209,12 +203,6 @@ class Attempts:
         self._runtime.emit(
             kind, self._identity.job_id, policy_id=policy.id, attempt=attempt, max_attempts=policy.max_attempts, **told
         )
-
-
-def host_spacing(attempt: int, roll: float) -> float:
-    """The least delay after try number `attempt` failed for the host's sake: about 1, 3, 9 and 27 seconds."""
-    spacing = min(HOST_SPACING * HOST_SPACING_GROWTH ** (attempt - 1), HOST_SPACING_MAX)
-    return spacing * (0.75 + 0.5 * roll)
 
 
 def _cancelled_from_outside() -> bool:

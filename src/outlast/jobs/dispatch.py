@@ -20,9 +20,11 @@ LEASE_SECONDS = 600.0
 AHEAD_MIN = 32
 # Half of it is asked for while the other half is worked on, so that the lease joins a commit that is due anyway.
 AHEAD_PER_WORKER = 4
-# Looking for items of other hosts while one is parked moves the parked host's items out of the way, a batch at a time.
-LOOK_PAST_EVERY = 1.0
-PUT_OFF_SECONDS = 5.0
+# While one host is parked, its items are put off, a batch at a time, to find those of other hosts behind them. The pause
+# between batches bounds what that costs; the time they are put off bounds how many can be looked past.
+LOOK_PAST_EVERY = 0.05
+PUT_OFF_SECONDS = 15.0
+IDLE_SECONDS_MIN = 0.001
 IDLE_SECONDS_MAX = 5.0
 
 
@@ -158,14 +160,15 @@ class Dispatch:
             return
 
     async def _idle_seconds(self) -> float:
-        waits = [IDLE_SECONDS_MAX]
-        due = await self._ledger.next_due()
-        if due is not None:
+        """How long nothing can happen by itself: until an item is due for which there is room, or a probe for which a
+        worker and an item are at hand."""
+        waits = [LOOK_PAST_EVERY if self._gate.parked and self._several_hosts else IDLE_SECONDS_MAX]
+        if len(self._ready) < self._ahead and (due := await self._ledger.next_due()) is not None:
             waits.append(due - self._clock.now().timestamp())
-        probe = self._gate.next_probe()
-        if probe is not None:
-            waits.append(probe - self._clock.monotonic())
-        return max(min(waits), 0.001)
+        if self._idle:
+            now = self._clock.monotonic()
+            waits.extend(self._gate.opens(host) - now for host in {task.host for task in self._ready})
+        return max(min(waits), IDLE_SECONDS_MIN)
 
     def _wake(self, count: int) -> None:
         for _ in range(min(count, len(self._idle))):

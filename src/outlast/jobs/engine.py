@@ -8,13 +8,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from outlast.errors import StaleLeaseError
+from outlast.errors import StaleLeaseError, ValidationError
 from outlast.jobs.attempt import Attempts
 from outlast.jobs.dispatch import LEASE_SECONDS, Dispatch
 from outlast.jobs.items import Items, KeyFunction, batches, new_item
 from outlast.jobs.outcome import Ending
 from outlast.jobs.signals import listening
-from outlast.ledger.port import Ledger
+from outlast.ledger.port import Ledger, NewItem
 from outlast.runtime import Clock
 
 __all__ = ["Engine"]
@@ -46,6 +46,10 @@ class Engine:
         self._dispatch.end(ending)
         if self._working:
             self._deadline.reschedule(asyncio.get_running_loop().time() + remaining)
+
+    @property
+    def stopping(self) -> bool:
+        return self._dispatch.ending is not None
 
     async def run(self, items: Items, key_of: KeyFunction | None, *, concurrency: int, services: list[Service]) -> Ending:
         """Try every item of the job. Raises what a handler raised that is not an `Exception`, once the rest is drained."""
@@ -97,12 +101,26 @@ class Engine:
             dispatch.changed()
 
     async def _read(self, items: Items, key_of: KeyFunction | None) -> None:
+        read = 0
         async for batch in batches(items, SOURCE_BATCH):
-            if await self._ledger.add([new_item(item, key_of) for item in batch]):
+            if await self._ledger.add(_new_items(batch, key_of, read)):
                 self._dispatch.changed()
+            read += len(batch)
         self._dispatch.source_read()
 
     async def _renew(self) -> None:
         while True:
             await self._clock.sleep(LEASE_SECONDS / 3)
             await self._ledger.renew(self._owner, self._clock.now().timestamp() + LEASE_SECONDS)
+
+
+def _new_items(batch: list[Any], key_of: KeyFunction | None, read: int) -> list[NewItem]:
+    """The ledger's form of a batch; an item that has none is named by its number in the source, from 0."""
+    new: list[NewItem] = []
+    try:
+        for item in batch:
+            new.append(new_item(item, key_of))
+    except ValidationError as error:
+        place = read + len(new)
+        raise ValidationError(f"item {place} of the source: {error.message}", context={"item": place}) from error
+    return new

@@ -1,9 +1,12 @@
 """May this item be tried now, and whose fault was it? Decides host by host, from what came of the tries before.
 
-One item that fails says something about the item. `PARK_AFTER` different items that fail in a row, with the same host in all
-of them and no answer between, say something about the host: it is parked. While it is, one item at a time probes it, 1 s after
-the parking and then at doubling intervals up to `PROBE_EVERY_MAX` (the half-open breaker of M. Nygard, "Release It!", with a
-bound on its interval, so that recovery is noticed within that time). What fails meanwhile is not held against the item.
+An item that fails while others are answered has itself to blame. `PARK_AFTER` different items that fail in a row, with the same
+host in all of them and no answer between, say something about the host: it is parked. While it is, one item at a time probes it,
+1 s after the parking and then at doubling intervals up to `PROBE_EVERY_MAX` (the half-open breaker of M. Nygard, "Release It!",
+with a bound on its interval, so that recovery is noticed within that time). What fails meanwhile is not held against the item.
+
+At the end of a job there may be fewer items left than that. An item that fails again, with nobody answered since it last
+failed, gets `GRACE` seconds of the benefit of the doubt; after that its failures count.
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +15,7 @@ from enum import StrEnum
 __all__ = ["PARK_AFTER", "PROBE_EVERY_MAX", "Failed", "Gate", "Parked", "Probe", "Recovered"]
 
 PARK_AFTER = 5
+GRACE = 60.0
 PROBE_EVERY_MIN = 1.0
 PROBE_EVERY_MAX = 5.0
 # A probe that does not come back (its worker was cancelled) stops others no longer than this.
@@ -87,9 +91,10 @@ class Gate:
         host.probe_at = now + PROBE_LEASE
         return Probe.PROBE
 
-    def next_probe(self) -> float | None:
-        """When the earliest probe is due; None when no host is parked."""
-        return min((host.probe_at for host in self._hosts.values() if host.parked), default=None)
+    def opens(self, name: str) -> float:
+        """When an item of this host may next be tried: in the past, unless the host is parked."""
+        host = self._hosts.get(name)
+        return host.probe_at if host is not None and host.parked else 0.0
 
     def answered(self, name: str, now: float) -> Recovered | None:
         """The host answered, if only with "no such page": it is up."""
@@ -103,18 +108,20 @@ class Gate:
     def failed(self, name: str, key: str, now: float, *, probe: bool = False) -> Failed:
         """The host did not answer as it should. Says whether that counts against the item `key`."""
         host = self._hosts.get(name)
-        if host is not None and host.parked:
-            if probe:  # tries that were under way when the host was parked say nothing new
-                host.probe_every = min(2 * host.probe_every, PROBE_EVERY_MAX)
-                host.probe_at = now + host.probe_every
-            return Failed(counts=False)
         if host is None:
             if len(self._hosts) >= HOSTS_MAX:
                 return Failed(counts=True)
             host = self._hosts[name] = _Host(failing_since=now)
+        if host.parked:
+            if probe:  # tries that were under way when the host was parked say nothing new
+                host.probe_every = min(2 * host.probe_every, PROBE_EVERY_MAX)
+                host.probe_at = now + host.probe_every
+            return Failed(counts=False)
+        failed_before = key in host.failing
         host.failing.add(key)
         if len(host.failing) < PARK_AFTER:
-            return Failed(counts=True)
+            # Nobody else was answered since it last failed: the first minute of that is not held against it either.
+            return Failed(counts=not failed_before or now - host.failing_since >= GRACE)
         host.parked = True
         host.failing.clear()
         host.probe_at = now + host.probe_every

@@ -27,12 +27,12 @@ def new_item(value: Any, key: KeyFunction | None = None) -> NewItem:
     if key is None:
         if type(value) is str:
             return NewItem(value)
-        payload = encode(value, "item").decode()
+        payload = encode(value).decode()
         return NewItem(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")), payload)
     chosen = key(value)
     if type(chosen) is not str:
         raise ValidationError(f"the key of an item must be a string, not {chosen!r}", context={"item": repr(value)[:200]})
-    return NewItem(chosen, encode(value, "item").decode())
+    return NewItem(chosen, encode(value).decode())
 
 
 def item_of(lease: Lease) -> Any:

@@ -56,6 +56,16 @@ class Output:
         await output._sync()
         return output
 
+    @staticmethod
+    async def put_aside(path: Path, ledger: Ledger, label: str) -> Path | None:
+        """Rename the file that `ledger` has written at `path`, so that a fresh start can have the name; the new name."""
+        noted = await ledger.get(_FACT)
+        if noted is None or noted["path"] != str(path.absolute()) or not path.exists():
+            return None
+        aside = path.with_name(f"{path.stem}.{label}{path.suffix}")
+        await asyncio.to_thread(path.rename, aside)
+        return aside
+
     async def follow(self) -> None:
         """Write what the ledger gains, until cancelled."""
         while True:

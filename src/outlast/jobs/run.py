@@ -24,11 +24,13 @@ from outlast.jobs.session import Session, open_session
 from outlast.ledger.port import Counts
 from outlast.retry.policy import RetryPolicy
 from outlast.runtime import Runtime
+from outlast.storage.strictjson import decode
 
 __all__ = ["Done", "Progress", "Run"]
 
 FOLLOW_SECONDS = 0.05
 RESULTS_AT_ONCE = 100
+FAILURES_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Run:
         self._engine: Engine | None = None
         self._gate = Gate(self._runtime.clock.monotonic())
         self._tally = Tally()
+        self._work: asyncio.Task[Summary] | None = None
         self._summary: Summary | None = None
 
     async def __aenter__(self) -> Self:
@@ -80,6 +83,7 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         async with self._stack:
+            await self._rest_of_the_work()
             if error is None:
                 await self._finish()
             else:
@@ -134,7 +138,7 @@ class Run:
         """Do `items` and yield each as it is done: only what was not done before this call."""
         ledger = self._session.ledger
         position = await ledger.position()
-        work = asyncio.create_task(self.process(function, items, key=key))
+        work = self._work = asyncio.create_task(self.process(function, items, key=key))
         try:
             while True:
                 finished = work.done()
@@ -148,8 +152,7 @@ class Run:
                     await self._runtime.clock.sleep(FOLLOW_SECONDS)
             await work
         finally:
-            self.stop()
-            await asyncio.wait([work])
+            await self._rest_of_the_work()
 
     def stop(self) -> None:
         """Finish what is in hand and stop; called again: stop now. What is not done stays for the next run."""
@@ -166,6 +169,11 @@ class Run:
             in_flight=tally.in_flight,
             parked=tuple(self._gate.parked_hosts()),
         )
+
+    async def failures(self, limit: int = FAILURES_AT_ONCE) -> list[dict[str, Any]]:
+        """The first items that were given up: `key`, `attempts`, and what was last wrong with each."""
+        failed = await self._session.ledger.failures(0, limit)
+        return [{"key": each.key, "attempts": each.attempts, **decode(each.error)} for each in failed]
 
     def summary(self) -> Summary:
         """What this run did. Raises `RuntimeError` before `process` or `map` has ended."""
@@ -217,11 +225,20 @@ class Run:
             deferred=counts.waiting,
             retries=self._tally.retries,
             repeated=session.repeated,
-            exit_code=exit_code,
+            exit_code=int(exit_code),
         )
         told = {name: getattr(self._summary, name) for name in ("run_id", "outcome", "done", "failed", "deferred")}
         self._runtime.emit(EventType.RUN_ENDED, self.name, **told)
+        ended = self._runtime.clock.now().isoformat()
+        await session.ledger.put("ended", {"run": session.run_id, "outcome": outcome.value, "at": ended, "exit_code": int(exit_code)})
         return self._summary
+
+    async def _rest_of_the_work(self) -> None:
+        """Wait for the work behind a `map` that was left early."""
+        if self._work is not None and not self._work.done():
+            if self._engine is not None and not self._engine.stopping:
+                self.stop()
+            await asyncio.wait([self._work])
 
     async def _finish(self) -> None:
         """Give back what was leased, save the state, bring the output to its end."""

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outlast.assembly import Resilience
-from outlast.errors import CheckpointCorruptionError
+from outlast.errors import CheckpointCorruptionError, CheckpointError, ValidationError
 from outlast.events import EventType
 from outlast.jobs.output import Output
 from outlast.jobs.store import JobDirectory, job_directory
 from outlast.ledger import SqliteLedger
 from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
+from outlast.storage.strictjson import encode
 
 if TYPE_CHECKING:
     from outlast.config import JobConfiguration
@@ -34,7 +35,7 @@ class Session:
         self.repeated = 0
         self.output: Output | None = None
         self._lineage = ""
-        self._saved: dict[str, Any] = {}
+        self._saved = b""
 
     async def begin(self, *, concurrency: int, invocation: Mapping[str, Any] | None) -> None:
         """Take over what an earlier process left: its leases, its state; and note who runs now."""
@@ -65,18 +66,24 @@ class Session:
             return
         counts = asdict(await self.ledger.counts())
         data = {"state": self.state, "counts": counts, "position": await self.ledger.position()}
-        if data == self._saved:
+        encoded = encode(data)
+        if encoded == self._saved:
             return
         metadata = {"run_id": self.run_id, "lineage": self._lineage, "reason": reason}
-        checkpoint_id = await self.resilience.checkpoints.create_checkpoint(self.job_id, data, metadata)
-        # What was written, not what the handlers have made of `state` meanwhile.
-        self._saved = await self.resilience.checkpoints.load_checkpoint(checkpoint_id) or {}
+        await self.resilience.checkpoints.create_checkpoint(self.job_id, data, metadata)
+        self._saved = encoded
 
     async def checkpoints(self) -> None:
-        """Take a checkpoint every interval, until cancelled."""
+        """Take a checkpoint every interval, until cancelled.
+
+        One that fails is announced and does not stop the items; the last one, at the end of the run, raises.
+        """
         while True:
             await self.runtime.clock.sleep(self.resilience.config.checkpoint.interval)
-            await self.save("interval")
+            try:
+                await self.save("interval")
+            except (CheckpointError, ValidationError) as error:
+                self.runtime.emit(EventType.CHECKPOINT_FAILED, self.job_id, reason=error.message)
 
     async def _latest_state(self) -> dict[str, Any]:
         # Checkpoints of a ledger that was put aside stay readable, but they are another job's past.
@@ -101,7 +108,12 @@ async def open_session(
     directory = job_directory(Path(config.store), name)
     ledger: Ledger | None = options.get("ledger")
     if ledger is None:
-        ledger = await _open_ledger(stack, name, directory, runtime, fresh=options.get("fresh", False))
+        lock = directory.lock(name, runtime.clock.now().isoformat(timespec="seconds"))
+        stack.callback(lock.close)
+        if options.get("fresh", False) and directory.exists:
+            await _put_aside(directory, config, runtime.new_id())
+        ledger = await SqliteLedger.open(directory.ledger)
+        stack.push_async_callback(ledger.close)
     resilience = Resilience(_placed(config, directory), events=runtime.bus, clock=runtime.clock)
     await stack.enter_async_context(resilience)
     session = Session(name, ledger, resilience, runtime)
@@ -111,16 +123,13 @@ async def open_session(
     return session
 
 
-async def _open_ledger(
-    stack: AsyncExitStack, name: str, directory: JobDirectory, runtime: Runtime, *, fresh: bool
-) -> Ledger:
-    lock = directory.lock(name, runtime.clock.now().isoformat(timespec="seconds"))
-    stack.callback(lock.close)
-    if fresh:
-        directory.put_aside(runtime.new_id())
-    ledger = await SqliteLedger.open(directory.ledger)
-    stack.push_async_callback(ledger.close)
-    return ledger
+async def _put_aside(directory: JobDirectory, config: "JobConfiguration", label: str) -> None:
+    """Keep what the job has recorded, under another name, and leave its own names free."""
+    if config.output is not None:
+        old = await SqliteLedger.open(directory.ledger)
+        await Output.put_aside(Path(config.output), old, label)
+        await old.close()
+    directory.put_aside(label)
 
 
 def _placed(config: "JobConfiguration", directory: JobDirectory) -> "JobConfiguration":

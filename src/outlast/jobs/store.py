@@ -59,10 +59,8 @@ class JobDirectory:
         _sign(file, started)
         return Lock(file)
 
-    def put_aside(self, label: str) -> Path | None:
-        """Move what the job has recorded out of the way, for a fresh start; where it is now, None if there was nothing."""
-        if not self.exists:
-            return None
+    def put_aside(self, label: str) -> Path:
+        """Move what the job has recorded out of the way, for a fresh start; where it is now."""
         old = self.path / "old" / label
         old.mkdir(parents=True)
         for part in [*self.path.glob("ledger.db*"), self.checkpoints]:

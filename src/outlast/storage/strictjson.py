@@ -76,11 +76,7 @@ def _is_plain(value: Any) -> bool:
 
 def _encode_slowly(value: Any, path: str) -> bytes:
     # A second pass that knows where it is; it either finds the problem or takes subclasses back to their plain values.
-    plain = _plain(value, path, ())
-    try:
-        return orjson.dumps(plain, option=_OPTIONS)
-    except orjson.JSONEncodeError as error:  # pragma: no cover - `_plain` has refused whatever orjson refuses
-        raise _refused(path, value, f"is not JSON: {error}") from error
+    return orjson.dumps(_plain(value, path, ()), option=_OPTIONS)
 
 
 def _plain(value: Any, path: str, ancestors: tuple[int, ...]) -> Any:

@@ -1,0 +1,81 @@
+"""The options that several verbs share, accepted before and after the verb."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["Settings", "common", "run_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the shared options say. `begun` is set once a run holds its job: from then on something was started."""
+
+    store: str | None = None
+    json: bool = False
+    progress: str | None = None
+    color: str = "auto"
+    quiet: bool = False
+    verbose: int = 0
+    begun: bool = False
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    # What is given after the verb wins; what is not given there leaves alone what was given before it.
+    if value:
+        setattr(ctx.ensure_object(Settings), str(param.name), value)
+
+
+def _option(*names: str, **attributes: Any) -> Callable[[F], F]:
+    return click.option(*names, expose_value=False, callback=_keep, **attributes)
+
+
+_COMMON: dict[str, Callable[[Any], Any]] = {
+    "store": _option(
+        "--store",
+        metavar="DIR",
+        envvar="OUTLAST_STORE",
+        show_envvar=True,
+        help="Where jobs are kept; default: store of the configuration, else .outlast",
+    ),
+    "json": _option("--json", is_flag=True, help="Answer with one JSON document; errors are JSON too."),
+    "progress": _option(
+        "--progress",
+        type=click.Choice(["auto", "live", "plain", "off"]),
+        help="auto: live on a terminal, else a line every 30 s; off with --json.",
+    ),
+    "color": _option(
+        "--color", type=click.Choice(["auto", "always", "never"]), help="auto obeys NO_COLOR and FORCE_COLOR."
+    ),
+    "quiet": _option("-q", "--quiet", is_flag=True, help="No progress and no advice: only how it ended, and errors."),
+    "verbose": _option("-v", "--verbose", count=True, help="Log every event; -vv: everything."),
+}
+
+
+def common(*names: str) -> Callable[[F], F]:
+    """Give a verb these of the shared options; their values are in its `Settings`."""
+
+    def decorate(function: F) -> F:
+        for name in reversed(names):
+            function = _COMMON[name](function)
+        return function
+
+    return decorate
+
+
+def run_options(function: F) -> F:
+    """The settings of a run; those not given are left to files, environment and defaults."""
+    for option in reversed([
+        click.option("-o", "--output", metavar="FILE", help="The file that gets the records, one JSON text a line."),
+        click.option("--concurrency", type=int, metavar="N", help="Items in flight at once."),
+        click.option("--timeout", metavar="30s|none", help="How long one attempt at an item may take."),
+        click.option("--max-failed", metavar="1%|N", help="How many items may fail in a job that counts as finished."),
+        click.option("--config", metavar="FILE", help="A job file for the settings that are not given here."),
+        click.option("--key", metavar="FIELD", help="The field of an item that says which item it is."),
+    ]):
+        function = option(function)
+    return function

@@ -1,0 +1,83 @@
+"""How numbers, times, names and commands are written for people; nothing hostile reaches a terminal through here."""
+
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from outlast.logs.text import escaped
+
+__all__ = ["clock_face", "columns", "commands", "duration", "moment", "percent", "quoted", "rate", "safe", "units"]
+
+SAFE_MAX = 160
+
+
+def safe(text: str, limit: int = SAFE_MAX) -> str:
+    """The text on one line, cut to `limit`, with nothing in it that a terminal would obey."""
+    line = escaped(text)
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
+
+
+def quoted(word: str) -> str:
+    """The word as it can be typed into a shell."""
+    return safe(shlex.quote(word), 4 * SAFE_MAX)
+
+
+def units(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f}%" if whole else "0.0%"
+
+
+def rate(per_second: float) -> str:
+    """A rate in the unit in which it is a number to read."""
+    for amount, unit in ((per_second, "s"), (60 * per_second, "min")):
+        if amount >= 1:
+            return f"{amount:.0f}/{unit}" if amount >= 10 else f"{amount:.1f}/{unit}"
+    return f"{3600 * per_second:.0f}/h"
+
+
+def duration(seconds: float) -> str:
+    """The time that something took: `4.2 s`, `12 min 5 s`, `9 h 12 min`, `3 d 4 h`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    steps = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+    size, large, part, small = next(step for step in steps if seconds >= step[0])
+    whole, rest = divmod(int(seconds), size)
+    return f"{whole} {large}" + (f" {rest // part} {small}" if rest // part else "")
+
+
+def clock_face(seconds: float) -> str:
+    """Hours, minutes and seconds: `4:02:10`."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}"
+
+
+def moment(when: datetime | str) -> str:
+    """A moment to the second, in UTC: `2026-11-23T00:18:04Z`."""
+    if isinstance(when, str):
+        try:
+            when = datetime.fromisoformat(when)
+        except ValueError:
+            return safe(when, 40)
+    return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def commands(rows: Sequence[tuple[str, str]]) -> list[str]:
+    """What can be typed next, after what it is for."""
+    width = max((len(what) for what, _ in rows), default=0)
+    return [f"  {what:<{width}}   {command}" for what, command in rows]
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
+    """The rows as a table; the columns named in `right` are aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if place in right else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,63 @@
+"""Writing to the two streams: answers to standard output, everything else to standard error."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
+
+import click
+
+__all__ = ["answer", "colored", "is_live", "put", "say", "wants_color"]
+
+SCHEMA_VERSION = 1
+
+
+def put(text: str) -> bool:
+    """Write to standard output; False when its reader is gone (`outlast results docs | head`)."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes the stream once more at its end, and would complain.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open until the process ends
+        return False
+    return True
+
+
+def answer(document: Mapping[str, Any]) -> bool:
+    """The one JSON document of `--json`."""
+    return put(json.dumps({"schema_version": SCHEMA_VERSION, **document}) + "\n")
+
+
+def say(lines: Iterable[str] | str, *, color: str = "auto", style: str | None = None) -> None:
+    """Write lines to standard error; the first one in `style`, where colours are wanted."""
+    first, *rest = [lines] if isinstance(lines, str) else list(lines)
+    head = click.style(first, fg=style, bold=True) if style and colored(color, sys.stderr) else first
+    try:
+        sys.stderr.write("\n".join([head, *rest]) + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        # Whoever closed standard error did not want to be told; the job matters more.
+        return
+
+
+def colored(choice: str, stream: IO[Any]) -> bool:
+    """Whether to colour what is written to `stream`."""
+    return wants_color(choice, os.environ, terminal=stream.isatty())
+
+
+def wants_color(choice: str, environ: Mapping[str, str], *, terminal: bool) -> bool:
+    """`--color` decides, then NO_COLOR, then FORCE_COLOR, then whether it is a terminal that can."""
+    if choice != "auto":
+        return choice == "always"
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR"):
+        return True
+    return terminal and environ.get("TERM") != "dumb"
+
+
+def is_live(stream: IO[Any], environ: Mapping[str, str]) -> bool:
+    """Whether a view that redraws itself makes sense: a terminal that can move its cursor. Colour is another matter."""
+    return stream.isatty() and environ.get("TERM", "") not in {"", "dumb"}

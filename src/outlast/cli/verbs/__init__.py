@@ -1,0 +1,3 @@
+"""One module per verb; each has a `command`."""
+
+__all__: list[str] = []

@@ -142,7 +142,7 @@ Sink = Callable[[ResilienceEvent], Awaitable[None] | None]
 @dataclass(slots=True, eq=False)
 class _Subscription:
     sink: Sink
-    types: frozenset[EventType]
+    is_async: bool
     queue: deque[ResilienceEvent] = field(default_factory=lambda: deque(maxlen=SINK_QUEUE_MAX))
     drain: asyncio.Task[None] | None = None
     dropped: int = 0
@@ -162,7 +162,7 @@ class EventBus:
     def subscribe(self, sink: Sink, types: Iterable[EventType | str] | None = None) -> Callable[[], None]:
         """Send events of `types` (all, when None) to `sink` until the returned function is called."""
         wanted = frozenset(EventType) if types is None else frozenset(map(EventType, types))
-        subscription = _Subscription(sink, wanted)
+        subscription = _Subscription(sink, _is_async(sink))
         for kind in wanted:
             self._subscriptions[kind] = (*self._subscriptions.get(kind, ()), subscription)
 
@@ -179,7 +179,7 @@ class EventBus:
 
     def emit(self, event: ResilienceEvent) -> None:
         for subscription in self._subscriptions.get(EventType(event.event_type), ()):
-            if iscoroutinefunction(subscription.sink):
+            if subscription.is_async:
                 self._queue(subscription, event)
             else:
                 self._call(subscription.sink, event)
@@ -203,7 +203,10 @@ class EventBus:
             subscription.dropped += 1
         subscription.queue.append(event)
         if subscription.drain is None or subscription.drain.done():
-            subscription.drain = asyncio.get_running_loop().create_task(self._drain(subscription))
+            try:
+                subscription.drain = asyncio.get_running_loop().create_task(self._drain(subscription))
+            except RuntimeError:  # no loop runs here: the event stays queued for the next one that is emitted on a loop
+                return
 
     async def _drain(self, subscription: _Subscription) -> None:
         while subscription.queue:
@@ -215,3 +218,7 @@ class EventBus:
         if subscription.dropped:
             _log.warning("an event sink fell behind: %d events dropped", subscription.dropped)
             subscription.dropped = 0
+
+
+def _is_async(sink: Sink) -> bool:
+    return iscoroutinefunction(sink) or iscoroutinefunction(getattr(sink, "__call__", None))  # noqa: B004 - its kind is asked

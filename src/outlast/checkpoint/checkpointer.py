@@ -126,7 +126,7 @@ class Checkpointer:
         await self._in_turn(lambda: None)
 
     async def _in_turn(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, copy_context().run, work)
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
 
     def _judged(self, look: Opened | Refused) -> Opened:
         if isinstance(look, Opened):

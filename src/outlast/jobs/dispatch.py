@@ -6,7 +6,8 @@ fetched, so a crash repeats no more than the workers had in hand.
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from outlast.jobs.gate import Gate, Probe
 from outlast.jobs.items import host_of, item_of
@@ -52,28 +53,16 @@ class Dispatch:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._wanted = asyncio.Event()
         self._source_read = False
-        self._several_hosts = False
+        self._hosts: set[str] = set()
         self._looked_past = 0.0
         self.ending: Ending | None = None
 
     def take(self) -> Task | None:
         """The next item that may be tried now, if one is at hand."""
-        ready = self._ready
-        if len(ready) < self._ahead // 2:
+        task = self._pick()
+        if task is not None and len(self._ready) < self._ahead // 2:
             self._wanted.set()
-        if not self._gate.parked:
-            return ready.popleft() if ready else None
-        now = self._clock.monotonic()
-        for _ in range(len(ready)):
-            task = ready.popleft()
-            match self._gate.admit(task.host, now):
-                case Probe.GO:
-                    return task
-                case Probe.PROBE:
-                    return Task(task.lease, task.item, task.host, probe=True)
-                case Probe.WAIT:
-                    ready.append(task)
-        return None
+        return task
 
     async def next(self) -> Task | None:
         """Wait for an item; None when there will be none."""
@@ -90,6 +79,11 @@ class Dispatch:
         """Items were added, put off or finished, or a host changed its state."""
         if self._idle:
             self._wanted.set()
+
+    def notice(self, hosts: Iterable[str]) -> None:
+        """These hosts have items in this job; all that matters is whether it is one or several."""
+        if len(self._hosts) < 2:
+            self._hosts.update(hosts)
 
     def source_read(self) -> None:
         """Every item of the source is in the ledger."""
@@ -125,7 +119,7 @@ class Dispatch:
         for lease in leases:
             item = item_of(lease)
             self._ready.append(Task(lease, item, host_of(item), probe=False))
-        self._several_hosts = self._several_hosts or len({task.host for task in self._ready}) > 1
+        self.notice(task.host for task in self._ready)
         return len(leases)
 
     async def _look_past(self) -> None:
@@ -133,7 +127,7 @@ class Dispatch:
         now = self._clock.monotonic()
         parked = set(self._gate.parked_hosts())
         stuck = len(self._ready) >= self._ahead // 2 and all(task.host in parked for task in self._ready)
-        if not stuck or not self._several_hosts or now - self._looked_past < LOOK_PAST_EVERY:
+        if not stuck or len(self._hosts) < 2 or now - self._looked_past < LOOK_PAST_EVERY:
             return
         self._looked_past = now
         kept, put_off = deque[Task](), list[Task]()
@@ -162,13 +156,29 @@ class Dispatch:
     async def _idle_seconds(self) -> float:
         """How long nothing can happen by itself: until an item is due for which there is room, or a probe for which a
         worker and an item are at hand."""
-        waits = [LOOK_PAST_EVERY if self._gate.parked and self._several_hosts else IDLE_SECONDS_MAX]
+        waits = [LOOK_PAST_EVERY if self._gate.parked and len(self._hosts) > 1 else IDLE_SECONDS_MAX]
         if len(self._ready) < self._ahead and (due := await self._ledger.next_due()) is not None:
             waits.append(due - self._clock.now().timestamp())
         if self._idle:
             now = self._clock.monotonic()
             waits.extend(self._gate.opens(host) - now for host in {task.host for task in self._ready})
         return max(min(waits), IDLE_SECONDS_MIN)
+
+    def _pick(self) -> Task | None:
+        ready = self._ready
+        if not self._gate.parked:
+            return ready.popleft() if ready else None
+        now = self._clock.monotonic()
+        for _ in range(len(ready)):
+            task = ready.popleft()
+            match self._gate.admit(task.host, now):
+                case Probe.GO:
+                    return task
+                case Probe.PROBE:
+                    return replace(task, probe=True)
+                case Probe.WAIT:
+                    ready.append(task)
+        return None
 
     def _wake(self, count: int) -> None:
         for _ in range(min(count, len(self._idle))):

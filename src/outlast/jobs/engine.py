@@ -11,7 +11,7 @@ from typing import Any
 from outlast.errors import StaleLeaseError, ValidationError
 from outlast.jobs.attempt import Attempts
 from outlast.jobs.dispatch import LEASE_SECONDS, Dispatch
-from outlast.jobs.items import Items, KeyFunction, batches, new_item
+from outlast.jobs.items import Items, KeyFunction, batches, host_of, new_item
 from outlast.jobs.outcome import Ending
 from outlast.jobs.signals import listening
 from outlast.ledger.port import Ledger, NewItem
@@ -103,6 +103,7 @@ class Engine:
     async def _read(self, items: Items, key_of: KeyFunction | None) -> None:
         read = 0
         async for batch in batches(items, SOURCE_BATCH):
+            self._dispatch.notice(map(host_of, batch))
             if await self._ledger.add(_new_items(batch, key_of, read)):
                 self._dispatch.changed()
             read += len(batch)

@@ -138,8 +138,12 @@ async def test_a_write_that_has_begun_is_completed_although_nobody_waits(manager
         with pytest.raises(asyncio.CancelledError):
             await task
     assert files() == {}
-    async with checkpoints:
-        disk.go.set()
+    leaving = asyncio.create_task(checkpoints.__aexit__(None, None, None))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not leaving.done()
+    disk.go.set()
+    await leaving
     assert list(files()) == [1], "the second had not begun, and left nothing"
     assert (await manager().load_latest("job")).data == {"n": 1}
 

@@ -91,6 +91,18 @@ def test_a_trouble_that_may_pass_is_not_called_damage(store, shelf):
     assert isinstance(shelf.open(entry.id), Opened)
 
 
+def test_a_link_that_takes_the_place_of_a_file_is_not_followed(store, shelf, tmp_path):
+    (entry,) = put(shelf)
+
+    def replaced(entry):
+        entry.path.rename(tmp_path / "secret")
+        entry.path.symlink_to(tmp_path / "secret")
+
+    store.haunt = replaced
+    with pytest.raises(OSError, match="symbolic links"):
+        shelf.open(entry.id)
+
+
 def test_each_checkpoint_is_read_once_for_retention(store, shelf):
     put(shelf, 2)
     reads = []

@@ -1,0 +1,145 @@
+"""How fast a job goes and when it will be done: from samples of its counts, nothing else."""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+from outlast.cli.phrases import clock_face, moment, percent, rate, safe
+from outlast.ledger.port import Counts
+
+__all__ = ["Eta", "Pace", "View", "counted", "finished_of", "plain_line", "told_eta"]
+
+SAMPLE_SECONDS = 1.0
+WINDOW_SECONDS = 900
+RECENT_SECONDS = 30.0
+SLICES = 20
+SLICES_MIN = 4
+HOSTS_SHOWN_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Eta:
+    """Seconds until the job is done at its faster and at its slower recent rate. `late` is None: not at the slower one."""
+
+    early: float
+    late: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a progress view shows at one moment. `parked` are the hosts that are waited for."""
+
+    now: datetime
+    elapsed: float
+    counts: Counts
+    in_flight: int
+    parked: tuple[str, ...]
+    rate: float
+    eta: Eta | None
+    stopping: bool = False
+
+    @property
+    def finished(self) -> int:
+        return finished_of(self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    at: float
+    finished: int
+    total: int
+
+
+class Pace:
+    """The recent past of a run: one sample a second, of a quarter of an hour. Time spent waiting for hosts is left out."""
+
+    def __init__(self) -> None:
+        self._samples: deque[_Sample] = deque(maxlen=int(WINDOW_SECONDS / SAMPLE_SECONDS))
+        self._last = 0.0
+        self._worked = 0.0
+
+    def note(self, counts: Counts, at: float, *, parked: bool) -> None:
+        """Take a sample of the counts at the monotonic time `at`."""
+        finished = finished_of(counts)
+        samples = self._samples
+        waiting = parked and bool(samples) and samples[-1].finished == finished
+        if samples and at - self._last < SAMPLE_SECONDS and not waiting:
+            return
+        if samples and not waiting:
+            self._worked += at - self._last
+        self._last = at
+        if not waiting:
+            samples.append(_Sample(self._worked, finished, counts.total))
+
+    def rate(self) -> float:
+        """Items a second, over the last half minute of work."""
+        recent = self._recent()
+        return _rate(recent[0], recent[-1]) if recent else 0.0
+
+    def eta(self, counts: Counts) -> Eta | None:
+        """When the rest will be done; None while that cannot be known: too early, or the work grows faster than it is done."""
+        recent = self._recent()
+        if not recent or recent[-1].total - recent[0].total > recent[-1].finished - recent[0].finished:
+            return None
+        rates = sorted(self._sliced_rates())
+        if len(rates) < SLICES_MIN:
+            return None
+        slow, fast = _quantile(rates, 0.1), _quantile(rates, 0.9)
+        if fast <= 0:
+            return None
+        return Eta(counts.waiting / fast, counts.waiting / slow if slow > 0 else None)
+
+    def _recent(self) -> list[_Sample]:
+        newest = self._samples[-1].at if self._samples else 0.0
+        return [sample for sample in self._samples if newest - sample.at <= RECENT_SECONDS]
+
+    def _sliced_rates(self) -> list[float]:
+        samples = list(self._samples)
+        step = max(1, len(samples) // SLICES)
+        marks = samples[::-1][::step][::-1]
+        return [_rate(before, after) for before, after in zip(marks, marks[1:], strict=False)]
+
+
+def finished_of(counts: Counts) -> int:
+    """Items that need nothing more: done, failed or ignored."""
+    return counts.total - counts.waiting
+
+
+def counted(view: View) -> dict[str, str]:
+    """The numbers of a view, under the names they are shown by."""
+    numbers = {
+        "ok": str(view.counts.done),
+        "retrying": str(view.counts.deferred),
+        "failed": str(view.counts.failed),
+        "in_flight": str(view.in_flight),
+    }
+    if view.parked:
+        more = ["..."] if len(view.parked) > HOSTS_SHOWN_MAX else []
+        names = [safe(host, 60) for host in view.parked[:HOSTS_SHOWN_MAX]]
+        numbers["parked"] = ",".join([name.replace(" ", "") or "(no host)" for name in names] + more)
+    return numbers
+
+
+def told_eta(eta: Eta | None) -> str:
+    if eta is None:
+        return "unknown"
+    return f"{clock_face(eta.early)}-{'?' if eta.late is None else clock_face(eta.late)}"
+
+
+def plain_line(view: View) -> str:
+    """The progress in one line, for logs: `2026-11-23T00:18:04Z INFO 4612/12480 37.0% 264/s ok=4600 ...`."""
+    total = view.counts.total
+    numbers = " ".join(f"{name}={value}" for name, value in counted(view).items())
+    share = percent(view.finished, total)
+    return (
+        f"{moment(view.now)} INFO {view.finished}/{total} {share} {rate(view.rate)} {numbers} eta={told_eta(view.eta)}"
+    )
+
+
+def _rate(before: _Sample, after: _Sample) -> float:
+    seconds = after.at - before.at
+    return (after.finished - before.finished) / seconds if seconds > 0 else 0.0
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    return ordered[round(share * (len(ordered) - 1))]

@@ -1,0 +1,220 @@
+"""Looking into a store without touching what runs there."""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from outlast.cli.options import Settings
+from outlast.errors import JobNotFoundError, LedgerCorruptionError
+from outlast.jobs.store import JobDirectory, job_directories, job_directory
+from outlast.ledger import Counts, Ledger, SqliteLedger
+from outlast.ledger.port import StoredFailure
+from outlast.storage.strictjson import decode
+
+__all__ = [
+    "Group",
+    "Holder",
+    "JobRecord",
+    "failure_groups",
+    "found",
+    "holder_of",
+    "job_records",
+    "latest",
+    "opened",
+    "record_of",
+    "store_of",
+]
+
+FAILURES_AT_ONCE = 1_000
+GROUPS_MAX = 1_000
+NAMES_SHOWN_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that runs a job now."""
+
+    pid: int
+    host: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """What a job's ledger says of it. `damage` is set, and the rest empty, when it cannot be read."""
+
+    name: str
+    directory: JobDirectory
+    counts: Counts
+    run: dict[str, Any]
+    ended: dict[str, Any]
+    invocation: dict[str, Any] | None
+    running: Holder | None
+    damage: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to be done."""
+        return not self.counts.waiting and bool(self.counts.total)
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether the last run neither goes on nor noted how it ended."""
+        return self.running is None and bool(self.run) and self.ended.get("run") != self.run.get("id")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Failures of one kind: how many, what they have in common, and one of them."""
+
+    count: int
+    type: str
+    message: str
+    signature: str
+    failure_class: str
+    example: str
+
+
+def store_of(settings: Settings) -> Path:
+    """The store that the options, the environment or pyproject.toml name; raises `ConfigurationError`."""
+    if settings.store is None:
+        from outlast.config import load_configuration  # noqa: PLC0415 - not needed when the store is given
+
+        return Path(load_configuration().configuration.store)
+    return Path(settings.store)
+
+
+def found(store: Path, name: str) -> JobDirectory:
+    """The directory of a job that exists. Raises `JobNotFoundError`, which names the jobs there are."""
+    directory = job_directory(store, name)
+    if directory.exists:
+        return directory
+    names = [each.path.name.rpartition("-")[0] for each in job_directories(store)]
+    shown = ", ".join(names[:NAMES_SHOWN_MAX]) + (", ..." if len(names) > NAMES_SHOWN_MAX else "")
+    there = f"there are: {shown}" if names else "it has no jobs"
+    raise JobNotFoundError(f"no job {name!r} in the store {store} ({there})", context={"store": str(store)})
+
+
+async def job_records(store: Path) -> list[JobRecord]:
+    """Every job of the store, damaged ones included."""
+    records = []
+    for directory in job_directories(store):
+        try:
+            records.append(await record_of(directory))
+        except LedgerCorruptionError as error:
+            records.append(_damaged(directory, error.message))
+    return records
+
+
+def latest(records: list[JobRecord], store: Path) -> JobRecord:
+    """The job that ran last. Raises `JobNotFoundError` when there is none that can be read."""
+    readable = [record for record in records if record.damage is None]
+    if not readable:
+        raise JobNotFoundError(f"the store {store} has no jobs", context={"store": str(store)})
+    return max(readable, key=lambda record: record.run.get("started", ""))
+
+
+async def record_of(directory: JobDirectory) -> JobRecord:
+    """What one job's ledger says; raises `LedgerError` when it cannot be read."""
+    async with opened(directory) as ledger:
+        return JobRecord(
+            name=await ledger.get("job") or directory.path.name.rpartition("-")[0],
+            directory=directory,
+            counts=await ledger.counts(),
+            run=await ledger.get("run") or {},
+            ended=await ledger.get("ended") or {},
+            invocation=await ledger.get("invocation"),
+            running=holder_of(directory),
+        )
+
+
+@asynccontextmanager
+async def opened(directory: JobDirectory) -> AsyncIterator[Ledger]:
+    """A job's ledger, read only: a job that is running is not disturbed."""
+    ledger = await SqliteLedger.open(directory.ledger, read_only=True)
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+async def failure_groups(directory: JobDirectory) -> list[Group]:
+    """The failures of a job by signature, the largest group first."""
+    groups: dict[str, Group] = {}
+    after = 0
+    async with opened(directory) as ledger:
+        while failures := await ledger.failures(after, FAILURES_AT_ONCE):
+            after = failures[-1].item
+            for failure in failures:
+                _count(groups, failure)
+    return sorted(groups.values(), key=lambda group: -group.count)
+
+
+def holder_of(directory: JobDirectory) -> Holder | None:
+    """Who runs the job now.
+
+    The lock is tested only where the process that signed it may be alive, and only for an instant: a test that came in the
+    very moment of a start would keep that start from the lock.
+    """
+    try:
+        with (directory.path / "LOCK").open("rb") as file:
+            signed = json.loads(file.read())
+            holder = Holder(int(signed["pid"]), str(signed["host"]), str(signed["since"]))
+            return holder if _may_live(holder) and _is_locked(file) else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _may_live(holder: Holder) -> bool:
+    if holder.host != socket.gethostname():
+        return True
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _is_locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _count(groups: dict[str, Group], failure: StoredFailure) -> None:
+    error = decode(failure.error)
+    signature = str(error.get("signature") or error.get("type"))
+    if signature not in groups and len(groups) >= GROUPS_MAX:
+        signature, error = "other", {"type": "other", "message": "causes that are too many to be listed"}
+    known = groups.get(signature)
+    groups[signature] = Group(
+        count=known.count + 1 if known else 1,
+        type=known.type if known else str(error.get("type", "")),
+        message=known.message if known else str(error.get("message", "")),
+        signature=signature,
+        failure_class=known.failure_class if known else str(error.get("class", "")),
+        example=known.example if known else failure.key,
+    )
+
+
+def _damaged(directory: JobDirectory, damage: str) -> JobRecord:
+    return JobRecord(
+        name=directory.path.name.rpartition("-")[0],
+        directory=directory,
+        counts=Counts(),
+        run={},
+        ended={},
+        invocation=None,
+        running=holder_of(directory),
+        damage=damage,
+    )

@@ -1,0 +1,170 @@
+"""A planned run carried out, with its screen beside it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from outlast.cli.hosts import HostWatch, told
+from outlast.cli.options import Settings
+from outlast.cli.plan import Plan
+from outlast.cli.progress import Pace, View
+from outlast.cli.screens import Screen, screen
+from outlast.cli.sources import read
+from outlast.cli.words import beginning
+from outlast.config import LoggingConfiguration
+from outlast.events import EventType
+from outlast.jobs import Run, Summary
+from outlast.ledger.port import Counts
+from outlast.logs import configure
+from outlast.runtime import Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Worked", "logging_for", "work"]
+
+_NOTICED = (EventType.HOST_PARKED, EventType.HOST_RECOVERED, EventType.CHECKPOINT_CORRUPTED)
+_LEVELS: "Mapping[int, dict[str, str]]" = {
+    0: {"level": "WARNING", "event_severity_min": "critical"},
+    1: {"level": "INFO", "event_severity_min": "info"},
+    2: {"level": "DEBUG", "event_severity_min": "info"},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worked:
+    """What came of a run. `before` is how the job stood when it began."""
+
+    summary: Summary
+    before: Counts
+    seconds: float
+
+
+def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> Worked:
+    """Carry out a plan to its end. Raises what `Run` raises, and what reading the items raises."""
+    stops = _Stops()
+    with ExitStack() as stack:
+        shown = stack.enter_context(screen(settings, plan.name))
+        # After the screen, which may have put itself before standard error.
+        stack.callback(configure(logging_for(plan.config.logging, settings.verbose), runtime.bus))
+        stack.callback(runtime.bus.subscribe(watch, watch.types))
+        if not settings.quiet and not settings.verbose:
+            stack.callback(runtime.bus.subscribe(lambda event: shown.say(told(event)), _NOTICED))
+        with asyncio.Runner(loop_factory=lambda: _SignalLoop(stops.ask)) as runner:
+            return runner.run(_run(plan, settings, runtime, _Watcher(shown, runtime, stops)))
+
+
+def logging_for(config: LoggingConfiguration, verbosity: int) -> LoggingConfiguration:
+    """What is logged during a run: what the configuration says; where it says nothing, warnings, as the screen tells of events."""
+    by_default = _LEVELS[min(verbosity, 2)] if verbosity or config.destination in {"stderr", "stdout"} else {}
+    chosen = {name: value for name, value in by_default.items() if verbosity or name not in config.model_fields_set}
+    return config.model_copy(update=chosen)
+
+
+async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: "_Watcher") -> Worked:
+    async with plan.job.open(plan.name, **{**plan.options, "config": plan.config, "runtime": runtime}) as run:
+        settings.begun = True
+        started = runtime.clock.monotonic()
+        before = (await run.progress()).counts
+        if not settings.quiet:
+            fresh = plan.options.get("fresh", False)
+            watcher.screen.say(beginning(plan.name, run.run_id, before, store=plan.config.store, fresh=fresh))
+            if plan.skipped_input:
+                watcher.screen.say(
+                    "The items came through standard input, which cannot be read again: "
+                    f"going on with the {before.total} that were read."
+                )
+        async with watcher.beside(run, started):
+            summary = await run.process(plan.job.handler, read(plan.sources))
+    return Worked(summary=summary, before=before, seconds=runtime.clock.monotonic() - started)
+
+
+class _Stops:
+    """Counts the signals that asked the run to stop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.asked = asyncio.Event()
+
+    def ask(self) -> None:
+        self.count += 1
+        self.asked.set()
+
+
+class _SignalLoop(asyncio.SelectorEventLoop):
+    """Tells of a signal before it passes it on to whoever asked the loop for it."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        super().__init__()
+        self._told = told
+
+    @override
+    def add_signal_handler(self, sig: int, callback: Callable[..., Any], *args: Any) -> None:  # type: ignore[override] # typeshed's TypeVarTuple
+        super().add_signal_handler(sig, self._tell, callback, *args)
+
+    def _tell(self, callback: Callable[..., Any], *args: Any) -> None:
+        self._told()
+        callback(*args)
+
+
+class _Watcher:
+    """Shows how a run goes on, beside it."""
+
+    def __init__(self, shown: Screen, runtime: Runtime, stops: _Stops) -> None:
+        self.screen = shown
+        self._clock = runtime.clock
+        self._stops = stops
+        self._pace = Pace()
+
+    @asynccontextmanager
+    async def beside(self, run: Run, started: float) -> AsyncIterator[None]:
+        """Watch `run` while the block runs. What goes wrong with showing it is said, and does not end it."""
+        watching = asyncio.create_task(self._watch(run, started))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            [problem] = await asyncio.gather(watching, return_exceptions=True)
+            if isinstance(problem, Exception):
+                logging.getLogger("outlast.cli").warning("progress could not be shown: %s", problem)
+
+    async def _watch(self, run: Run, started: float) -> None:
+        announced = 0
+        while True:
+            progress = await run.progress()
+            now = self._clock.monotonic()
+            self._pace.note(progress.counts, now, parked=bool(progress.parked))
+            view = View(
+                now=self._clock.now(),
+                elapsed=now - started,
+                counts=progress.counts,
+                in_flight=progress.in_flight,
+                parked=progress.parked,
+                rate=self._pace.rate(),
+                eta=self._pace.eta(progress.counts),
+                stopping=bool(self._stops.count),
+            )
+            if announced < self._stops.count:
+                announced = self._stops.count
+                self.screen.say(_stopping(announced, progress.in_flight))
+            self.screen.show(view)
+            await self._rest()
+
+    async def _rest(self) -> None:
+        self._stops.asked.clear()
+        try:
+            async with asyncio.timeout(self.screen.every):
+                await self._stops.asked.wait()
+        except TimeoutError:
+            return
+
+
+def _stopping(asked: int, in_flight: int) -> str:
+    if asked == 1:
+        return f"stopping: {in_flight} in flight ... (again: stop now)"
+    return f"stopping now: {in_flight} in flight are left for the next run"

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -38,6 +39,16 @@ class Verbs(click.Group):
         return command
 
     @override
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in VERBS:
+            near = get_close_matches(args[0], VERBS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(VERBS)}"
+            raise click.UsageError(f"there is no verb {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
@@ -68,7 +79,7 @@ def outlast() -> None:
 
     Run it again after whatever stopped it, and it goes on. What is asked for goes to standard output, everything
     else to standard error.
-    """
+    """  # noqa: D301 - click wants the character itself
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

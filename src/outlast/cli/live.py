@@ -40,7 +40,11 @@ class LiveScreen:
 def live_screen(title: str, *, color: bool) -> Iterator[LiveScreen]:
     """A live view on standard error while the block runs; what the program prints meanwhile goes above it."""
     console = Console(
-        file=sys.stderr, force_terminal=True, color_system="standard" if color else None, no_color=not color, highlight=False
+        file=sys.stderr,
+        force_terminal=True,
+        color_system="standard" if color else None,
+        no_color=not color,
+        highlight=False,
     )
     live = Live(
         console=console,

@@ -69,13 +69,19 @@ def common(*names: str) -> Callable[[F], F]:
 
 def run_options(function: F) -> F:
     """The settings of a run; those not given are left to files, environment and defaults."""
-    for option in reversed([
-        click.option("-o", "--output", metavar="FILE", help="The file that gets the records, one JSON text a line."),
-        click.option("--concurrency", type=int, metavar="N", help="Items in flight at once."),
-        click.option("--timeout", metavar="30s|none", help="How long one attempt at an item may take."),
-        click.option("--max-failed", metavar="1%|N", help="How many items may fail in a job that counts as finished."),
-        click.option("--config", metavar="FILE", help="A job file for the settings that are not given here."),
-        click.option("--key", metavar="FIELD", help="The field of an item that says which item it is."),
-    ]):
+    for option in reversed(
+        [
+            click.option(
+                "-o", "--output", metavar="FILE", help="The file that gets the records, one JSON text a line."
+            ),
+            click.option("--concurrency", type=int, metavar="N", help="Items in flight at once."),
+            click.option("--timeout", metavar="30s|none", help="How long one attempt at an item may take."),
+            click.option(
+                "--max-failed", metavar="1%|N", help="How many items may fail in a job that counts as finished."
+            ),
+            click.option("--config", metavar="FILE", help="A job file for the settings that are not given here."),
+            click.option("--key", metavar="FIELD", help="The field of an item that says which item it is."),
+        ]
+    ):
         function = option(function)
     return function

@@ -57,12 +57,11 @@ def clock_face(seconds: float) -> str:
 
 def moment(when: datetime | str) -> str:
     """A moment to the second, in UTC: `2026-11-23T00:18:04Z`."""
-    if isinstance(when, str):
-        try:
-            when = datetime.fromisoformat(when)
-        except ValueError:
-            return safe(when, 40)
-    return when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    try:
+        parsed = datetime.fromisoformat(when) if isinstance(when, str) else when
+    except ValueError:
+        return safe(str(when), 40)
+    return parsed.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def commands(rows: Sequence[tuple[str, str]]) -> list[str]:

@@ -67,7 +67,9 @@ def planned(order: Order, settings: Settings) -> Plan:
     base = file.parent.absolute() if file is not None else order.directory
     from_file = {path for path, origin in loaded.origins.items() if file is not None and origin == file.name}
     chosen = loaded.configuration
-    located = {path: str(base / getattr(chosen, path)) for path in _PATHS if path in from_file and getattr(chosen, path)}
+    located = {
+        path: str(base / getattr(chosen, path)) for path in _PATHS if path in from_file and getattr(chosen, path)
+    }
     job = _job(order, chosen, base if "target" in from_file else order.directory)
     texts = order.items or chosen.items or ()
     items_base = order.directory if order.items or "items" not in from_file else base

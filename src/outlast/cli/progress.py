@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from outlast.cli.phrases import clock_face, moment, percent, rate, safe
 from outlast.ledger.port import Counts
@@ -97,7 +98,7 @@ class Pace:
         samples = list(self._samples)
         step = max(1, len(samples) // SLICES)
         marks = samples[::-1][::step][::-1]
-        return [_rate(before, after) for before, after in zip(marks, marks[1:], strict=False)]
+        return [_rate(before, after) for before, after in pairwise(marks)]
 
 
 def finished_of(counts: Counts) -> int:

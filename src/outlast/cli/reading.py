@@ -21,11 +21,11 @@ __all__ = [
     "Group",
     "Holder",
     "JobRecord",
+    "chosen",
     "failure_groups",
     "found",
     "holder_of",
     "job_records",
-    "latest",
     "opened",
     "record_of",
     "store_of",
@@ -112,12 +112,14 @@ async def job_records(store: Path) -> list[JobRecord]:
     return records
 
 
-def latest(records: list[JobRecord], store: Path) -> JobRecord:
-    """The job that ran last. Raises `JobNotFoundError` when there is none that can be read."""
-    readable = [record for record in records if record.damage is None]
+async def chosen(store: Path, name: str | None) -> JobRecord:
+    """The job of this name, or without one the job that ran last; raises `JobNotFoundError`, `LedgerError`."""
+    if name is not None:
+        return await record_of(found(store, name))
+    readable = [record for record in await job_records(store) if record.damage is None]
     if not readable:
-        raise JobNotFoundError(f"the store {store} has no jobs", context={"store": str(store)})
-    return max(readable, key=lambda record: record.run.get("started", ""))
+        raise JobNotFoundError(f"the store {store} has no job to go on with", context={"store": str(store)})
+    return max(readable, key=lambda record: str(record.run.get("started", "")))
 
 
 async def record_of(directory: JobDirectory) -> JobRecord:

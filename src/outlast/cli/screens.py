@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from typing_extensions import override
+
 from outlast.cli.options import Settings
 from outlast.cli.printing import colored, is_live, say
 from outlast.cli.progress import View, plain_line
@@ -44,6 +46,7 @@ class PlainScreen(SilentScreen):
     def __init__(self) -> None:
         self._shown_at = 0.0
 
+    @override
     def show(self, view: View, /) -> None:
         if view.elapsed - self._shown_at >= LINE_SECONDS:
             self._shown_at = view.elapsed

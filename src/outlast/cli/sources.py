@@ -98,7 +98,9 @@ def _read(source: Source) -> Iterator[Any]:
         try:
             yield from reader(stream, source)
         except UnicodeDecodeError as error:
-            raise ValidationError(f"{source.text} is not UTF-8: {error.reason} at byte {error.start} of a block") from error
+            raise ValidationError(
+                f"{source.text} is not UTF-8: {error.reason} at byte {error.start} of a block"
+            ) from error
 
 
 def _lines(stream: TextIO, _: Source) -> Iterator[str]:
@@ -181,12 +183,17 @@ async def _chunk(descriptor: int) -> bytes:
 
 async def _readable(descriptor: int) -> None:
     loop = asyncio.get_running_loop()
-    ready = loop.create_future()
+    ready: asyncio.Future[None] = loop.create_future()
     try:
-        loop.add_reader(descriptor, lambda: ready.done() or ready.set_result(None))
+        loop.add_reader(descriptor, _wake, ready)
     except PermissionError:  # a device that is always ready, such as /dev/null
         return
     try:
         await ready
     finally:
         loop.remove_reader(descriptor)
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)

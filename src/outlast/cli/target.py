@@ -3,7 +3,6 @@
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -52,7 +51,9 @@ def load_target(target: Target, directory: Path) -> Job[Any, Any]:
     module = _imported(target)
     found = getattr(module, target.function, None)
     if found is None:
-        raise TargetError(f"{target.file or target.module} has no function {target.function!r}{_offered(module, target)}")
+        raise TargetError(
+            f"{target.file or target.module} has no function {target.function!r}{_offered(module, target)}"
+        )
     if isinstance(found, Job):
         return found
     if not callable(found) or isinstance(found, type):
@@ -103,7 +104,7 @@ def _offered(module: ModuleType, target: Target) -> str:
 
 
 def _is_own_function(value: Any, module: ModuleType) -> bool:
-    function: Callable[..., Any] | Any = value.handler if isinstance(value, Job) else value
+    function = value.handler if isinstance(value, Job) else value
     return (
         callable(function)
         and not isinstance(function, type)

@@ -1,8 +1,9 @@
 """What is said at the beginning and at the end of a run, and of a job between runs. Only what is true."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from outlast.cli.hosts import Down
 from outlast.cli.phrases import columns, commands, duration, moment, percent, quoted, safe, units
@@ -10,7 +11,7 @@ from outlast.cli.reading import Group, JobRecord
 from outlast.jobs import ExitCode, Outcome, Summary
 from outlast.ledger.port import Counts
 
-__all__ = ["Ended", "beginning", "ending", "failure_lines", "status_lines", "style_of"]
+__all__ = ["Ended", "beginning", "ending", "failure_lines", "list_lines", "status_document", "status_lines", "style_of"]
 
 GROUPS_SHOWN_MAX = 5
 GROUP_WIDTH_MAX = 90
@@ -39,9 +40,8 @@ def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool
     if not counts.total:
         again = "starting over" if fresh else "beginning"
         return f"{title}: {again}, kept in {safe(store)}. The same command goes on after whatever stops it."
-    finished = counts.total - counts.waiting
-    failed = f" ({counts.failed} of them failed)" if counts.failed else ""
-    return f"{title}: resuming, {finished} of {counts.total} done{failed}. Start over: --fresh"
+    failed = f", {counts.failed} failed" if counts.failed else ""
+    return f"{title}: resuming, {counts.done} of {counts.total} done{failed}. Start over: --fresh"
 
 
 def ending(ended: Ended) -> list[str]:
@@ -51,13 +51,18 @@ def ending(ended: Ended) -> list[str]:
         case Outcome.EMPTY:
             given = ", ".join(safe(text) for text in ended.sources)
             why = f"{given} held none" if given else "none were given"
-            return [f"EMPTY: there were no items: {why}.", *_repeat("look at", ended)]
+            return [f"EMPTY: there were no items: {why}."]
         case Outcome.COMPLETED | Outcome.COMPLETED_WITH_FAILURES:
             return _completed(ended)
         case Outcome.ABORTED:
             return [*_aborted(ended), _left(ended), *_groups(ended), *_next_steps(ended)]
         case _:
-            return [f"{_stopped(summary)} after {duration(ended.seconds)}.", _left(ended), *_groups(ended), *_next_steps(ended)]
+            return [
+                f"{_stopped(summary)} after {duration(ended.seconds)}.",
+                _left(ended),
+                *_groups(ended),
+                *_next_steps(ended),
+            ]
 
 
 def style_of(summary: Summary) -> str:
@@ -71,7 +76,9 @@ def failure_lines(groups: Sequence[Group]) -> list[str]:
     """The causes of failure, the most frequent first."""
     if not groups:
         return []
-    shown = [(f"{group.count}", _cause(group), f"e.g. {safe(group.example, 60)}") for group in groups[:GROUPS_SHOWN_MAX]]
+    shown = [
+        (f"{group.count}", _cause(group), f"e.g. {safe(group.example, 60)}") for group in groups[:GROUPS_SHOWN_MAX]
+    ]
     lines = [f"  {row}" for row in columns(shown, right=frozenset({0}))]
     rest = sum(group.count for group in groups[GROUPS_SHOWN_MAX:])
     if rest:
@@ -85,8 +92,8 @@ def status_lines(record: JobRecord, groups: Sequence[Group], hint: str) -> list[
     finished = counts.total - counts.waiting
     name = quoted(record.name)
     lines = [
-        f"job {safe(record.name)}: {finished} of {counts.total} finished ({percent(finished, counts.total)}): "
-        f"{counts.done} done, {counts.failed} failed; {counts.waiting} to do",
+        f"job {safe(record.name)}: {finished} of {counts.total} finished ({percent(finished, counts.total)})",
+        f"{counts.done} done, {counts.failed} failed, {counts.waiting} to do",
         _last_run(record),
         *failure_lines(groups),
     ]
@@ -96,13 +103,41 @@ def status_lines(record: JobRecord, groups: Sequence[Group], hint: str) -> list[
     return [*lines, *commands(steps)]
 
 
+def list_lines(records: Sequence[JobRecord]) -> list[str]:
+    """The jobs of a store as a table."""
+    rows: list[Sequence[str]] = [("job", "done", "total", "failed", "to do", "last run", "now")]
+    for record in records:
+        counts = record.counts
+        if record.damage is not None:
+            rows.append((safe(record.name, 40), "?", "?", "?", "?", "?", f"DAMAGED: {safe(record.damage)}"))
+            continue
+        numbers = (str(number) for number in (counts.done, counts.total, counts.failed, counts.waiting))
+        rows.append((safe(record.name, 40), *numbers, moment(str(record.run.get("started", "?"))), _now(record)))
+    return columns(rows, right=frozenset({1, 2, 3, 4}))
+
+
+def status_document(record: JobRecord, groups: Sequence[Group] | None) -> dict[str, Any]:
+    """What `--json` says of a job; without `groups` it says nothing about the causes of failure."""
+    document = {
+        "job_id": record.name,
+        "directory": str(record.directory.path),
+        "counts": asdict(record.counts),
+        "running": None if record.running is None else asdict(record.running),
+        "last_run": record.run or None,
+        "ended": record.ended if record.ended.get("run") == record.run.get("id") and record.ended else None,
+        "was_killed": record.was_killed,
+        "damage": record.damage,
+    }
+    return document if groups is None else {**document, "failures": [asdict(group) for group in groups]}
+
+
 def _completed(ended: Ended) -> list[str]:
     summary, before = ended.summary, ended.before
     now = summary.done + summary.failed - before.done - before.failed
     if not now and before.total == summary.total:
         failed = f", {summary.failed} of them failed" if summary.failed else ""
         first = f"Nothing left to do: all {units(summary.total, 'item')} of job {safe(summary.job_id)} are finished{failed}."
-        return [first, *_allowance(ended), *_groups(ended), *_next_steps(ended), *_repeat("start over", ended, " --fresh")]
+        return [first, *_allowance(ended), *_groups(ended), *_next_steps(ended, over=True)]
     word = "FINISHED WITH FAILURES" if summary.failed else "FINISHED"
     share = f" ({percent(summary.failed, summary.total)}; allowed: {safe(ended.allowed)})" if summary.failed else ""
     resumed = f" ({now} in this run)" if now != summary.total else ""
@@ -115,7 +150,10 @@ def _completed(ended: Ended) -> list[str]:
 
 def _aborted(ended: Ended) -> list[str]:
     lines = [f"ABORTED after {duration(ended.seconds)}: no host has answered for as long as patience allows."]
-    rows = [(safe(each.host) or "(items without a host)", f"down since {moment(each.since)} ({_for(each, ended)})") for each in ended.down]
+    rows = [
+        (safe(each.host) or "(items without a host)", f"down since {moment(each.since)} ({_for(each, ended)})")
+        for each in ended.down
+    ]
     lines += [f"  {row}" for row in (columns(rows[:HOSTS_SHOWN_MAX]) if rows else [])]
     if len(rows) > HOSTS_SHOWN_MAX:
         lines.append(f"  and {units(len(rows) - HOSTS_SHOWN_MAX, 'other host')}")
@@ -155,7 +193,7 @@ def _groups(ended: Ended) -> list[str]:
     return failure_lines(ended.groups)
 
 
-def _next_steps(ended: Ended) -> list[str]:
+def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
     summary = ended.summary
     name = quoted(summary.job_id)
     counts = Counts(pending=summary.deferred, done=summary.done, failed=summary.failed)
@@ -166,6 +204,8 @@ def _next_steps(ended: Ended) -> list[str]:
         steps.append(("records", quoted(ended.output)))
     elif summary.done:
         steps.append(("records", f"outlast results {name}{ended.hint}"))
+    if over:
+        steps.append(("start over", "the same command with --fresh"))
     return commands(steps)
 
 
@@ -176,12 +216,6 @@ def _again(name: str, counts: Counts, hint: str) -> list[tuple[str, str]]:
     if counts.failed:
         return [("try the failed ones again", f"outlast retry {word}{hint} && outlast resume {word}{hint}")]
     return []
-
-
-def _repeat(what: str, ended: Ended, option: str = "") -> list[str]:
-    if option:
-        return commands([(what, f"the same command with{option}")])
-    return commands([(what, f"outlast status {quoted(ended.summary.job_id)}{ended.hint}")])
 
 
 def _cause(group: Group) -> str:
@@ -201,3 +235,11 @@ def _last_run(record: JobRecord) -> str:
     outcome = safe(str(record.ended.get("outcome", "?")))
     code = safe(str(record.ended.get("exit_code", "?")))
     return f"not running; the run of {started} ended {moment(str(record.ended.get('at', '?')))}: {outcome} (exit code {code})"
+
+
+def _now(record: JobRecord) -> str:
+    if record.running is not None:
+        return f"running (pid {record.running.pid})"
+    if record.was_killed:
+        return "killed"
+    return safe(str(record.ended.get("outcome", "?")))

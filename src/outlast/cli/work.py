@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typing_extensions import override
 
@@ -19,17 +19,15 @@ from outlast.cli.words import beginning
 from outlast.config import LoggingConfiguration
 from outlast.events import EventType
 from outlast.jobs import Run, Summary
+from outlast.jobs.options import RunOptions
 from outlast.ledger.port import Counts
 from outlast.logs import configure
 from outlast.runtime import Runtime
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 __all__ = ["Worked", "logging_for", "work"]
 
 _NOTICED = (EventType.HOST_PARKED, EventType.HOST_RECOVERED, EventType.CHECKPOINT_CORRUPTED)
-_LEVELS: "Mapping[int, dict[str, str]]" = {
+_LEVELS: Mapping[int, dict[str, str]] = {
     0: {"level": "WARNING", "event_severity_min": "critical"},
     1: {"level": "INFO", "event_severity_min": "info"},
     2: {"level": "DEBUG", "event_severity_min": "info"},
@@ -67,7 +65,8 @@ def logging_for(config: LoggingConfiguration, verbosity: int) -> LoggingConfigur
 
 
 async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: "_Watcher") -> Worked:
-    async with plan.job.open(plan.name, **{**plan.options, "config": plan.config, "runtime": runtime}) as run:
+    options: RunOptions = {**plan.options, "config": plan.config, "runtime": runtime}
+    async with plan.job.open(plan.name, **options) as run:
         settings.begun = True
         started = runtime.clock.monotonic()
         before = (await run.progress()).counts

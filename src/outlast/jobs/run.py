@@ -11,7 +11,7 @@ from typing import Any, Self, Unpack
 from outlast.errors import ResilienceException
 from outlast.events import EventType
 from outlast.jobs.attempt import Attempts, Identity, Tally
-from outlast.jobs.bind import call_of, wanted_names
+from outlast.jobs.bind import CONTEXT, call_of, wanted_names
 from outlast.jobs.dispatch import Dispatch
 from outlast.jobs.engine import Engine
 from outlast.jobs.gate import Gate
@@ -193,15 +193,16 @@ class Run:
         names = wanted_names(handler, known)
         threads = ThreadPoolExecutor(config.concurrency, thread_name_prefix=f"outlast-{self.name[:20]}")
         stack.callback(threads.shutdown, wait=False)
-        resources = await enter([name for name in names if name != "ctx"], known, stack)
+        resources = await enter([name for name in names if name != CONTEXT], known, stack)
+        policy = self._policy()
         return Attempts(
             call_of(handler, threads),
             resources,
-            wants_context="ctx" in names,
+            wants_context=CONTEXT in names,
             identity=Identity(job_id=self.name, run_id=session.run_id, key_of=key_of, state=session.state),
-            policy=self._policy(),
+            policy=policy,
             classifying=config.retry.failure_classification_enabled,
-            timeout=config.timeout,
+            timeout=_shorter(config.timeout, policy.attempt_timeout),
             gate=self._gate,
             runtime=self._runtime,
             tally=self._tally,
@@ -257,3 +258,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _shorter(one: float | None, other: float | None) -> float | None:
+    return min((seconds for seconds in (one, other) if seconds is not None), default=None)

@@ -81,16 +81,20 @@ class LedgerFile:
         """Write the records whose leases hold; an error for each of the others."""
         if not records:
             return []
-        held = dict(self._rows("SELECT item, token FROM leases"))
+        given_up = self._db.executemany(
+            "DELETE FROM leases WHERE item = ? AND token = ? RETURNING item, token",
+            [(record.lease.item, record.lease.token) for _, record in records],
+        )
+        held = set(given_up)
         good: list[Record] = []
         stale: list[tuple[int, StaleLeaseError]] = []
         for place, record in records:
-            if held.get(record.lease.item) == record.lease.token:
-                del held[record.lease.item]
+            lease = (record.lease.item, record.lease.token)
+            if lease in held:
+                held.remove(lease)
                 good.append(record)
             else:
                 stale.append((place, StaleLeaseError(context={"key": record.lease.key, "token": record.lease.token})))
-        self._db.executemany("DELETE FROM leases WHERE item = ?", [(record.lease.item,) for record in good])
         self._db.executemany(
             "UPDATE items SET status = ?, attempts = ?, not_before = ?, error = ? WHERE id = ?",
             [

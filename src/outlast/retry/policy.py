@@ -60,7 +60,7 @@ class RetryPolicy:
             complaints.append("name: is missing")
         if given.get("id", "") is None:
             del given["id"]
-        _refuse(complaints + complaints_of(given))
+        _refuse(complaints + complaints_of(_DEFAULTS | given))
         return cls(**{key: _CASTS.get(key, _as_is)(value) for key, value in given.items()})
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,6 +107,7 @@ _CLASSIFIER_KEYS = (
     "retryable_status_codes",
     "non_retryable_status_codes",
 )
+_DEFAULTS = {field.name: field.default for field in fields(RetryPolicy) if field.name not in {"name", "id"}}
 _KEYS = tuple(field.name for field in fields(RetryPolicy) if field.name not in _CLASSIFIER_KEYS)
 
 

@@ -74,6 +74,8 @@ async def test_the_data_has_the_keys_of_the_event_table(manager, seen, files):
     files()[2].write_bytes(b"")
     with pytest.raises(CheckpointCorruptionError):
         await checkpoints.load_checkpoint(checkpoint_id)
-    assert {kind for kind, _, _ in seen} == {f"checkpoint_{what}" for what in ("created", "loaded", "corrupted", "deleted")}
+    assert {kind for kind, _, _ in seen} == {
+        f"checkpoint_{what}" for what in ("created", "loaded", "corrupted", "deleted")
+    }
     for kind, _, data in seen:
         assert set(data) == set(EVENTS[EventType(kind)].data)

@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from outlast.correlation import correlated
 from outlast.contracts import ICheckpointManager
 from outlast.errors import (
     CheckpointCorruptionError,
@@ -82,7 +83,11 @@ async def test_jobs_do_not_see_each_other(manager):
 @pytest.mark.parametrize("job_id", ["", "x" * 513, None], ids=ascii)
 async def test_what_is_no_job_id_is_refused_everywhere(manager, tmp_path, job_id):
     checkpoints = manager()
-    for call in (checkpoints.create_checkpoint(job_id, {}), checkpoints.list_checkpoints(job_id), checkpoints.load_latest(job_id)):
+    for call in (
+        checkpoints.create_checkpoint(job_id, {}),
+        checkpoints.list_checkpoints(job_id),
+        checkpoints.load_latest(job_id),
+    ):
         with pytest.raises(ValidationError):
             await call
     assert os.listdir(tmp_path) == []
@@ -170,7 +175,9 @@ async def test_an_unknown_job_has_no_rows(manager):
 
 
 @pytest.mark.parametrize(
-    "checkpoint_id", ["nothing", "", "../../etc/passwd", "/etc/passwd", "job-37b5e9d4b4f5ab72-00000001", "a\u0000b"], ids=ascii
+    "checkpoint_id",
+    ["nothing", "", "../../etc/passwd", "/etc/passwd", "job-37b5e9d4b4f5ab72-00000001", "a\u0000b"],
+    ids=ascii,
 )
 async def test_what_does_not_exist_is_none_or_false(manager, checkpoint_id):
     checkpoints, _ = await filled(manager, 1, job_id="another")
@@ -202,7 +209,13 @@ async def test_the_id_of_a_deleted_checkpoint_is_never_given_again(manager, file
 async def test_the_latest_is_the_newest(manager):
     checkpoints, ids = await filled(manager, 3)
     latest = await checkpoints.load_latest("job")
-    assert (latest.id, latest.sequence_number, latest.data, latest.metadata, latest.skipped) == (ids[2], 3, {"n": 3}, {}, ())
+    assert (latest.id, latest.sequence_number, latest.data, latest.metadata, latest.skipped) == (
+        ids[2],
+        3,
+        {"n": 3},
+        {},
+        (),
+    )
 
 
 async def test_without_any_there_is_no_latest(manager):
@@ -224,6 +237,14 @@ async def test_damage_is_an_error_not_an_absence_and_goes_to_quarantine(manager,
     assert await checkpoints.validate_checkpoint(ids[0]) is False
     (row,) = await checkpoints.list_checkpoints("job")
     assert (row["id"], row["status"]) == (ids[0], "corrupted")
+
+
+async def test_an_error_belongs_to_the_caller_s_chain_of_work(manager, files):
+    checkpoints, ids = await filled(manager, 1)
+    flip(files()[1])
+    with correlated() as trace, pytest.raises(CheckpointCorruptionError) as caught:
+        await checkpoints.load_checkpoint(ids[0])
+    assert caught.value.correlation_id == trace
 
 
 async def test_the_number_of_a_quarantined_checkpoint_is_never_given_again(manager, files):

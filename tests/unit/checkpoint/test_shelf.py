@@ -91,6 +91,23 @@ def test_a_trouble_that_may_pass_is_not_called_damage(store, shelf):
     assert isinstance(shelf.open(entry.id), Opened)
 
 
+def test_a_header_that_claims_a_terabyte_is_not_believed(tmp_path):
+    sizes = []
+
+    class CountingStore(DirectoryStore):
+        def read(self, entry, size=None):
+            sizes.append(size)
+            return super().read(entry, size)
+
+    shelf = Shelf(CountingStore(tmp_path), CheckpointPolicy())
+    (entry,) = put(shelf)
+    magic, version, _, rest = entry.path.read_bytes().split(b" ", 3)
+    entry.path.write_bytes(b" ".join([magic, version, b"999999999999", rest]))
+    (row,) = shelf.rows("job", None)
+    assert row["status"] == "corrupted"
+    assert max(sizes) <= 4096
+
+
 def test_a_link_that_takes_the_place_of_a_file_is_not_followed(store, shelf, tmp_path):
     (entry,) = put(shelf)
 

@@ -1,4 +1,4 @@
-"""`outlast resume [JOB]`"""
+"""`outlast resume [JOB]`."""
 
 import asyncio
 import os
@@ -7,7 +7,11 @@ from typing import Any
 
 import click
 
+from outlast.cli.again import order_again
 from outlast.cli.options import Settings, common, run_options
+from outlast.cli.phrases import quoted
+from outlast.cli.reading import chosen, store_of
+from outlast.cli.running import carry_out
 
 __all__ = ["command"]
 
@@ -17,16 +21,16 @@ __all__ = ["command"]
 @run_options
 @common("store", "json", "progress", "color", "quiet", "verbose")
 @click.pass_obj
-def command(settings: Settings, job: str | None, **options: Any) -> int:
+def command(settings: Settings, /, job: str | None, **options: Any) -> int:
     """Go on with a job: its first command again, in the directory where that was typed. Options given here win.
 
     Without JOB: the job that ran last.
     """
-    from outlast.cli.plan import Order  # noqa: PLC0415 - not needed to show the help
-    from outlast.cli.reading import found, job_records, latest, record_of, store_of  # noqa: PLC0415
-    from outlast.cli.running import carry_out  # noqa: PLC0415
-
     store = store_of(settings)
-    record = latest(asyncio.run(job_records(store)), store) if job is None else asyncio.run(record_of(found(store, job)))
-    order = _order(record.name, record.invocation)
+    record = asyncio.run(chosen(store, job))
+    hint = "" if settings.store is None else f" --store {quoted(settings.store)}"
+    given = {name: value for name, value in options.items() if value is not None}
+    order = order_again(record, given, Path.cwd(), hint)
+    settings.store = str(store.absolute())
+    os.chdir(order.directory)
     return carry_out(order, settings)

@@ -1,4 +1,4 @@
-"""`outlast run TARGET [ITEMS]...`"""
+"""`outlast run TARGET [ITEMS]...`."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import click
 
 from outlast.cli.options import Settings, common, run_options
+from outlast.cli.plan import Order
+from outlast.cli.running import carry_out
 
 __all__ = ["command"]
 
@@ -13,19 +15,18 @@ __all__ = ["command"]
 @click.command("run", short_help="Do every item of a job that is not done yet.")
 @click.argument("target", metavar="TARGET")
 @click.argument("items", nargs=-1, metavar="[ITEMS]...")
-@click.option("--job", metavar="NAME", help="The name under which the job is kept; default: the decorator's, or the file's.")
+@click.option(
+    "--job", metavar="NAME", help="The name under which the job is kept; default: the decorator's, or the file's."
+)
 @run_options
 @click.option("--fresh", is_flag=True, help="Start over; what was recorded so far is put aside, not deleted.")
 @common("store", "json", "progress", "color", "quiet", "verbose")
 @click.pass_obj
-def command(settings: Settings, target: str, items: tuple[str, ...], *, fresh: bool, **options: Any) -> int:
+def command(settings: Settings, /, target: str, items: tuple[str, ...], *, fresh: bool, **options: Any) -> int:
     """Do every item of a job that is not done yet. The same command goes on after whatever stopped it.
 
     TARGET is file.py:function, package.module:function, or a job file (job.toml). ITEMS are files of lines, .jsonl files,
     .csv:column, URLs, or - for the lines of standard input.
     """
-    from outlast.cli.plan import Order  # noqa: PLC0415 - not needed to show the help
-    from outlast.cli.running import carry_out  # noqa: PLC0415 - not needed to show the help
-
     given = {name: value for name, value in options.items() if value is not None}
     return carry_out(Order(target=target, items=items, options=given, directory=Path.cwd(), fresh=fresh), settings)

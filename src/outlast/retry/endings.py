@@ -1,0 +1,70 @@
+"""The errors that end a retried call, with the story of its attempts as text: no exception object is kept in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from outlast.errors import MaxRetriesExceededError, PermanentFailureError
+from outlast.retry.decide import Exhausted
+
+__all__ = ["Attempt", "exhausted", "hopeless"]
+
+_Ending = TypeVar("_Ending", MaxRetriesExceededError, PermanentFailureError)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One failed attempt: which one, the class of its failure, the error as text, the seconds waited after it."""
+
+    number: int
+    failure_class: str
+    error: str
+    delay: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "attempt": self.number,
+            "failure_class": self.failure_class,
+            "error": self.error,
+            "delay": self.delay,
+        }
+
+    def line(self) -> str:
+        then = "" if self.delay is None else f"; the next after {self.delay:.3g} s"
+        return f"attempt {self.number}: {self.failure_class}: {self.error}{then}"
+
+
+def exhausted(policy_id: str, verdict: Exhausted, history: Sequence[Attempt], now: datetime) -> MaxRetriesExceededError:
+    """The error of a call that might work another time; with `retry_after_too_long`, `context` says when (`retry_at`)."""
+    context = _context(policy_id, verdict.reason, history)
+    if verdict.retry_after is not None:
+        context["retry_after"] = verdict.retry_after
+        context["retry_at"] = (now + timedelta(seconds=verdict.retry_after)).isoformat()
+    message = f"gave up after {_attempts(history)} ({verdict.reason}): {history[-1].error}"
+    return _noted(MaxRetriesExceededError(message, context=context), history)
+
+
+def hopeless(policy_id: str, history: Sequence[Attempt]) -> PermanentFailureError:
+    """The error of a call that cannot work."""
+    message = f"failed for good after {_attempts(history)}: {history[-1].error}"
+    return _noted(PermanentFailureError(message, context=_context(policy_id, "permanent", history)), history)
+
+
+def _context(policy_id: str, reason: str, history: Sequence[Attempt]) -> dict[str, Any]:
+    return {
+        "policy_id": policy_id,
+        "attempts": len(history),
+        "reason": reason,
+        "history": [attempt.to_dict() for attempt in history],
+    }
+
+
+def _attempts(history: Sequence[Attempt]) -> str:
+    return "1 attempt" if len(history) == 1 else f"{len(history)} attempts"
+
+
+def _noted(error: _Ending, history: Sequence[Attempt]) -> _Ending:
+    for attempt in history:
+        error.add_note(attempt.line())
+    return error

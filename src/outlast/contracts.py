@@ -26,10 +26,7 @@ class ICheckpointManager(ABC):
 
     @abstractmethod
     async def create_checkpoint(
-        self,
-        job_id: str,
-        data: Dict[str, Any],
-        metadata: Optional[Dict[str, Any]] = None
+        self, job_id: str, data: Dict[str, Any], metadata: Optional[Dict[str, Any]] = None
     ) -> str:
         """
         Create a new checkpoint for the specified job.
@@ -48,10 +45,7 @@ class ICheckpointManager(ABC):
         """
 
     @abstractmethod
-    async def load_checkpoint(
-        self,
-        checkpoint_id: str
-    ) -> Optional[Dict[str, Any]]:
+    async def load_checkpoint(self, checkpoint_id: str) -> Optional[Dict[str, Any]]:
         """
         Load checkpoint data by ID.
 
@@ -67,11 +61,7 @@ class ICheckpointManager(ABC):
         """
 
     @abstractmethod
-    async def list_checkpoints(
-        self,
-        job_id: str,
-        limit: Optional[int] = None
-    ) -> List[Dict[str, Any]]:
+    async def list_checkpoints(self, job_id: str, limit: Optional[int] = None) -> List[Dict[str, Any]]:
         """
         List checkpoints for a job.
 
@@ -84,10 +74,7 @@ class ICheckpointManager(ABC):
         """
 
     @abstractmethod
-    async def delete_checkpoint(
-        self,
-        checkpoint_id: str
-    ) -> bool:
+    async def delete_checkpoint(self, checkpoint_id: str) -> bool:
         """
         Delete a checkpoint.
 
@@ -99,10 +86,7 @@ class ICheckpointManager(ABC):
         """
 
     @abstractmethod
-    async def validate_checkpoint(
-        self,
-        checkpoint_id: str
-    ) -> bool:
+    async def validate_checkpoint(self, checkpoint_id: str) -> bool:
         """
         Validate checkpoint integrity.
 
@@ -118,13 +102,7 @@ class IRetryManager(ABC):
     """Handles retry logic with configurable policies and backoff strategies."""
 
     @abstractmethod
-    async def execute_with_retry(
-        self,
-        operation: callable,
-        retry_policy_id: str,
-        *args,
-        **kwargs
-    ) -> Any:
+    async def execute_with_retry(self, operation: callable, retry_policy_id: str, *args, **kwargs) -> Any:
         """
         Execute an operation with retry logic.
 
@@ -143,10 +121,7 @@ class IRetryManager(ABC):
         """
 
     @abstractmethod
-    async def classify_failure(
-        self,
-        error: Exception
-    ) -> str:
+    async def classify_failure(self, error: Exception) -> str:
         """
         Classify a failure as transient or permanent.
 
@@ -158,11 +133,7 @@ class IRetryManager(ABC):
         """
 
     @abstractmethod
-    async def calculate_backoff_delay(
-        self,
-        attempt: int,
-        retry_policy_id: str
-    ) -> float:
+    async def calculate_backoff_delay(self, attempt: int, retry_policy_id: str) -> float:
         """
         Calculate backoff delay for retry attempt.
 
@@ -175,10 +146,7 @@ class IRetryManager(ABC):
         """
 
     @abstractmethod
-    async def create_retry_policy(
-        self,
-        policy_config: Dict[str, Any]
-    ) -> str:
+    async def create_retry_policy(self, policy_config: Dict[str, Any]) -> str:
         """
         Create a new retry policy.
 
@@ -194,11 +162,7 @@ class IResourceMonitor(ABC):
     """Monitors system resources and enforces configurable thresholds."""
 
     @abstractmethod
-    async def start_monitoring(
-        self,
-        threshold_id: str,
-        callback: callable
-    ) -> str:
+    async def start_monitoring(self, threshold_id: str, callback: callable) -> str:
         """
         Start resource monitoring with specified thresholds.
 
@@ -211,10 +175,7 @@ class IResourceMonitor(ABC):
         """
 
     @abstractmethod
-    async def stop_monitoring(
-        self,
-        session_id: str
-    ) -> bool:
+    async def stop_monitoring(self, session_id: str) -> bool:
         """
         Stop resource monitoring session.
 
@@ -226,9 +187,7 @@ class IResourceMonitor(ABC):
         """
 
     @abstractmethod
-    async def get_current_metrics(
-        self
-    ) -> Dict[str, Any]:
+    async def get_current_metrics(self) -> Dict[str, Any]:
         """
         Get current system resource metrics.
 
@@ -237,10 +196,7 @@ class IResourceMonitor(ABC):
         """
 
     @abstractmethod
-    async def check_thresholds(
-        self,
-        threshold_id: str
-    ) -> Dict[str, bool]:
+    async def check_thresholds(self, threshold_id: str) -> Dict[str, bool]:
         """
         Check if current metrics exceed specified thresholds.
 
@@ -252,10 +208,7 @@ class IResourceMonitor(ABC):
         """
 
     @abstractmethod
-    async def create_resource_threshold(
-        self,
-        threshold_config: Dict[str, Any]
-    ) -> str:
+    async def create_resource_threshold(self, threshold_config: Dict[str, Any]) -> str:
         """
         Create a new resource threshold configuration.
 
@@ -271,11 +224,7 @@ class IAbortManager(ABC):
     """Manages abort policies and intelligent failure detection."""
 
     @abstractmethod
-    async def evaluate_abort_conditions(
-        self,
-        job_id: str,
-        abort_policy_id: str
-    ) -> Dict[str, Any]:
+    async def evaluate_abort_conditions(self, job_id: str, abort_policy_id: str) -> Dict[str, Any]:
         """
         Evaluate abort conditions for a job.
 
@@ -288,11 +237,7 @@ class IAbortManager(ABC):
         """
 
     @abstractmethod
-    async def record_failure(
-        self,
-        job_id: str,
-        failure_event: Dict[str, Any]
-    ) -> None:
+    async def record_failure(self, job_id: str, failure_event: Dict[str, Any]) -> None:
         """
         Record a failure event for abort evaluation.
 
@@ -302,11 +247,7 @@ class IAbortManager(ABC):
         """
 
     @abstractmethod
-    async def execute_abort_actions(
-        self,
-        job_id: str,
-        abort_reason: str
-    ) -> bool:
+    async def execute_abort_actions(self, job_id: str, abort_reason: str) -> bool:
         """
         Execute abort actions for a job.
 
@@ -319,10 +260,7 @@ class IAbortManager(ABC):
         """
 
     @abstractmethod
-    async def create_abort_policy(
-        self,
-        policy_config: Dict[str, Any]
-    ) -> str:
+    async def create_abort_policy(self, policy_config: Dict[str, Any]) -> str:
         """
         Create a new abort policy.
 
@@ -334,11 +272,7 @@ class IAbortManager(ABC):
         """
 
     @abstractmethod
-    async def get_failure_analysis(
-        self,
-        job_id: str,
-        time_window: Optional[int] = None
-    ) -> Dict[str, Any]:
+    async def get_failure_analysis(self, job_id: str, time_window: Optional[int] = None) -> Dict[str, Any]:
         """
         Get failure analysis for a job.
 
@@ -355,11 +289,7 @@ class IFailureHandler(ABC):
     """Coordinates failure handling across all resilience components."""
 
     @abstractmethod
-    async def handle_failure(
-        self,
-        failure_event: Dict[str, Any],
-        context: Dict[str, Any]
-    ) -> Dict[str, Any]:
+    async def handle_failure(self, failure_event: Dict[str, Any], context: Dict[str, Any]) -> Dict[str, Any]:
         """
         Handle a failure event with appropriate recovery actions.
 
@@ -372,11 +302,7 @@ class IFailureHandler(ABC):
         """
 
     @abstractmethod
-    async def register_failure_handler(
-        self,
-        failure_type: str,
-        handler: callable
-    ) -> None:
+    async def register_failure_handler(self, failure_type: str, handler: callable) -> None:
         """
         Register a handler for specific failure types.
 
@@ -387,9 +313,7 @@ class IFailureHandler(ABC):
 
     @abstractmethod
     async def get_failure_statistics(
-        self,
-        job_id: Optional[str] = None,
-        time_range: Optional[Dict[str, datetime]] = None
+        self, job_id: Optional[str] = None, time_range: Optional[Dict[str, datetime]] = None
     ) -> Dict[str, Any]:
         """
         Get failure statistics.
@@ -407,11 +331,7 @@ class IBrowserLifecycleIntegration(ABC):
     """Integration points with existing browser lifecycle management."""
 
     @abstractmethod
-    async def on_browser_restart_required(
-        self,
-        reason: str,
-        context: Dict[str, Any]
-    ) -> bool:
+    async def on_browser_restart_required(self, reason: str, context: Dict[str, Any]) -> bool:
         """
         Handle browser restart request from resilience system.
 
@@ -424,10 +344,7 @@ class IBrowserLifecycleIntegration(ABC):
         """
 
     @abstractmethod
-    async def get_browser_state(
-        self,
-        session_id: str
-    ) -> Dict[str, Any]:
+    async def get_browser_state(self, session_id: str) -> Dict[str, Any]:
         """
         Get current browser state for checkpointing.
 
@@ -439,11 +356,7 @@ class IBrowserLifecycleIntegration(ABC):
         """
 
     @abstractmethod
-    async def restore_browser_state(
-        self,
-        session_id: str,
-        state: Dict[str, Any]
-    ) -> bool:
+    async def restore_browser_state(self, session_id: str, state: Dict[str, Any]) -> bool:
         """
         Restore browser state from checkpoint.
 
@@ -460,10 +373,7 @@ class ILoggingIntegration(ABC):
     """Integration points with existing structured logging system."""
 
     @abstractmethod
-    async def log_resilience_event(
-        self,
-        event: ResilienceEvent
-    ) -> None:
+    async def log_resilience_event(self, event: ResilienceEvent) -> None:
         """
         Log a resilience event with correlation ID.
 
@@ -472,10 +382,7 @@ class ILoggingIntegration(ABC):
         """
 
     @abstractmethod
-    async def log_failure_event(
-        self,
-        failure_event: Dict[str, Any]
-    ) -> None:
+    async def log_failure_event(self, failure_event: Dict[str, Any]) -> None:
         """
         Log a failure event with detailed context.
 
@@ -484,10 +391,7 @@ class ILoggingIntegration(ABC):
         """
 
     @abstractmethod
-    async def log_recovery_event(
-        self,
-        recovery_event: Dict[str, Any]
-    ) -> None:
+    async def log_recovery_event(self, recovery_event: Dict[str, Any]) -> None:
         """
         Log a recovery event.
 

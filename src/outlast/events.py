@@ -77,29 +77,33 @@ def _table() -> Mapping[EventType, EventSpec]:
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     level = ("threshold_id", "breached", "metrics")
     verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
-    return MappingProxyType({
-        kind.CHECKPOINT_CREATED: EventSpec("checkpoint", info, (*saved, "compressed", "encrypted")),
-        kind.CHECKPOINT_LOADED: EventSpec("checkpoint", info, saved),
-        kind.CHECKPOINT_CORRUPTED: EventSpec("checkpoint", error, ("checkpoint_id", "reason", "quarantined_to")),
-        kind.CHECKPOINT_DELETED: EventSpec("checkpoint", info, ("checkpoint_id", "sequence_number", "reason")),
-        kind.RETRY_ATTEMPTED: EventSpec("retry", warning, (*tried, "delay")),
-        kind.RETRY_SUCCEEDED: EventSpec("retry", info, ("policy_id", "attempt", "max_attempts")),
-        kind.RETRY_EXHAUSTED: EventSpec("retry", error, (*tried, "reason")),
-        kind.PERMANENT_FAILURE: EventSpec("retry", error, tried),
-        kind.THRESHOLD_BREACHED: EventSpec("resource", warning, level),
-        kind.THRESHOLD_RECOVERED: EventSpec("resource", info, level),
-        kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step")),
-        kind.BROWSER_RESTARTED: EventSpec("resource", warning, ("reason", "duration")),
-        kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
-        kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
-        kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions")),
-        kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, ("signature", "share", "hosts")),
-        kind.CHECKPOINT_FAILED: EventSpec("job", error, ("reason",), published=False),
-        kind.RUN_STARTED: EventSpec("job", info, ("run_id", "done", "pending", "resumed"), published=False),
-        kind.RUN_ENDED: EventSpec("job", info, ("run_id", "outcome", "done", "failed", "deferred"), published=False),
-        kind.HOST_PARKED: EventSpec("job", warning, ("host", "failures", "next_probe_in"), published=False),
-        kind.HOST_RECOVERED: EventSpec("job", info, ("host", "down_for"), published=False),
-    })
+    return MappingProxyType(
+        {
+            kind.CHECKPOINT_CREATED: EventSpec("checkpoint", info, (*saved, "compressed", "encrypted")),
+            kind.CHECKPOINT_LOADED: EventSpec("checkpoint", info, saved),
+            kind.CHECKPOINT_CORRUPTED: EventSpec("checkpoint", error, ("checkpoint_id", "reason", "quarantined_to")),
+            kind.CHECKPOINT_DELETED: EventSpec("checkpoint", info, ("checkpoint_id", "sequence_number", "reason")),
+            kind.RETRY_ATTEMPTED: EventSpec("retry", warning, (*tried, "delay")),
+            kind.RETRY_SUCCEEDED: EventSpec("retry", info, ("policy_id", "attempt", "max_attempts")),
+            kind.RETRY_EXHAUSTED: EventSpec("retry", error, (*tried, "reason")),
+            kind.PERMANENT_FAILURE: EventSpec("retry", error, tried),
+            kind.THRESHOLD_BREACHED: EventSpec("resource", warning, level),
+            kind.THRESHOLD_RECOVERED: EventSpec("resource", info, level),
+            kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step")),
+            kind.BROWSER_RESTARTED: EventSpec("resource", warning, ("reason", "duration")),
+            kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
+            kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
+            kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions")),
+            kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, ("signature", "share", "hosts")),
+            kind.CHECKPOINT_FAILED: EventSpec("job", error, ("reason",), published=False),
+            kind.RUN_STARTED: EventSpec("job", info, ("run_id", "done", "pending", "resumed"), published=False),
+            kind.RUN_ENDED: EventSpec(
+                "job", info, ("run_id", "outcome", "done", "failed", "deferred"), published=False
+            ),
+            kind.HOST_PARKED: EventSpec("job", warning, ("host", "failures", "next_probe_in"), published=False),
+            kind.HOST_RECOVERED: EventSpec("job", info, ("host", "down_for"), published=False),
+        }
+    )
 
 
 EVENTS: Mapping[EventType, EventSpec] = _table()

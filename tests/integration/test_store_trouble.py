@@ -39,7 +39,9 @@ def ledger_of(store):
 
 async def test_a_second_run_of_a_job_is_refused_and_says_who_holds_it(store):
     async with numbers.open(store=store):
-        with pytest.raises(JobLockedError, match=r"job 'numbers' is being run by another process \(pid \d+ on .*, since "):
+        with pytest.raises(
+            JobLockedError, match=r"job 'numbers' is being run by another process \(pid \d+ on .*, since "
+        ):
             await numbers.run([1], store=store)
     assert (await numbers.run([1], store=store)).done == 1
 

@@ -13,6 +13,7 @@ __all__ = ["Eta", "Pace", "View", "counted", "finished_of", "plain_line", "told_
 SAMPLE_SECONDS = 1.0
 WINDOW_SECONDS = 900
 RECENT_SECONDS = 30.0
+GROWTH_SECONDS = 10.0
 SLICES = 20
 SLICES_MIN = 4
 HOSTS_SHOWN_MAX = 3
@@ -74,12 +75,12 @@ class Pace:
 
     def rate(self) -> float:
         """Items a second, over the last half minute of work."""
-        recent = self._recent()
+        recent = self._since(RECENT_SECONDS)
         return _rate(recent[0], recent[-1]) if recent else 0.0
 
     def eta(self, counts: Counts) -> Eta | None:
         """When the rest will be done; None while that cannot be known: too early, or the work grows faster than it is done."""
-        recent = self._recent()
+        recent = self._since(GROWTH_SECONDS)
         if not recent or recent[-1].total - recent[0].total > recent[-1].finished - recent[0].finished:
             return None
         rates = sorted(self._sliced_rates())
@@ -90,9 +91,9 @@ class Pace:
             return None
         return Eta(counts.waiting / fast, counts.waiting / slow if slow > 0 else None)
 
-    def _recent(self) -> list[_Sample]:
+    def _since(self, seconds: float) -> list[_Sample]:
         newest = self._samples[-1].at if self._samples else 0.0
-        return [sample for sample in self._samples if newest - sample.at <= RECENT_SECONDS]
+        return [sample for sample in self._samples if newest - sample.at <= seconds]
 
     def _sliced_rates(self) -> list[float]:
         samples = list(self._samples)

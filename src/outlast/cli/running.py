@@ -33,6 +33,7 @@ def carry_out(order: Order, settings: Settings) -> int:
         down=watch.down(),
         output=plan.config.output,
         allowed=str(plan.config.max_failed),
+        patience=plan.config.patience,
         sources=[source.text for source in plan.sources],
         hint=plan.hint,
     )

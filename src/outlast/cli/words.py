@@ -30,6 +30,7 @@ class Ended:
     down: Sequence[Down]
     output: str | None
     allowed: str
+    patience: float
     sources: Sequence[str]
     hint: str
 
@@ -39,7 +40,7 @@ def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool
     title = f"run {safe(run_id)} of job {safe(name)}"
     if not counts.total:
         again = "starting over" if fresh else "beginning"
-        return f"{title}: {again}, kept in {safe(store)}. The same command goes on after whatever stops it."
+        return f"{title}: {again}, kept in {safe(store)}. The same command goes on."
     failed = f", {counts.failed} failed" if counts.failed else ""
     return f"{title}: resuming, {counts.done} of {counts.total} done{failed}. Start over: --fresh"
 
@@ -149,7 +150,7 @@ def _completed(ended: Ended) -> list[str]:
 
 
 def _aborted(ended: Ended) -> list[str]:
-    lines = [f"ABORTED after {duration(ended.seconds)}: no host has answered for as long as patience allows."]
+    lines = [f"ABORTED after {duration(ended.seconds)}: no host answered for {duration(ended.patience)}."]
     rows = [
         (safe(each.host) or "(items without a host)", f"down since {moment(each.since)} ({_for(each, ended)})")
         for each in ended.down

@@ -23,6 +23,7 @@ from outlast.storage.strictjson import encode
 
 __all__ = ["Attempts", "Identity", "Tally"]
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """Which job and run an attempt belongs to, and what all its attempts share."""
@@ -74,16 +75,9 @@ class Attempts:
     async def __call__(self, task: Task) -> Record:
         """Try the item. Only what is not an `Exception` gets out: cancellation, `KeyboardInterrupt`, `SystemExit`."""
         lease = task.lease
-        context = Context(
-            item=task.item,
-            key=lease.key,
-            attempt=lease.attempts + 1,
-            job_id=self._identity.job_id,
-            run_id=self._identity.run_id,
-            state=self._identity.state,
-            key_of=self._identity.key_of,
-        )
-        given = {**self._given, CONTEXT: context} if self._wants_context else self._given
+        attempt = lease.attempts + 1
+        context = self._context(task, attempt) if self._wants_context else None
+        given = self._given if context is None else {**self._given, CONTEXT: context}
         self._tally.in_flight += 1
         try:
             shape, lines = written(await self._within_time(task.item, given))
@@ -95,14 +89,22 @@ class Attempts:
             return self._failed(task, error)
         finally:
             self._tally.in_flight -= 1
-        self._succeeded(task, context.attempt)
+        self._succeeded(task, attempt)
+        children = () if context is None else context.children()
         return Record(
-            lease=lease,
-            status=ItemStatus.DONE,
-            attempts=context.attempt,
-            shape=shape,
-            lines=lines,
-            children=context.children(),
+            lease=lease, status=ItemStatus.DONE, attempts=attempt, shape=shape, lines=lines, children=children
+        )
+
+    def _context(self, task: Task, attempt: int) -> Context:
+        identity = self._identity
+        return Context(
+            item=task.item,
+            key=task.lease.key,
+            attempt=attempt,
+            job_id=identity.job_id,
+            run_id=identity.run_id,
+            state=identity.state,
+            key_of=identity.key_of,
         )
 
     async def _within_time(self, item: Any, given: Mapping[str, Any]) -> Any:
@@ -144,9 +146,7 @@ class Attempts:
             case Hopeless():
                 self._emit(EventType.PERMANENT_FAILURE, attempt, **told)
         self._tally.failed += 1
-        return Record(
-            lease=task.lease, status=ItemStatus.FAILED, attempts=attempt, error=encode(failure).decode()
-        )
+        return Record(lease=task.lease, status=ItemStatus.FAILED, attempts=attempt, error=encode(failure).decode())
 
     def _again(self, task: Task, delay: float, failure: Mapping[str, Any], *, attempts: int) -> Record:
         self._tally.retries += 1
@@ -194,9 +194,7 @@ class Attempts:
     def _answered(self, host: str) -> None:
         recovered = self._gate.answered(host, self._runtime.clock.monotonic())
         if recovered is not None:
-            self._runtime.emit(
-                EventType.HOST_RECOVERED, self._identity.job_id, host=host, down_for=recovered.down_for
-            )
+            self._runtime.emit(EventType.HOST_RECOVERED, self._identity.job_id, host=host, down_for=recovered.down_for)
 
     def _emit(self, kind: EventType, attempt: int, **told: Any) -> None:
         policy = self._policy

@@ -23,8 +23,16 @@ class Context:
 
     __slots__ = ("_children", "_key_of", "attempt", "item", "job_id", "key", "run_id", "state")
 
-    def __init__(  # noqa: PLR0913 - the values are its fields
-        self, *, item: Any, key: str, attempt: int, job_id: str, run_id: str, state: dict[str, Any], key_of: KeyFunction | None
+    def __init__(
+        self,
+        *,
+        item: Any,
+        key: str,
+        attempt: int,
+        job_id: str,
+        run_id: str,
+        state: dict[str, Any],
+        key_of: KeyFunction | None,
     ) -> None:
         self.item = item
         self.key = key

@@ -26,7 +26,7 @@ AHEAD_PER_WORKER = 4
 LOOK_PAST_EVERY = 0.05
 PUT_OFF_SECONDS = 15.0
 IDLE_SECONDS_MIN = 0.001
-IDLE_SECONDS_MAX = 5.0
+IDLE_SECONDS_MAX = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ class Task:
 class Dispatch:
     """Hands out items until nothing is left, the run is stopped, or no host has answered for `patience` seconds."""
 
-    def __init__(self, ledger: Ledger, gate: Gate, runtime: Runtime, *, owner: str, concurrency: int, patience: float) -> None:
+    def __init__(
+        self, ledger: Ledger, gate: Gate, runtime: Runtime, *, owner: str, concurrency: int, patience: float
+    ) -> None:
         self._ledger = ledger
         self._gate = gate
         self._clock = runtime.clock
@@ -154,8 +156,10 @@ class Dispatch:
             return
 
     async def _idle_seconds(self) -> float:
-        """How long nothing can happen by itself: until an item is due for which there is room, or a probe for which a
-        worker and an item are at hand."""
+        """How long nothing can happen by itself.
+
+        Until an item is due for which there is room, or a probe for which a worker and an item are at hand.
+        """
         waits = [LOOK_PAST_EVERY if self._gate.parked and len(self._hosts) > 1 else IDLE_SECONDS_MAX]
         if len(self._ready) < self._ahead and (due := await self._ledger.next_due()) is not None:
             waits.append(due - self._clock.now().timestamp())

@@ -51,7 +51,9 @@ class Engine:
     def stopping(self) -> bool:
         return self._dispatch.ending is not None
 
-    async def run(self, items: Items, key_of: KeyFunction | None, *, concurrency: int, services: list[Service]) -> Ending:
+    async def run(
+        self, items: Items, key_of: KeyFunction | None, *, concurrency: int, services: list[Service]
+    ) -> Ending:
         """Try every item of the job. Raises what a handler raised that is not an `Exception`, once the rest is drained."""
         own: list[Service] = [self._dispatch.supply, self._renew]
         with listening(self.stop):
@@ -117,11 +119,11 @@ class Engine:
 
 def _new_items(batch: list[Any], key_of: KeyFunction | None, read: int) -> list[NewItem]:
     """The ledger's form of a batch; an item that has none is named by its number in the source, from 0."""
-    new: list[NewItem] = []
+    place = read
     try:
-        for item in batch:
+        new: list[NewItem] = []
+        for place, item in enumerate(batch, start=read):  # noqa: B007 - the error names the place
             new.append(new_item(item, key_of))
     except ValidationError as error:
-        place = read + len(new)
         raise ValidationError(f"item {place} of the source: {error.message}", context={"item": place}) from error
     return new

@@ -31,7 +31,9 @@ def new_item(value: Any, key: KeyFunction | None = None) -> NewItem:
         return NewItem(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")), payload)
     chosen = key(value)
     if type(chosen) is not str:
-        raise ValidationError(f"the key of an item must be a string, not {chosen!r}", context={"item": repr(value)[:200]})
+        raise ValidationError(
+            f"the key of an item must be a string, not {chosen!r}", context={"item": repr(value)[:200]}
+        )
     return NewItem(chosen, encode(value).decode())
 
 

@@ -7,6 +7,7 @@ yet noted is cut off and written again, and a file that is shorter than noted, o
 
 import asyncio
 import os
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -48,7 +49,7 @@ class Output:
 
         Raises `OutputError` when it cannot be written, or holds something that this job did not write.
         """
-        path = path.absolute()
+        path = await asyncio.to_thread(path.absolute)
         noted = await ledger.get(_FACT)
         ours = _Place(noted["position"], noted["size"]) if noted and noted["path"] == str(path) else None
         file, place = await asyncio.to_thread(_open, path, ours)
@@ -60,11 +61,7 @@ class Output:
     async def put_aside(path: Path, ledger: Ledger, label: str) -> Path | None:
         """Rename the file that `ledger` has written at `path`, so that a fresh start can have the name; the new name."""
         noted = await ledger.get(_FACT)
-        if noted is None or noted["path"] != str(path.absolute()) or not path.exists():
-            return None
-        aside = path.with_name(f"{path.stem}.{label}{path.suffix}")
-        await asyncio.to_thread(path.rename, aside)
-        return aside
+        return await asyncio.to_thread(_rename, path, noted["path"], label) if noted else None
 
     async def follow(self) -> None:
         """Write what the ledger gains, until cancelled."""
@@ -113,7 +110,7 @@ class Output:
             raise _unwritable(self._path, error) from error
 
 
-async def _completed(work: Any) -> None:
+async def _completed(work: Coroutine[Any, Any, None]) -> None:
     """Await `work` to its end even when cancelled meanwhile; then be cancelled."""
     task = asyncio.ensure_future(work)
     try:
@@ -138,6 +135,12 @@ def _open(path: Path, ours: _Place | None) -> tuple[BinaryIO, _Place]:
     except OSError as error:
         raise _unwritable(path, error) from error
     return file, place
+
+
+def _rename(path: Path, noted: str, label: str) -> Path | None:
+    if noted != str(path.absolute()) or not path.exists():
+        return None
+    return path.rename(path.with_name(f"{path.stem}.{label}{path.suffix}"))
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

@@ -17,7 +17,9 @@ def written(value: Any) -> tuple[Shape, str]:
     if value is None:
         return Shape.NOTHING, ""
     if type(value) in {list, Collected}:
-        return Shape.MANY, "".join([f"{encode(record, f'$[{place}]').decode()}\n" for place, record in enumerate(value)])
+        return Shape.MANY, "".join(
+            [f"{encode(record, f'$[{place}]').decode()}\n" for place, record in enumerate(value)]
+        )
     return Shape.ONE, f"{encode(value).decode()}\n"
 
 

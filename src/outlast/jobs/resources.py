@@ -23,7 +23,9 @@ def available(given: Mapping[str, Factory]) -> dict[str, Factory | EntryPoint]:
     return {**{point.name: point for point in entry_points(group=GROUP)}, **given}
 
 
-async def enter(names: Iterable[str], known: Mapping[str, Factory | EntryPoint], stack: AsyncExitStack) -> dict[str, Any]:
+async def enter(
+    names: Iterable[str], known: Mapping[str, Factory | EntryPoint], stack: AsyncExitStack
+) -> dict[str, Any]:
     """One instance of each resource, closed with the stack. Raises `TargetError` when its package is not installed."""
     entered: dict[str, Any] = {}
     for name in names:

@@ -187,7 +187,9 @@ class Run:
             raise RuntimeError(f"open the run first: async with Run({self.name!r}) as run")
         return self._opened
 
-    async def _attempts(self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack) -> Attempts:
+    async def _attempts(
+        self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack
+    ) -> Attempts:
         session, config = self._session, self._config
         known = available(self._options.get("resources", {}))
         names = wanted_names(handler, known)
@@ -231,7 +233,9 @@ class Run:
         told = {name: getattr(self._summary, name) for name in ("run_id", "outcome", "done", "failed", "deferred")}
         self._runtime.emit(EventType.RUN_ENDED, self.name, **told)
         ended = self._runtime.clock.now().isoformat()
-        await session.ledger.put("ended", {"run": session.run_id, "outcome": outcome.value, "at": ended, "exit_code": int(exit_code)})
+        await session.ledger.put(
+            "ended", {"run": session.run_id, "outcome": outcome.value, "at": ended, "exit_code": int(exit_code)}
+        )
         return self._summary
 
     async def _rest_of_the_work(self) -> None:

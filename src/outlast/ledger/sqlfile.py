@@ -11,7 +11,7 @@ import apsw
 
 from outlast.errors import LedgerCorruptionError, LedgerError, LedgerUnavailableError, StaleLeaseError
 from outlast.ledger.port import Counts, ItemStatus, Lease, NewItem, Record, Result, StoredFailure
-from outlast.ledger.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, SHAPES, SHAPE_NUMBER, STATUSES, STATUS_NUMBER
+from outlast.ledger.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, SHAPE_NUMBER, SHAPES, STATUS_NUMBER, STATUSES
 from outlast.storage.strictjson import decode
 
 __all__ = ["LedgerFile", "Read", "Request", "Write"]

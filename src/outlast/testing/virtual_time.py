@@ -12,6 +12,7 @@ to watch them. Tests of those need an ordinary loop.
 """
 
 import asyncio
+import math
 import selectors
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -108,6 +109,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
                 "and there is no timer and no work in a thread that could wake it"
             )
         self._now = max(self._now, timers[0].when())
+        # A timer fires when it is due within the resolution. asyncio's nanosecond is lost in rounding after some months.
+        self._clock_resolution = math.ulp(self._now)
 
     def _default_threads(self) -> Executor:
         if self._threads is None:

@@ -1,12 +1,59 @@
-"""pytest fixtures: `pytest_plugins = "outlast.testing.fixtures"` in your `conftest.py` brings them."""
+"""pytest fixtures: `pytest_plugins = "outlast.testing.fixtures"` in your `conftest.py` brings them.
+
+For virtual time under pytest-asyncio, let the hook `pytest_asyncio_loop_factories` answer `{"virtual": VirtualTimeLoop}`.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from outlast.testing.faults import Faults
+from outlast.testing.flaky_site import FlakySite, Pages
 from outlast.testing.virtual_time import VirtualClock
 
-__all__ = ["virtual_clock"]
+__all__ = ["flaky_site", "virtual_clock"]
 
 
 @pytest.fixture
 def virtual_clock() -> VirtualClock:
+    """A clock that tells the time of the loop the test runs on."""
     return VirtualClock()
+
+
+@pytest.fixture
+def flaky_site() -> Iterator[Callable[[Pages, Faults | None], FlakySite]]:
+    """Starts sites: `site = flaky_site(pages, Faults(...))`. Each runs on a thread of its own until the test ends.
+
+    So it serves plain tests, async ones and subprocesses alike.
+    """
+    with ExitStack() as running:
+
+        def start(pages: Pages, faults: Faults | None = None) -> FlakySite:
+            return running.enter_context(_on_a_thread(FlakySite(pages, faults)))
+
+        yield start
+
+
+@contextmanager
+def _on_a_thread(site: FlakySite) -> Iterator[FlakySite]:
+    started: Future[Callable[[], object]] = Future()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="flaky-site") as thread:
+        serving = thread.submit(asyncio.run, _serve(site, started))
+        wait((started, serving), return_when=FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+        try:
+            yield site
+        finally:
+            started.result()()
+            serving.result()
+
+
+async def _serve(site: FlakySite, started: "Future[Callable[[], object]]") -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    async with site:
+        started.set_result(lambda: loop.call_soon_threadsafe(stop.set))
+        await stop.wait()

@@ -1,0 +1,230 @@
+"""A site on loopback that fails as sites do: 503s, resets, hangs, `Retry-After`, outages; the same ones for the same seed.
+
+It needs an ordinary event loop and the standard library. What it served is kept for assertions.
+"""
+
+import asyncio
+import math
+import socket
+import struct
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from enum import Enum, auto
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from outlast.testing.faults import Availability, Fault, Faults, Outage, OutageMode
+from outlast.testing.http1 import Answer, MalformedRequest, Request, read_request, render_head
+
+__all__ = ["Faults", "FlakySite", "Outage", "Pages", "Visit"]
+
+VISITS_KEPT_MAX = 1_000_000
+PAGE_ERRORS_KEPT_MAX = 100
+READ_BYTES = 65_536
+
+Pages = Mapping[str, tuple[str, bytes]] | Callable[[str], bytes | None]
+
+
+class Visit(NamedTuple):
+    """One request: when it came (`time.monotonic`), and the status it was answered; 0 where it got no whole answer."""
+
+    time: float
+    path: str
+    status: int
+
+
+class FlakySite:
+    """`async with FlakySite(pages, Faults()) as site:` serves `pages` at `site.url` until the block ends.
+
+    `pages` maps a path to its content type and body, or is a function from a path to HTML (None: there is no such page). A path
+    with a query that has no page of its own gets the page of the path. An error that the function raises closes the connection
+    and is raised again when the block ends.
+    """
+
+    def __init__(self, pages: Pages, faults: Faults | None = None, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.pages = pages
+        self.faults = faults or Faults()
+        self.served: Counter[str] = Counter()
+        """How many GETs of each path were answered 200, with the last byte sent."""
+        self.requests: deque[Visit] = deque(maxlen=VISITS_KEPT_MAX)
+        self.requests_while_down = 0
+        self._host, self._port = host, port
+        self._availability = Availability(self.faults.outages)
+        self._tried: set[str] = set()
+        self._server: asyncio.Server | None = None
+        self._conversations: set[asyncio.Task[None]] = set()
+        self._errors: deque[BaseException] = deque(maxlen=PAGE_ERRORS_KEPT_MAX)
+
+    @property
+    def url(self) -> str:
+        """Where the site is, without a slash at the end: `http://127.0.0.1:PORT`."""
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def down(self) -> bool:
+        return self._availability.mode_at(time.monotonic()) is not None
+
+    def outage(self, mode: OutageMode = "503", seconds: float = math.inf) -> None:
+        """Go down, until `restore()` or for so many seconds. Any thread may call it."""
+        self._availability.fail(mode, time.monotonic() + seconds)
+
+    def restore(self) -> None:
+        """Be up again. Requests that hang go on hanging, as on a real site."""
+        self._availability.restore()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, self._host, self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for conversation in self._conversations:
+            conversation.cancel()
+        await asyncio.gather(*self._conversations, return_exceptions=True)
+        await self._server.wait_closed()
+        if self._errors and error is None:
+            raise BaseExceptionGroup("pages of the site raised", list(self._errors))
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Without a buffer of its own, `drain` returns when the kernel has all of the answer.
+        writer.transport.set_write_buffer_limits(high=0)
+        conversation = asyncio.get_running_loop().create_task(self._converse(reader, writer))
+        self._conversations.add(conversation)
+        conversation.add_done_callback(self._conversation_ended)
+
+    def _conversation_ended(self, conversation: asyncio.Task[None]) -> None:
+        self._conversations.discard(conversation)
+        if not conversation.cancelled() and (error := conversation.exception()) is not None:
+            self._errors.append(error)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await self._exchange(reader, writer):
+                continue
+        finally:
+            writer.transport.abort()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request and its answer; whether another may follow."""
+        try:
+            request = await read_request(reader)
+        except MalformedRequest as error:
+            return await _deliver(writer, _Plan(Answer(400, str(error).encode())), None)
+        if request is None:
+            return False
+        plan = self._plan(request)
+        await asyncio.sleep(self.faults.latency)
+        if plan.ending is _Ending.HANG:
+            return await _hang(reader, self.faults.hang_seconds)
+        delivered = await _deliver(writer, plan, request)
+        if delivered and plan.answer.status == 200 and request.method == "GET":
+            self.served[request.path] += 1
+        return delivered and request.keep_alive
+
+    def _plan(self, request: Request) -> "_Plan":
+        now = time.monotonic()
+        mode = self._availability.mode_at(now)
+        if mode is not None:
+            self.requests_while_down += 1
+            plan = _WHILE_DOWN[mode]
+        else:
+            plan = self._plan_while_up(request)
+            self._availability.count_answer(now)
+        status = plan.answer.status if plan.ending is _Ending.WHOLE else 0
+        self.requests.append(Visit(now, request.path, status))
+        return plan
+
+    def _plan_while_up(self, request: Request) -> "_Plan":
+        path, faults = request.path, self.faults
+        if request.method not in {"GET", "HEAD"}:
+            return _Plan(Answer(405, b"GET and HEAD only", headers={"Allow": "GET, HEAD"}))
+        if path in faults.broken:
+            return _Plan(Answer(500, b"broken"))
+        page = None if path in faults.gone else self._page(path)
+        if page is None:
+            return _Plan(Answer(404, b"no such page"))
+        fault = None if path in self._tried else faults.first_try(path)
+        self._tried.add(path)
+        return _plan_first_try(fault, page, faults.retry_after_status(path))
+
+    def _page(self, path: str) -> Answer | None:
+        for name in dict.fromkeys((path, path.partition("?")[0])):
+            if callable(self.pages):
+                html = self.pages(name)
+                page = None if html is None else ("text/html; charset=utf-8", html)
+            else:
+                page = self.pages.get(name)
+            if page is not None:
+                return Answer(200, page[1], page[0])
+        return None
+
+
+class _Ending(Enum):
+    WHOLE = auto()
+    CUT = auto()
+    REFUSED = auto()
+    HANG = auto()
+
+
+class _Plan(NamedTuple):
+    answer: Answer
+    ending: _Ending = _Ending.WHOLE
+
+
+_UNAVAILABLE = Answer(503, b"unavailable")
+_WHILE_DOWN: Mapping[OutageMode, _Plan] = {
+    "503": _Plan(_UNAVAILABLE),
+    "refuse": _Plan(_UNAVAILABLE, _Ending.REFUSED),
+    "hang": _Plan(_UNAVAILABLE, _Ending.HANG),
+}
+
+
+def _plan_first_try(fault: Fault | None, page: Answer, retry_after_status: int) -> _Plan:
+    match fault:
+        case None:
+            return _Plan(page)
+        case Fault.UNAVAILABLE:
+            return _Plan(_UNAVAILABLE)
+        case Fault.RESET:
+            return _Plan(page, _Ending.CUT)
+        case Fault.HANG:
+            return _Plan(page, _Ending.HANG)
+        case Fault.RETRY_AFTER:
+            return _Plan(Answer(retry_after_status, b"later", headers={"Retry-After": "1"}))
+
+
+async def _deliver(writer: asyncio.StreamWriter, plan: _Plan, request: Request | None) -> bool:
+    """Send what is planned; whether all of it was sent. A client that has gone is nothing unusual."""
+    if plan.ending is _Ending.REFUSED:
+        return _reset(writer)
+    head = render_head(plan.answer, keep_alive=request is not None and request.keep_alive)
+    body = b"" if request is not None and request.method == "HEAD" else plan.answer.body
+    if plan.ending is _Ending.CUT:
+        head, body = (head, body[: len(body) // 2]) if body else (head[: len(head) // 2], b"")
+    try:
+        writer.write(head + body)
+        await writer.drain()
+    except OSError:
+        return False
+    return _reset(writer) if plan.ending is _Ending.CUT else request is not None
+
+
+async def _hang(reader: asyncio.StreamReader, seconds: float) -> bool:
+    with suppress(OSError):  # TimeoutError is one
+        async with asyncio.timeout(seconds):
+            while await reader.read(READ_BYTES):
+                continue
+    return False
+
+
+def _reset(writer: asyncio.StreamWriter) -> bool:
+    # A socket closed with a linger time of 0 sends RST instead of FIN.
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    return False

@@ -1,0 +1,255 @@
+"""What the documents tell a reader to type is typed here, and must do what they say.
+
+The blocks of a page are carried out from top to bottom by one shell, in one empty directory:
+
+- ```python, ```toml: the first line `# name.ext` names the file it is; other ```python is a script, run where it stands
+- ```console: lines of `$ command`, which must end with exit code 0 or the one in `# exit code N`; `make` is looked up in the Makefile
+- ```output: what the last command printed; dates, ids, seconds and `...` stand for any others
+- ```text: shown, never run
+
+Anything else is a failure. `https://example.com` is a flaky site of three pages, and port 8000 one that is free.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import sys
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from outlast.testing import FlakySite
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+PAGES = sorted(
+    str(path.relative_to(ROOT))
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs/tutorial.md", *ROOT.glob("docs/how-to/*.md")]
+)
+
+FENCE = re.compile(r"^```(?P<language>\S*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"# ([\w.-]+\.\w+)\n")
+EXIT_CODE = re.compile(r"# exit code (\d+)")
+# As they look once re.escape has been over them.
+VARIABLE = re.compile(r"01[0-9A-Z]{8,24}|\d{4}\\-\d\d\\-\d\dT[\d:]+Z|\d+\\\.\d\\ s|\\\.\\\.\\\.")
+# A reader looks whether a crawl has come somewhere before it is killed; the shell must not be faster than a busy machine.
+ENOUGH = "for _ in $(seq 200); do ls *.jsonl 2>/dev/null | xargs -r cat | grep -q . && break; sleep 0.1; done"
+
+SITE = {
+    "/": b'<title>Start</title><a href="/one">1</a> <a href="/two">2</a>',
+    "/one": b'<title>One</title><a href="/">back</a>',
+    "/two": b"<title>\nTwo</title>",
+    "/?page=2": b"<title>More</title>",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    body: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command, where it stands, what it must print and end with."""
+
+    command: str
+    line: int
+    shown: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self):
+        told = EXIT_CODE.search(self.command)
+        return int(told[1]) if told else 0
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What came of a page: the directory it was typed in, what each command printed, what was asked of the site."""
+
+    directory: Path
+    printed: dict[str, str]
+    served: Counter
+
+    def records(self, name):
+        return [json.loads(line) for line in (self.directory / name).read_text().splitlines()]
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md"])
+async def test_what_a_page_tells_to_type_does_what_it_says(page, tmp_path):
+    await type_page(page, tmp_path / "reader")
+
+
+@pytest.mark.real_time
+async def test_what_the_readme_tells_to_type_does_what_it_says(tmp_path):
+    typed = await type_page("README.md", tmp_path / "reader")
+    assert typed.printed["python scrape.py"] == "completed 3 done 0 failed\n"
+    expected = {"/": "Start", "/one": "One", "/two": "\nTwo"}
+    for output in ("pages.jsonl", "items.jsonl"):
+        assert {path_of(each["url"]): each["title"] for each in typed.records(output)} == expected
+        assert len(typed.records(output)) == 3
+    assert {path_of(each["url"]) for each in typed.records("quotes.jsonl")} == {"/", "/?page=2"}
+    # Two crawls and one fetch: what the command line ran again was not fetched again.
+    assert typed.served["/one"] == 2
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```python\nprint(1)",
+        "```console\noutput without a prompt\n```\n",
+        "```console\n$ make nothing-of-the-kind\n```\n",
+        "```ruby\nputs 1\n```\n",
+        "```toml\nname = 'x'\n```\n",
+        "```python\n# unused.py\nprint(1)\n```\n",
+        "```output\nof what?\n```\n",
+    ],
+)
+def test_a_block_that_nobody_can_run_is_a_failure(block, tmp_path):
+    with pytest.raises(AssertionError):
+        steps_of("page.md", f"# A page\n\n{block}", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "agrees"),
+    [
+        ("run 01KATGZ5M3 of job x", "run 01M850EH19BX9CA8SPRRPR4BG6 of job x", True),
+        ("FINISHED in 0.2 s: 1 of 1", "FINISHED in 12.4 s: 1 of 1", True),
+        ("FINISHED in 0.2 s: 1 of 1", "FINISHED in 0.2 s: 2 of 2", False),
+        ("resuming, ... done", "resuming, 7 of 9 done", True),
+    ],
+)
+def test_only_dates_ids_and_seconds_may_differ_from_what_is_shown(shown, printed, agrees):
+    assert prints(shown, printed) is agrees
+
+
+async def type_page(page, directory):
+    directory.mkdir()
+    pages = {path: ("text/html", body) for path, body in SITE.items()}
+    async with FlakySite(pages) as site:
+        text = (ROOT / page).read_text().replace("https://example.com", site.url).replace("8000", str(free_port()))
+        steps = steps_of(page, text, directory)
+        output = await in_shell(script_of(steps), directory)
+    parts = re.split(r"\n<<<(\d+)>>>\n", output)
+    assert len(parts) == 2 * len(steps) + 1, f"{page}: the shell ended early\n{output}"
+    for step, printed, code in zip(steps, parts[::2], parts[1::2], strict=False):
+        where = f"{page}:{step.line}: {step.command}"
+        assert int(code) == step.exit_code, f"{where}\nended with {code}:\n{printed}"
+        assert prints("\n".join(step.shown), printed), f"{where}\nprinted:\n{printed}"
+    return Typed(directory, {step.command: printed for step, printed in zip(steps, parts[::2], strict=False)}, site.served)
+
+
+def steps_of(page, text, directory):
+    """What a page tells to type, in order; its files are put down in `directory` under other names until their turn comes."""
+    assert text.count("\n```") % 2 == 0, f"{page}: a block that does not end"
+    blocks = [Block(each["language"], each["body"], text.count("\n", 0, each.start()) + 1) for each in FENCE.finditer(text)]
+    steps = []
+    for before, block in zip([None, *blocks], blocks, strict=False):
+        where = f"{page}:{block.line}"
+        match block.language:
+            case "text":
+                continue
+            case "output":
+                assert before is not None and before.language == "console", f"{where}: whose output is this?"
+                steps[-1] = Step(steps[-1].command, steps[-1].line, tuple(block.body.splitlines()))
+            case "console":
+                steps += [step for step in commands_in(block, where) if not is_target(step.command, where)]
+            case "python" | "toml":
+                steps += file_steps(block, where, directory)
+            case language:
+                pytest.fail(f"{where}: nobody knows how to run a block of {language or 'nothing'!r}", pytrace=False)
+    typed = " ".join(step.command for step in steps if not step.command.startswith("cp "))
+    idle = [step for step in steps if step.command.startswith("cp ") and step.command.split()[-1] not in typed]
+    assert not idle, f"{page}: nothing uses {idle}"
+    return steps
+
+
+def commands_in(block, where):
+    lines = block.body.splitlines()
+    strange = [line for line in lines if not line.startswith("$ ")]
+    assert not strange, f"{where}: output belongs into an ```output block: {strange}"
+    return [Step(line.removeprefix("$ "), block.line) for line in lines]
+
+
+def is_target(command, where):
+    words = shlex.split(command, comments=True)
+    if words[0] != "make":
+        return False
+    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(words[1:]) <= known, f"{where}: the Makefile has no target for {command!r}"
+    return True
+
+
+def file_steps(block, where, directory):
+    named = FILE_NAME.match(block.body)
+    assert named or block.language == "python", f"{where}: which file is this? Say so in its first line: # name.toml"
+    (directory / f".block-{block.line}").write_text(block.body)
+    name = named[1] if named else f"block_{block.line}.py"
+    run = [] if named else [Step(f"python {name}", block.line)]
+    return [Step(f"cp .block-{block.line} {name}", block.line), *run]
+
+
+def script_of(steps):
+    lines = ["exec 2>&1"]
+    for step in steps:
+        command = step.command.replace(".venv/bin/", f"{BIN}/")
+        # The project's own tools are typed in the repository, everything else in the reader's directory.
+        lines.append(f"( cd {shlex.quote(str(ROOT))} && {command}\n)" if command != step.command else command)
+        lines.append(r"printf '\n<<<%s>>>\n' $?")
+        if re.match(r"sleep \d", command):
+            lines.append(ENOUGH)
+    return "\n".join(lines)
+
+
+async def in_shell(script, directory):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("OUTLAST_")}
+    environ |= {"PATH": f"{BIN}:{environ['PATH']}", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+    shell = await asyncio.create_subprocess_exec(
+        "bash",
+        "-c",
+        script,
+        cwd=directory,
+        env=environ,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    reading = asyncio.create_task(shell.stdout.read())
+    try:
+        await shell.wait()
+    finally:
+        # What the page left running in the background holds the pipe open.
+        with suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)
+        output = await reading
+    return output.decode()
+
+
+def prints(shown, printed):
+    """Whether every line shown was printed, in this order."""
+    place = 0
+    for line in shown.splitlines():
+        found = re.compile(VARIABLE.sub(".+?", re.escape(line.strip()))).search(printed, place)
+        if found is None:
+            return False
+        place = found.end()
+    return True
+
+
+def path_of(url):
+    return "/" + url.split("/", 3)[3]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

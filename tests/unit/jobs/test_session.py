@@ -1,0 +1,267 @@
+"""Opening and closing a job: state, checkpoints, resources, signals, options."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+
+from outlast.config import CheckpointConfiguration, JobConfiguration
+from outlast.errors import TargetError
+from outlast.jobs import Outcome, Run, job
+from outlast.jobs.bind import wanted_names
+from outlast.jobs.resources import available
+from outlast.ledger import MemoryLedger
+from outlast.runtime import Runtime
+
+
+@pytest.fixture
+def runtime(virtual_clock):
+    return Runtime(clock=virtual_clock, roll=lambda: 0.5)
+
+
+@pytest.fixture
+def options(tmp_path, runtime, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return {"store": tmp_path / "store", "runtime": runtime}
+
+
+def checkpoints(tmp_path):
+    return sorted(tmp_path.glob("store/jobs/*/checkpoints/**/*.ckpt"))
+
+
+@job("slow", concurrency=1)
+async def slow(number, ctx):
+    await asyncio.sleep(10)
+    ctx.state["sum"] = ctx.state.get("sum", 0) + number
+
+
+async def test_a_checkpoint_is_taken_every_interval_and_only_when_something_changed(options, tmp_path):
+    created = []
+    options["runtime"].bus.subscribe(created.append, ["checkpoint_created"])
+    config = JobConfiguration(checkpoint=CheckpointConfiguration(interval=30))
+    await slow.run(range(12), config=config, **options)
+    assert 4 <= len(created) <= 5
+    again = len(created)
+    await slow.run((), config=config, **options)
+    assert len(created) == again + 1
+
+
+async def test_a_job_keeps_as_many_checkpoints_as_it_is_told(options, tmp_path):
+    config = JobConfiguration(checkpoint=CheckpointConfiguration(interval=10, retention_count=2))
+    await slow.run(range(12), config=config, **options)
+    assert len(checkpoints(tmp_path)) == 2
+
+
+async def test_without_checkpoints_the_items_are_kept_and_the_state_is_not(options, tmp_path):
+    config = JobConfiguration(checkpoint=CheckpointConfiguration(enabled=False))
+    await slow.run(range(3), config=config, **options)
+    assert checkpoints(tmp_path) == []
+    async with slow.open(config=config, **options) as run:
+        assert run.state == {}
+        assert (await run.progress()).counts.done == 3
+
+
+async def test_checkpoints_go_where_they_are_told(options, tmp_path):
+    config = JobConfiguration(checkpoint=CheckpointConfiguration(storage_path=str(tmp_path / "elsewhere")))
+    await slow.run(range(3), config=config, **options)
+    assert checkpoints(tmp_path) == []
+    assert list((tmp_path / "elsewhere").glob("**/*.ckpt"))
+    async with slow.open(config=config, fresh=True, **options) as run:
+        assert run.state == {}
+
+
+async def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(options, tmp_path):
+    damaged = []
+    options["runtime"].bus.subscribe(damaged.append, ["checkpoint_corrupted"])
+    await slow.run(range(3), **options)
+    await slow.run(range(5), **options)
+    newest = checkpoints(tmp_path)[-1]
+    blob = bytearray(newest.read_bytes())
+    blob[-5] ^= 1
+    newest.write_bytes(blob)
+    async with slow.open(**options) as run:
+        assert run.state == {"sum": 0 + 1 + 2}
+    assert len(damaged) == 1
+
+
+async def test_a_state_that_cannot_be_saved_is_announced_while_the_items_go_on(options):
+    told = []
+    options["runtime"].bus.subscribe(told.append, ["checkpoint_failed"])
+
+    @job("odd state", concurrency=1)
+    async def handle(number, ctx):
+        await asyncio.sleep(20)
+        ctx.state["x"] = {1} if number < 4 else 1
+
+    summary = await handle.run(range(5), **options)
+    assert summary.outcome is Outcome.COMPLETED
+    assert "$.state.x: set" in told[0].data["reason"]
+
+
+async def test_a_job_may_live_in_memory(options, tmp_path):
+    ledger = MemoryLedger()
+
+    @job("in memory")
+    async def handle(number):
+        return number
+
+    async with handle.open(ledger=ledger, **options) as run:
+        assert (await run.process(handle.handler, range(5))).done == 5
+    assert (await ledger.counts()).done == 5
+    assert not list(tmp_path.glob("store/jobs/*/ledger.db"))
+
+
+async def test_a_configuration_and_a_file_say_the_same(options, tmp_path):
+    (tmp_path / "job.toml").write_text('concurrency = 3\nmax_failed = "50%"\n')
+    from_file = Run("x", config=tmp_path / "job.toml", **options)._config
+    given = Run("x", config=JobConfiguration(concurrency=3, max_failed="50%"), **options)._config
+    assert (from_file.concurrency, from_file.max_failed) == (given.concurrency, given.max_failed) == (3, given.max_failed)
+    assert Run("x", config=JobConfiguration(concurrency=3), concurrency=5, **options)._config.concurrency == 5
+
+
+async def test_retries_can_be_switched_off(options):
+    tried = []
+
+    class Shaky(Exception):
+        retryable = True
+
+    @job("once")
+    async def handle(number):
+        tried.append(number)
+        raise Shaky
+
+    summary = await handle.run([1], config=JobConfiguration(retry={"enabled": False}), **options)
+    assert (summary.failed, tried) == (1, [1])
+
+
+async def test_without_classification_every_failure_is_tried_again(options):
+    tried = []
+
+    @job("unclassified")
+    async def handle(number):
+        tried.append(number)
+        raise ValueError
+
+    config = JobConfiguration(retry={"failure_classification_enabled": False})
+    await handle.run([1], config=config, **options)
+    assert len(tried) == 5
+
+
+async def test_a_policy_s_attempt_timeout_bounds_the_job_s(options):
+    @job("policy", timeout=None)
+    async def handle(number, ctx):
+        if ctx.attempt == 1:
+            await asyncio.sleep(3_600)
+
+    clock = options["runtime"].clock
+    start = clock.monotonic()
+    await handle.run([1], config=JobConfiguration(retry={"default_policy": "http"}), **options)
+    assert 30 <= clock.monotonic() - start < 60
+
+
+def test_http_is_provided_by_the_package():
+    assert "http" in available({})
+
+
+async def test_a_resource_whose_package_is_missing_names_the_command(options):
+    class Missing:
+        name = "elasticsearch"
+        dist = None
+
+    from importlib.metadata import EntryPoint
+
+    from outlast.jobs.resources import enter
+
+    point = EntryPoint("search", "no_such_package.client:Client", "outlast.resources")
+    with pytest.raises(TargetError, match=r"'search' needs no_such_package: pip install 'outlast\[search\]'"):
+        await enter(["search"], {"search": point}, None)
+
+
+async def test_a_plain_context_manager_is_a_resource_too(options):
+    closed = []
+
+    class Plain:
+        def __enter__(self):
+            return "entered"
+
+        def __exit__(self, *_):
+            closed.append(True)
+
+    @job("plain")
+    async def handle(number, tool, http):
+        assert tool == "entered"
+        return type(http).__name__
+
+    async with handle.open(resources={"tool": Plain, "http": lambda: "mine"}, **options) as run:
+        values = [done.value async for done in run.map(handle.handler, [1])]
+    assert values == ["str"]
+    assert closed == [True]
+
+
+def test_parameters_with_defaults_and_stars_ask_for_nothing():
+    def handler(item, limit=3, *rest, ctx, **more):
+        return item
+
+    assert wanted_names(handler, ["http"]) == ["ctx"]
+
+
+SIGNALLED = """
+import asyncio, sys, outlast
+
+@outlast.job("signalled", concurrency=2, drain=5)
+async def handle(number):
+    print(number, flush=True)
+    await asyncio.sleep(float(sys.argv[1]))
+    return number
+
+summary = asyncio.run(handle.run(range(20), output="out.jsonl"))
+print(summary.outcome.value, summary.done, flush=True)
+sys.exit(summary.exit_code)
+"""
+
+
+async def signalled(tmp_path, seconds, signals):
+    (tmp_path / "script.py").write_text(SIGNALLED)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "script.py", str(seconds), cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    await process.stdout.readline()
+    for number in signals:
+        await asyncio.sleep(0.2)
+        os.kill(process.pid, number)  # not `send_signal`: that may reap the child
+    last = [line.decode() async for line in process.stdout][-1]
+    return await process.wait(), last.split()
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_a_signal_lets_work_in_hand_end_and_says_so_in_the_exit_code(tmp_path, number, code):
+    ended, (outcome, done) = await signalled(tmp_path, 0.5, [number])
+    assert (ended, outcome) == (code, "stopped")
+    assert int(done) >= 2
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == int(done)
+
+
+@pytest.mark.real_time
+async def test_a_second_signal_stops_at_once_and_loses_nothing(tmp_path):
+    ended, (outcome, done) = await signalled(tmp_path, 60, [signal.SIGINT, signal.SIGINT])
+    assert (ended, outcome, done) == (130, "stopped", "0")
+    assert (await signalled(tmp_path, 0.01, []))[1] == ["completed", "20"]
+
+
+@pytest.mark.real_time
+async def test_signals_are_given_back_after_the_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
+
+    @job("signals")
+    async def handle(number):
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.05)
+        return number
+
+    summary = await handle.run([1, 2, 3], concurrency=1)
+    assert (summary.outcome, summary.exit_code, summary.done) == (Outcome.STOPPED, 143, 1)
+    assert signal.getsignal(signal.SIGTERM) is before

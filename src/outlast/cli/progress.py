@@ -14,6 +14,7 @@ SAMPLE_SECONDS = 1.0
 WINDOW_SECONDS = 900
 RECENT_SECONDS = 30.0
 GROWTH_SECONDS = 10.0
+WAITED_SECONDS = 5.0
 SLICES = 20
 SLICES_MIN = 4
 HOSTS_SHOWN_MAX = 3
@@ -59,29 +60,37 @@ class Pace:
         self._samples: deque[_Sample] = deque(maxlen=int(WINDOW_SECONDS / SAMPLE_SECONDS))
         self._last = 0.0
         self._worked = 0.0
+        self._waited = 0.0
 
     def note(self, counts: Counts, at: float, *, parked: bool) -> None:
-        """Take a sample of the counts at the monotonic time `at`."""
-        finished = finished_of(counts)
+        """Take a sample of the counts at the monotonic time `at`; `parked`: some host is waited for."""
         samples = self._samples
-        waiting = parked and bool(samples) and samples[-1].finished == finished
-        if samples and at - self._last < SAMPLE_SECONDS and not waiting:
+        finished = finished_of(counts)
+        passed = at - self._last if samples else 0.0
+        if samples and passed < SAMPLE_SECONDS:
             return
-        if samples and not waiting:
-            self._worked += at - self._last
         self._last = at
-        if not waiting:
-            samples.append(_Sample(self._worked, finished, counts.total))
+        if parked and samples and samples[-1].finished == finished:
+            self._waited += passed
+            return
+        self._waited = 0.0
+        self._worked += passed
+        samples.append(_Sample(self._worked, finished, counts.total))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether nothing goes on but waiting for hosts: then nobody knows for how long."""
+        return self._waited >= WAITED_SECONDS
 
     def rate(self) -> float:
         """Items a second, over the last half minute of work."""
         recent = self._since(RECENT_SECONDS)
-        return _rate(recent[0], recent[-1]) if recent else 0.0
+        return _rate(recent[0], recent[-1]) if recent and not self.waiting else 0.0
 
     def eta(self, counts: Counts) -> Eta | None:
         """When the rest will be done; None while that cannot be known: too early, or the work grows faster than it is done."""
         recent = self._since(GROWTH_SECONDS)
-        if not recent or recent[-1].total - recent[0].total > recent[-1].finished - recent[0].finished:
+        if self.waiting or not recent or _grows(recent[0], recent[-1]):
             return None
         rates = sorted(self._sliced_rates())
         if len(rates) < SLICES_MIN:
@@ -141,6 +150,10 @@ def plain_line(view: View) -> str:
 def _rate(before: _Sample, after: _Sample) -> float:
     seconds = after.at - before.at
     return (after.finished - before.finished) / seconds if seconds > 0 else 0.0
+
+
+def _grows(before: _Sample, after: _Sample) -> bool:
+    return after.total - before.total > after.finished - before.finished
 
 
 def _quantile(ordered: list[float], share: float) -> float:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -19,10 +19,12 @@ from outlast.cli.words import beginning
 from outlast.config import LoggingConfiguration
 from outlast.events import EventType
 from outlast.jobs import Run, Summary
-from outlast.jobs.options import RunOptions
 from outlast.ledger.port import Counts
 from outlast.logs import configure
 from outlast.runtime import Runtime
+
+if TYPE_CHECKING:
+    from outlast.jobs.options import RunOptions
 
 __all__ = ["Worked", "logging_for", "work"]
 

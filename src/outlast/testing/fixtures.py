@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 
@@ -24,10 +25,10 @@ def virtual_clock() -> VirtualClock:
 
 
 @pytest.fixture
-def flaky_site() -> Iterator[Callable[[Pages, Faults | None], FlakySite]]:
-    """Starts sites: `site = flaky_site(pages, Faults(...))`. Each runs on a thread of its own until the test ends.
+def flaky_site() -> Iterator[Callable[..., FlakySite]]:
+    """A function that starts a site from its pages and, if given, its `Faults`.
 
-    So it serves plain tests, async ones and subprocesses alike.
+    Each site runs on a thread of its own until the test ends, so it serves plain tests, async ones and subprocesses alike.
     """
     with ExitStack() as running:
 
@@ -42,7 +43,8 @@ def _on_a_thread(site: FlakySite) -> Iterator[FlakySite]:
     started: Future[Callable[[], object]] = Future()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="flaky-site") as thread:
         serving = thread.submit(asyncio.run, _serve(site, started))
-        wait((started, serving), return_when=FIRST_COMPLETED)
+        either: tuple[Future[Any], ...] = (started, serving)
+        wait(either, return_when=FIRST_COMPLETED)
         if serving.done():
             serving.result()
         try:

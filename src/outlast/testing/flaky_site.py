@@ -54,6 +54,7 @@ class FlakySite:
         self._availability = Availability(self.faults.outages)
         self._tried: set[str] = set()
         self._server: asyncio.Server | None = None
+        self._closing = False
         self._conversations: set[asyncio.Task[None]] = set()
         self._errors: deque[BaseException] = deque(maxlen=PAGE_ERRORS_KEPT_MAX)
 
@@ -83,6 +84,7 @@ class FlakySite:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None
+        self._closing = True
         self._server.close()
         for conversation in self._conversations:
             conversation.cancel()
@@ -92,6 +94,9 @@ class FlakySite:
             raise BaseExceptionGroup("pages of the site raised", list(self._errors))
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closing:
+            writer.transport.abort()
+            return
         # Without a buffer of its own, `drain` returns when the kernel has all of the answer.
         writer.transport.set_write_buffer_limits(high=0)
         conversation = asyncio.get_running_loop().create_task(self._converse(reader, writer))

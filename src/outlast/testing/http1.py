@@ -11,7 +11,7 @@ _HEAD_END = b"\r\n\r\n"
 
 
 class MalformedRequest(ValueError):  # noqa: N818 - what was received, not what went wrong here
-    """This is no HTTP/1 request, or its head is too long."""
+    """What came is no HTTP/1 request, or its head is too long."""
 
 
 @dataclass(frozen=True, slots=True)

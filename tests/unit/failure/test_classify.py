@@ -10,7 +10,12 @@ from datetime import UTC, datetime
 import apsw
 import pytest
 
-from outlast.errors import LedgerUnavailableError, MaxRetriesExceededError, PermanentFailureError, RetryConfigurationError
+from outlast.errors import (
+    LedgerUnavailableError,
+    MaxRetriesExceededError,
+    PermanentFailureError,
+    RetryConfigurationError,
+)
 from outlast.failure import Classification, FailureClass, Fault, classify
 from outlast.failure.model import NATURE
 from outlast.failure.rules import BY_TYPE

@@ -67,7 +67,9 @@ def test_a_leap_second_is_a_second():
     assert parse_http_date("Sat, 31 Dec 2016 23:59:60 GMT", NOW) == datetime(2016, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("year", "now", "meant"), [(94, 1994, 1994), (26, 2026, 2026), (76, 2026, 2076), (77, 2026, 1977)])
+@pytest.mark.parametrize(
+    ("year", "now", "meant"), [(94, 1994, 1994), (26, 2026, 2026), (76, 2026, 2076), (77, 2026, 1977)]
+)
 def test_a_year_of_two_digits_is_at_most_fifty_years_ahead(year, now, meant):
     found = parse_http_date(f"Sunday, 06-Nov-{year} 08:49:37 GMT", datetime(now, 1, 1, tzinfo=UTC))
     assert found.year == meant

@@ -64,7 +64,11 @@ class TestEndings:
     async def test_a_permanent_failure_after_transient_ones_ends_it(self, manager, script):
         with pytest.raises(PermanentFailureError, match="after 3 attempts") as caught:
             await manager.execute_with_retry(script(ConnectionError, TimeoutError, KeyError), "exponential_backoff")
-        assert [row["failure_class"] for row in caught.value.context["history"]] == ["network", "timeout", "programming"]
+        assert [row["failure_class"] for row in caught.value.context["history"]] == [
+            "network",
+            "timeout",
+            "programming",
+        ]
 
     @pytest.mark.parametrize("policy_id", ["exponential_backoff", "http"])
     async def test_who_asks_for_too_long_is_told_when_it_may_come_back(self, manager, script, clock, policy_id):

@@ -223,7 +223,13 @@ class TestSettings:
 
     async def test_without_jitter_the_delays_are_exact(self, build, script, clock):
         manager = build(jitter_enabled=False, roll=0.9)
-        assert [await manager.calculate_backoff_delay(n, "exponential_backoff") for n in range(1, 6)] == [1, 2, 4, 8, 16]
+        assert [await manager.calculate_backoff_delay(n, "exponential_backoff") for n in range(1, 6)] == [
+            1,
+            2,
+            4,
+            8,
+            16,
+        ]
         await manager.create_retry_policy({"name": "shop", "jitter": "decorrelated"})
         asked = ConnectionError()
         asked.retry_after = 10

@@ -155,7 +155,9 @@ def test_what_is_wrong_is_refused_and_named(config, complaint):
 
 def test_every_complaint_comes_at_once():
     with pytest.raises(RetryConfigurationError) as caught:
-        RetryPolicy.from_dict({"max_attempts": True, "base_dely": 1, "failure_classifier": {"x": 1, "permanent_patterns": [")"]}})
+        RetryPolicy.from_dict(
+            {"max_attempts": True, "base_dely": 1, "failure_classifier": {"x": 1, "permanent_patterns": [")"]}}
+        )
     complaints = caught.value.context["complaints"]
     assert [each.partition(":")[0] for each in complaints] == [
         "base_dely",

@@ -1,0 +1,55 @@
+"""Numbers and names as people read them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from outlast.cli.phrases import clock_face, columns, commands, duration, moment, percent, quoted, rate, safe, units
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (4.21, "4.2 s"), (60, "1 min"), (725, "12 min 5 s"), (3600, "1 h"), (33_120, "9 h 12 min"), (273_600, "3 d 4 h")],
+)
+def test_a_duration_has_two_units_at_most(seconds, text):
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("per_second", "text"), [(264.2, "264/s"), (4.4, "4.4/s"), (0.5, "30/min"), (0.02, "1.2/min"), (0.001, "4/h"), (0, "0/h")]
+)
+def test_a_rate_is_given_in_the_unit_in_which_it_can_be_read(per_second, text):
+    assert rate(per_second) == text
+
+
+def test_what_a_terminal_would_obey_is_written_out():
+    assert safe("a\x1b[31mb\nc\u202ed[red]") == r"a\x1b[31mb\nc\u202ed[red]"
+
+
+def test_a_long_text_is_cut():
+    assert safe("x" * 500, 10) == "xxxxxxx..."
+
+
+def test_a_name_can_be_typed_into_a_shell():
+    assert quoted("docs") == "docs"
+    assert quoted("my docs; rm") == "'my docs; rm'"
+
+
+def test_a_moment_is_utc_to_the_second():
+    assert moment(datetime(2026, 1, 2, 3, 4, 5, 6, UTC)) == "2026-01-02T03:04:05Z"
+    assert moment("2026-01-02T03:04:05.000006+00:00") == "2026-01-02T03:04:05Z"
+    assert moment("once\n") == r"once\n"
+
+
+def test_small_things():
+    assert clock_face(14_530) == "4:02:10"
+    assert percent(1, 3) == "33.3%"
+    assert percent(0, 0) == "0.0%"
+    assert units(1, "item") == "1 item"
+    assert units(0, "item") == "0 items"
+
+
+def test_tables_and_commands_are_aligned():
+    assert columns([("a", "1"), ("bcd", "22")], right=frozenset({1})) == ["a     1", "bcd  22"]
+    assert commands([("go on", "x"), ("look at it", "y")]) == ["  go on        x", "  look at it   y"]
+    assert commands([]) == []

@@ -1,0 +1,110 @@
+"""How fast, how long still: a decision over samples."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from outlast.cli.progress import Eta, Pace, View, plain_line, told_eta
+from outlast.ledger.port import Counts
+
+
+def paced(rows, *, parked=False):
+    pace = Pace()
+    for at, done, total in rows:
+        pace.note(Counts(pending=total - done, done=done), at, parked=parked)
+    return pace
+
+
+def steady(seconds, per_second, total):
+    return [(float(at), at * per_second, total) for at in range(seconds + 1)]
+
+
+def left(done, total):
+    return Counts(pending=total - done, done=done)
+
+
+def view(**changes):
+    values = {
+        "now": datetime(2026, 11, 23, 0, 18, 4, tzinfo=UTC),
+        "elapsed": 30.0,
+        "counts": Counts(pending=7868 - 12, done=4600, failed=12, deferred=12),
+        "in_flight": 8,
+        "parked": (),
+        "rate": 264.0,
+        "eta": Eta(60 * 242, 60 * 271),
+    }
+    return View(**values | changes)
+
+
+def test_the_plain_line_has_every_number_in_its_place():
+    assert plain_line(view()) == (
+        "2026-11-23T00:18:04Z INFO 4612/12480 37.0% 264/s ok=4600 retrying=12 failed=12 in_flight=8 eta=4:02:00-4:31:00"
+    )
+
+
+def test_hosts_that_are_waited_for_are_in_the_line_without_what_a_terminal_would_obey():
+    line = plain_line(view(parked=("a.test", "\x1b[31mb\n.test", "", "d.test")))
+    assert r"parked=a.test,\x1b[31mb\n.test,(no host),..." in line
+
+
+def test_a_steady_pace_gives_its_rate_and_the_time_that_is_left():
+    pace = paced(steady(20, 10, 1000))
+    assert pace.rate() == 10
+    assert pace.eta(left(200, 1000)) == Eta(80.0, 80.0)
+
+
+def test_an_uneven_pace_gives_a_range():
+    done, rows = 0, []
+    for at in range(21):
+        rows.append((float(at), done, 1000))
+        done += 5 if at % 2 else 15
+    eta = paced(rows).eta(left(done, 1000))
+    assert eta == Eta((1000 - done) / 15, (1000 - done) / 5)
+
+
+def test_the_end_is_unknown_before_there_is_a_pace():
+    assert Pace().eta(left(0, 10)) is None
+    assert Pace().rate() == 0
+    assert paced(steady(3, 10, 1000)).eta(left(30, 1000)) is None
+
+
+def test_the_end_is_unknown_while_the_work_grows_faster_than_it_is_done():
+    growing = [(float(at), at * 10, 100 + at * 20) for at in range(20)]
+    assert paced(growing).eta(left(190, 480)) is None
+    grown = growing + [(20.0 + at, 190 + at * 10, 480) for at in range(15)]
+    assert paced(grown).eta(left(330, 480)) is not None
+
+
+def test_the_end_is_unknown_when_nothing_is_done_at_all():
+    assert paced([(float(at), 5, 100) for at in range(20)]).eta(left(5, 100)) is None
+
+
+def test_a_pace_that_stood_still_has_no_late_end():
+    rows = steady(10, 10, 1000) + [(11.0 + at, 100, 1000) for at in range(6)]
+    eta = paced(rows).eta(left(100, 1000))
+    assert eta is not None
+    assert eta.late is None
+    assert told_eta(eta) == "0:01:30-?"
+
+
+def test_waiting_for_hosts_is_no_pace_and_is_left_out_of_it_afterwards():
+    pace = paced(steady(20, 10, 1000))
+    for at in range(21, 200):
+        pace.note(left(200, 1000), float(at), parked=True)
+    assert pace.rate() == 0
+    assert pace.eta(left(200, 1000)) is None
+    for at in range(200, 210):
+        pace.note(left(210 + 10 * (at - 200), 1000), float(at), parked=True)
+    assert pace.rate() == pytest.approx(10)
+    assert pace.eta(left(300, 1000)).late == pytest.approx(70)
+
+
+def test_samples_are_taken_once_a_second_however_often_they_are_offered():
+    pace = Pace()
+    for step in range(100):
+        pace.note(left(step, 1000), step / 10, parked=False)
+    assert pace.rate() == 10
+
+
+def test_an_unknown_end_is_called_unknown():
+    assert told_eta(None) == "unknown"

@@ -26,7 +26,9 @@ BENCHMARKS = {
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 when everything was measured, whether the bars were met or not."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure, against a peer in the same run.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure, against a peer in the same run."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which ones: {', '.join(BENCHMARKS)} (default: all)")
     parser.add_argument("--full", action="store_true", help="the large sizes: a million items; takes some ten minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
@@ -38,7 +40,11 @@ def main(arguments: list[str]) -> int:
     print(f"{machine}\nmedian (least to most of the rounds)", flush=True)
     found = {name: _measure(name, full=options.full) for name in options.names or BENCHMARKS}
     if options.json is not None:
-        content = {"machine": machine, "full": options.full, "rows": {n: [r.to_dict() for r in f] for n, f in found.items()}}
+        content = {
+            "machine": machine,
+            "full": options.full,
+            "rows": {n: [r.to_dict() for r in f] for n, f in found.items()},
+        }
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return 0
@@ -46,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
 def _measure(name: str, *, full: bool) -> list[Row]:
     module = import_module(f"benchmarks.{BENCHMARKS[name]}")
-    print(f"\n{name}: {module.__doc__.splitlines()[0]}", flush=True)
+    print(f"\n{name}: {(module.__doc__ or '').partition('\n')[0]}", flush=True)
     before = time.monotonic()
     rows: list[Row] = module.rows(full=full)
     print(f"{shown(rows)}\n  measured in {time.monotonic() - before:.0f} s", flush=True)

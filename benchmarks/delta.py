@@ -81,9 +81,16 @@ def _done(lease: Lease) -> Record:
 
 
 def _table(what: str, sizes: tuple[int, ...], found: list[list[float]]) -> list[Row]:
-    written = [row(f"{what}, {CHANGE} records at {size:,}", values, "KiB") for size, values in zip(sizes, found, strict=True)]
+    written = [
+        row(f"{what}, {CHANGE} records at {size:,}", values, "KiB") for size, values in zip(sizes, found, strict=True)
+    ]
     ratios = [
-        row(f"{what}, {size:,} / {sizes[0]:,}", [mine / base for mine, base in zip(values, found[0], strict=True)], "x", at_most(RATIO_MAX))
+        row(
+            f"{what}, {size:,} / {sizes[0]:,}",
+            [mine / base for mine, base in zip(values, found[0], strict=True)],
+            "x",
+            at_most(RATIO_MAX),
+        )
         for size, values in zip(sizes[1:], found[1:], strict=True)
     ]
     return [*written, *ratios]

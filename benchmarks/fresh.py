@@ -28,7 +28,11 @@ def measured(module: str, function: str, **arguments: Any) -> Numbers:
     """
     command = [sys.executable, "-m", "benchmarks.fresh", module, function, json.dumps(arguments)]
     done = subprocess.run(
-        [*command, repr(time.monotonic())], capture_output=True, text=True, timeout=ONE_MEASUREMENT_SECONDS_MAX, check=False
+        [*command, repr(time.monotonic())],
+        capture_output=True,
+        text=True,
+        timeout=ONE_MEASUREMENT_SECONDS_MAX,
+        check=False,
     )
     if done.returncode != 0:
         raise RuntimeError(f"{module}.{function}({arguments}) failed:\n{done.stderr.strip() or done.stdout.strip()}")
@@ -36,7 +40,9 @@ def measured(module: str, function: str, **arguments: Any) -> Numbers:
     return numbers
 
 
-def interleaved(module: str, variants: dict[str, tuple[str, dict[str, Any]]], *, rounds: int) -> dict[str, list[Numbers]]:
+def interleaved(
+    module: str, variants: dict[str, tuple[str, dict[str, Any]]], *, rounds: int
+) -> dict[str, list[Numbers]]:
     """Each variant once a round, so that what the machine does meanwhile strikes all alike; the numbers of each, by name."""
     found: dict[str, list[Numbers]] = {name: [] for name in variants}
     order = list(variants)

@@ -9,7 +9,7 @@ from benchmarks.machine import memory_mb, peak_memory_mb, scratch
 from benchmarks.table import Row, at_most, row
 from outlast import Run
 
-__all__ = ["rows", "run"]
+__all__ = ["read_then_try", "rows"]
 
 PENDING = (50_000, 300_000)
 PENDING_FULL = (100_000, 1_000_000)
@@ -21,7 +21,9 @@ GROWTH_MB_MAX = 20.0
 def rows(*, full: bool) -> list[Row]:
     few, many = PENDING_FULL if full else PENDING
     found = interleaved(
-        "memory", {"few": ("run", {"items": few}), "many": ("run", {"items": many})}, rounds=1 if full else ROUNDS
+        "memory",
+        {"few": ("read_then_try", {"items": few}), "many": ("read_then_try", {"items": many})},
+        rounds=1 if full else ROUNDS,
     )
 
     def values(name: str, number: str) -> list[float]:
@@ -39,13 +41,13 @@ def rows(*, full: bool) -> list[Row]:
     ]
 
 
-def run(*, items: int) -> Numbers:
+def read_then_try(*, items: int) -> Numbers:
     """Read `items` into a job whose workers wait meanwhile, then try the first of them."""
     with scratch() as directory:
-        return asyncio.run(_run(str(directory), items))
+        return asyncio.run(_read_then_try(str(directory), items))
 
 
-async def _run(store: str, items: int) -> Numbers:
+async def _read_then_try(store: str, items: int) -> Numbers:
     all_read = asyncio.Event()
     numbers: Numbers = {}
     tried = 0

@@ -1,15 +1,15 @@
 """Jobs as an earlier run left them: so many items done, so many pending."""
 
 import asyncio
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from benchmarks.fresh import Numbers
 from outlast import Run
 from outlast.jobs.store import job_directory
 from outlast.ledger.port import ItemStatus, Lease, NewItem, Record, Shape
 from outlast.ledger.sqlfile import LedgerFile, Request, Write
-
-from benchmarks.fresh import Numbers
 
 __all__ = ["NAME", "key", "ledger_path", "seed"]
 
@@ -33,11 +33,11 @@ def seed(*, store: str, done: int, pending: int) -> Numbers:
     file = LedgerFile(path, read_only=False)
     numbers = iter(range(done + pending))
     while batch := [NewItem(key(number)) for number in islice(numbers, AT_ONCE)]:
-        file.apply([Write(lambda batch=batch: file.add(batch))])
+        file.apply([Write(partial(file.add, batch))])
     recorded = 0
     while recorded < done:
         count = min(AT_ONCE, done - recorded)
-        [leases] = file.apply([Write(lambda count=count: file.lease("seed", count, 0.0, FAR_AWAY))])
+        [leases] = file.apply([Write(partial(file.lease, "seed", count, 0.0, FAR_AWAY))])
         refused = [each for each in file.apply(list(map(_done, leases))) if each is not None]
         assert len(leases) == count and not refused
         recorded += count

@@ -66,11 +66,11 @@ class ResilienceException(Exception):  # noqa: N818 - the published name
         self.correlation_id: str = correlation or correlation_id()
         super().__init__(self.message)
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls) -> None:  # type: ignore[explicit-override] # Python 3.11 has no `override`
         super().__init_subclass__()
         cls.error_code = _WORD_START.sub("_", cls.__name__).upper()
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Any, ...]:  # type: ignore[explicit-override]
         return _rebuilt, (type(self), self.message, self.context, self.timestamp, self.correlation_id)
 
 

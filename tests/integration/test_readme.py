@@ -4,10 +4,10 @@ The blocks of a page are carried out from top to bottom by one shell, in one emp
 
 - ```python, ```toml: the first line `# name.ext` names the file it is; other ```python is a script, run where it stands
 - ```console: lines of `$ command`, which must end with exit code 0 or the one in `# exit code N`; `make` is looked up in the Makefile
-- ```output: what the last command printed; dates, ids, seconds and `...` stand for any others
+- ```output: what the block of commands before it printed; dates, ids, seconds and `...` stand for any others
 - ```text: shown, never run
 
-Anything else is a failure. `https://example.com` is a flaky site of three pages, and port 8000 one that is free.
+Anything else is a failure. `https://example.com` is a small site on this machine, and port 8000 one that is free.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from outlast.testing import FlakySite
+from outlast.testing import Faults, FlakySite
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -43,6 +43,7 @@ VARIABLE = re.compile(r"01[0-9A-Z]{8,24}|\d{4}\\-\d\d\\-\d\dT[\d:]+Z|\d+\\\.\d\\
 # A reader looks whether a crawl has come somewhere before it is killed; the shell must not be faster than a busy machine.
 ENOUGH = "for _ in $(seq 200); do ls *.jsonl 2>/dev/null | xargs -r cat | grep -q . && break; sleep 0.1; done"
 
+NO_FAULTS = Faults(unavailable=0, reset=0, hang=0)
 READ_BY_ITSELF = {"conftest.py"}
 
 SITE = {
@@ -62,11 +63,11 @@ class Block:
 
 @dataclass(frozen=True)
 class Step:
-    """One command, where it stands, what it must print and end with."""
+    """One command, the line of its block, what the block must have printed by then."""
 
     command: str
     line: int
-    shown: tuple[str, ...] = ()
+    shown: str = ""
 
     @property
     def exit_code(self):
@@ -138,17 +139,19 @@ def test_only_dates_ids_and_seconds_may_differ_from_what_is_shown(shown, printed
 async def type_page(page, directory):
     directory.mkdir()
     pages = {path: ("text/html", body) for path, body in SITE.items()}
-    async with FlakySite(pages) as site:
+    async with FlakySite(pages, NO_FAULTS) as site:
         text = (ROOT / page).read_text().replace("https://example.com", site.url).replace("8000", str(free_port()))
         steps = steps_of(page, text, directory)
         output = await asyncio.to_thread(in_shell, script_of(steps), directory)
     parts = re.split(r"\n<<<(\d+)>>>\n", output)
     assert len(parts) == 2 * len(steps) + 1, f"{page}: the shell ended early\n{output}"
-    for step, printed, code in zip(steps, parts[::2], parts[1::2], strict=False):
+    printed = defaultdict(str)
+    for step, text, code in zip(steps, parts[::2], parts[1::2], strict=False):
         where = f"{page}:{step.line}: {step.command}"
-        assert int(code) == step.exit_code, f"{where}\nended with {code}:\n{printed}"
-        assert prints("\n".join(step.shown), printed), f"{where}\nprinted:\n{printed}"
-    return Typed(directory, {step.command: printed for step, printed in zip(steps, parts[::2], strict=False)}, site.served)
+        assert int(code) == step.exit_code, f"{where}\nended with {code}:\n{text}"
+        printed[step.line] += text
+        assert prints(step.shown, printed[step.line]), f"{where}\nprinted:\n{printed[step.line]}\nnot:\n{step.shown}"
+    return Typed(directory, dict(zip((step.command for step in steps), parts[::2], strict=False)), site.served)
 
 
 def steps_of(page, text, directory):
@@ -163,7 +166,7 @@ def steps_of(page, text, directory):
                 continue
             case "output":
                 assert before is not None and before.language == "console", f"{where}: whose output is this?"
-                steps[-1] = Step(steps[-1].command, steps[-1].line, tuple(block.body.splitlines()))
+                steps[-1] = Step(steps[-1].command, steps[-1].line, block.body)
             case "console":
                 steps += [step for step in commands_in(block, where) if not is_target(step.command, where)]
             case "python" | "toml":

@@ -24,6 +24,7 @@ from outlast.errors import (
     LedgerCorruptionError,
     LedgerError,
     ResilienceException,
+    TargetError,
     ValidationError,
 )
 from outlast.jobs import ExitCode
@@ -57,6 +58,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (JobLockedError, ExitCode.LOCKED),
     (JobNotFoundError, ExitCode.NOT_FOUND),
     (ConfigurationError, ExitCode.USAGE),
+    (TargetError, ExitCode.USAGE),
     (ValidationError, ExitCode.USAGE),
 )
 _STORE_TROUBLE = (LedgerError, CheckpointCreationError, JobError)
@@ -74,6 +76,8 @@ def exit_of(error: BaseException, *, begun: bool) -> Exit:
             code = _code_of(error, begun=begun)
             trace = code is ExitCode.BUG
             return Exit(code=code, error_code=error.error_code, message=error.message, trace=trace)
+        case OSError() if _disk_is_full(error):
+            return Exit(code=ExitCode.RESOURCE_LIMIT, error_code="DISK_FULL", message=_told(error))
         case _:
             return Exit(code=ExitCode.BUG, error_code="UNEXPECTED_ERROR", message=_unexpected(error), trace=True)
 
@@ -136,13 +140,17 @@ def _usage(error: click.ClickException) -> str:
 
 def _unexpected(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
-    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    told = _told(error)
     if not frames:
         return told
     where = frames[-1]
     theirs = [frame for frame in frames if not _is_ours(frame)]
     ours = "" if theirs and not _is_ours(where) else " (a bug in outlast: please report it)"
     return f"{told} ({where.filename}:{where.lineno}){ours}"
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -80,7 +80,7 @@ def planned(order: Order, settings: Settings) -> Plan:
     if field is not None:
         options["key"] = key_by_field(field)
     return Plan(
-        name=order.options.get("job") or config.name or job.name,
+        name=order.options.get("job", config.name or job.name),
         job=job,
         config=config,
         options=options,

@@ -57,7 +57,7 @@ def load_target(target: Target, directory: Path) -> Job[Any, Any]:
     if isinstance(found, Job):
         return found
     if not callable(found) or isinstance(found, type):
-        kind = "a class" if isinstance(found, type) else f"a {type(found).__name__}"
+        kind = "a class" if isinstance(found, type) else f"of type {type(found).__name__}"
         raise TargetError(f"{target.text} is {kind}, not a function{_offered(module, target)}")
     return Job(found, target.module.rpartition(".")[2], {})
 
@@ -67,7 +67,7 @@ def _imported(target: Target) -> ModuleType:
         return importlib.import_module(target.module) if target.file is None else _executed(target, target.file)
     except ModuleNotFoundError as error:
         # Only where the target itself is what is missing; what it imports in vain is its own error.
-        if target.file is None and error.name and target.module.startswith(error.name):
+        if target.file is None and error.name and f"{target.module}.".startswith(f"{error.name}."):
             raise TargetError(f"there is no module {error.name!r} here or among the installed ones") from error
         raise _import_error(target, error) from error
     except KeyboardInterrupt:
@@ -84,7 +84,11 @@ def _executed(target: Target, file: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 

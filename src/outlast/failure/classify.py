@@ -12,7 +12,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from outlast.errors import PermanentFailureError
-from outlast.failure.facts import DEPTH_MAX, attribute, chain, headers_of, status_of, text_of, type_name, type_names
+from outlast.failure.facts import (
+    DEPTH_MAX,
+    attribute,
+    chain,
+    errno_of,
+    headers_of,
+    status_of,
+    text_of,
+    type_name,
+    type_names,
+)
 from outlast.failure.model import NATURE, UNKNOWN_ATTEMPTS_MAX, Classification, FailureClass
 from outlast.failure.retry_after import asked_delay, bounded
 from outlast.failure.rules import (
@@ -119,13 +129,13 @@ def _by_status(status: int | None, retry_after: float | None) -> FailureClass | 
 
 
 def _by_type(error: BaseException) -> FailureClass | None:
-    number = error.errno if isinstance(error, OSError) else None
+    number = errno_of(error)
     if number in EXHAUSTED:
         return FailureClass.LOCAL_RESOURCE
     named = next((BY_TYPE[name] for name in type_names(error) if name in BY_TYPE), None)
     if named is FailureClass.NETWORK and CERTIFICATE_REFUSED.search(text_of(error)):
         return FailureClass.CERTIFICATE
-    if named is None and isinstance(number, int):
+    if named is None and number is not None:
         return BY_ERRNO.get(number)
     return named
 

@@ -5,7 +5,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from outlast.failure.facts import chain, text_of, type_name
+from outlast.failure.facts import chain, errno_of, text_of, type_name
 from outlast.failure.model import Classification, FailureClass
 from outlast.failure.rules import NET_ERROR
 from outlast.failure.signature import MESSAGE_MAX, signature
@@ -63,8 +63,9 @@ def _code(error: BaseException, status: int | None) -> str | None:
         net_error = NET_ERROR.search(text_of(link))
         if net_error is not None:
             return net_error[0]
-        if isinstance(link, OSError) and isinstance(link.errno, int):
-            return errno.errorcode.get(link.errno, f"errno {link.errno}")
+        number = errno_of(link)
+        if number is not None:
+            return errno.errorcode.get(number, f"errno {number}")
     return None
 
 

@@ -3,7 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-__all__ = ["DEPTH_MAX", "attribute", "chain", "header", "headers_of", "status_of", "text_of", "type_name", "type_names"]
+__all__ = [
+    "DEPTH_MAX",
+    "attribute",
+    "chain",
+    "errno_of",
+    "header",
+    "headers_of",
+    "status_of",
+    "text_of",
+    "type_name",
+    "type_names",
+]
 
 DEPTH_MAX = 8
 """How many links of a chain of causes are looked at."""
@@ -50,6 +61,12 @@ def status_of(error: BaseException) -> int | None:
         return own
     response = attribute(error, "response")
     return None if response is None else _first_status(response)
+
+
+def errno_of(error: BaseException) -> int | None:
+    """The number that the system gave an `OSError`."""
+    number = attribute(error, "errno") if isinstance(error, OSError) else None
+    return number if isinstance(number, int) else None
 
 
 def headers_of(error: BaseException) -> object:

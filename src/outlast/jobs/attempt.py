@@ -23,6 +23,9 @@ from outlast.storage.strictjson import encode
 
 __all__ = ["Attempts", "Identity", "Tally"]
 
+# What may be down for every item at once; a proxy that is down looks from here like its hosts.
+_OUTAGES = frozenset({Fault.HOST, Fault.PROXY})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -175,9 +178,13 @@ class Attempts:
 
     def _counts(self, task: Task, kind: Classification) -> bool:
         """Tell the gate whose fault it was; whether the failure counts against the item."""
-        if kind.fault is not Fault.HOST or not kind.transient:
+        if kind.transient and kind.fault in _OUTAGES:
+            return self._is_the_item_s_own(task)
+        if kind.fault is Fault.ITEM or kind.fault is Fault.HOST:
             self._answered(task.host)
-            return True
+        return True
+
+    def _is_the_item_s_own(self, task: Task) -> bool:
         now = self._runtime.clock.monotonic()
         failed = self._gate.failed(task.host, task.lease.key, now, probe=task.probe)
         if failed.parked is not None:

@@ -22,6 +22,7 @@ from outlast.jobs.records import value_of
 from outlast.jobs.resources import available, enter
 from outlast.jobs.session import Session, open_session
 from outlast.ledger.port import Counts
+from outlast.retry.engine import job_id
 from outlast.retry.policy import RetryPolicy
 from outlast.runtime import Runtime
 from outlast.storage.strictjson import decode
@@ -126,6 +127,7 @@ class Run:
             services = [session.checkpoints] if config.checkpoint.enabled else []
             if session.output is not None:
                 services.append(session.output.follow)
+            job_id.set(self.name)
             try:
                 ending = await self._engine.run(items, key_of, concurrency=config.concurrency, services=services)
             except BaseExceptionGroup as group:

@@ -22,16 +22,19 @@ from pathlib import Path
 from outlast.testing import demo_crawl
 from outlast.testing.faults import Faults, Outage
 from outlast.testing.flaky_site import FlakySite
-from outlast.testing.stdlib_pages import build_pages
+from outlast.testing.stdlib_pages import build_pages, load_pages
 
 __all__ = ["main"]
+
+Page = tuple[str, bytes]
+Links = Mapping[str, frozenset[str]]
 
 KILLS = 2
 GONE = 5
 LATENCY = 0.12
 OUTAGE_SECONDS = 10.0
 START = "/index.html"
-HTML = "text/html; charset=utf-8"
+_SHOW_CURSOR = "\x1b[?25h"  # a killed live view cannot give it back
 _LINK = re.compile(rb'href="([\w.]+\.html)')
 
 
@@ -49,12 +52,15 @@ def main() -> None:
 async def _demonstrate(directory: Path, chance: random.Random) -> int:
     _say("Rendering the documentation of Python's standard library ...")
     began = time.monotonic()
-    rendered = await asyncio.to_thread(build_pages, directory / "pages")
-    pages = {f"/{name}": path.read_bytes() for name, path in rendered.items()}
-    _say(f"  {len(pages)} pages, {sum(map(len, pages.values())) / 1e6:.0f} MB, in {time.monotonic() - began:.0f} s\n")
+    await asyncio.to_thread(build_pages, directory / "pages")
+    pages = {path: page for path, page in load_pages(directory / "pages").items() if path != "/"}
+    size = sum(len(body) for _, body in pages.values())
+    _say(f"  {len(pages)} pages, {size / 1e6:.0f} MB, in {time.monotonic() - began:.0f} s\n")
 
-    gone = _dead_ends(pages, chance)
-    expected = _reachable(pages, gone)
+    links = {path: _links(body) for path, (_, body) in pages.items()}
+    gone = _dead_ends(links, chance)
+    expected = _reachable(links, gone)
+    dead = frozenset().union(*(links[path] for path in expected)) - expected
     faults = Faults(
         unavailable=0.10,
         reset=0.02,
@@ -65,9 +71,9 @@ async def _demonstrate(directory: Path, chance: random.Random) -> int:
         outages=(Outage(after_requests=len(pages) // 2, seconds=OUTAGE_SECONDS),),
     )
     _say("A site that answers 10 % of first tries with 503, resets 2 %, hangs on 1 %, sends Retry-After,")
-    _say(f"has {len(gone)} dead links and is down for {OUTAGE_SECONDS:.0f} s in the middle of the crawl.\n")
+    _say(f"has {len(dead)} dead links and is down for {OUTAGE_SECONDS:.0f} s in the middle of the crawl.\n")
     began = time.monotonic()
-    async with FlakySite({path: (HTML, body) for path, body in pages.items()}, faults) as site:
+    async with FlakySite(pages, faults) as site:
         code = await _crawl(site, len(expected), directory, chance)
         _say(f"\nThe crawl took {time.monotonic() - began:.0f} s, its kills and the outage included.\n")
         return _check(site, pages, expected, directory, code)
@@ -76,7 +82,7 @@ async def _demonstrate(directory: Path, chance: random.Random) -> int:
 async def _crawl(site: FlakySite, pages: int, directory: Path, chance: random.Random) -> int:
     """The same command until it ends by itself; the first two times it is killed."""
     shutil.copy(demo_crawl.__file__, directory / "crawl.py")
-    command = ["run", "crawl.py:crawl", site.url + START, "-o", "pages.jsonl", "--max-failed", "2%"]
+    command = ["run", "crawl.py:crawl", site.url + START, "-o", "pages.jsonl", "--max-failed", "5%"]
     marks = [chance.uniform(0.15, 0.40), chance.uniform(0.55, 0.85)]
     for mark in (*marks, None):
         _say(f"$ cd {directory}; outlast {' '.join(command)}")
@@ -86,7 +92,9 @@ async def _crawl(site: FlakySite, pages: int, directory: Path, chance: random.Ra
         if mark is not None and await _reached(site, mark * pages, process):
             os.kill(process.pid, signal.SIGKILL)
             await process.wait()
-            _say(f"\n*** kill -9, with {len(site.served)} pages served ***\n")
+            _say(
+                f"{_SHOW_CURSOR if sys.stderr.isatty() else ''}\n*** kill -9, with {len(site.served)} pages served ***\n"
+            )
         else:
             return await process.wait()
     raise AssertionError("the last run is not killed")
@@ -101,16 +109,15 @@ async def _reached(site: FlakySite, pages: float, process: asyncio.subprocess.Pr
     return True
 
 
-def _check(site: FlakySite, pages: Mapping[str, bytes], expected: frozenset[str], directory: Path, code: int) -> int:
+def _check(site: FlakySite, pages: Mapping[str, Page], expected: frozenset[str], directory: Path, code: int) -> int:
     """Compare the output with what the site has: every page once, and as long as it is."""
     output = directory / "pages.jsonl"
     records = [json.loads(line) for line in output.read_text().splitlines()]
     recorded = Counter(record["url"].removeprefix(site.url) for record in records)
     lost = expected - set(recorded)
     doubled = [url for url, times in recorded.items() if times > 1]
-    wrong = [
-        record for record in records if record["length"] != len(pages[record["url"].removeprefix(site.url)].decode())
-    ]
+    bodies = {site.url + path: body.decode() for path, (_, body) in pages.items()}
+    wrong = [record for record in records if record["length"] != len(bodies[record["url"]])]
     again = sum(site.served.values()) - len(site.served)
     _say(f"recorded   {len(recorded)} of {len(expected)} pages")
     _say(f"lost       {len(lost)}")
@@ -124,29 +131,29 @@ def _check(site: FlakySite, pages: Mapping[str, bytes], expected: frozenset[str]
     return 0 if whole else 1
 
 
-def _dead_ends(pages: Mapping[str, bytes], chance: random.Random) -> frozenset[str]:
-    """Some pages that only others link to, so that without them the rest can still be reached."""
-    candidates = sorted(path for path in pages if path.count(".") == 1 and path != START)
+def _links(body: bytes) -> frozenset[str]:
+    return frozenset(f"/{link.decode()}" for link in _LINK.findall(body))
+
+
+def _dead_ends(links: Links, chance: random.Random) -> frozenset[str]:
+    """Some pages without which all others can still be reached."""
+    candidates = sorted(links.keys() - {START})
     chance.shuffle(candidates)
     gone: frozenset[str] = frozenset()
     for path in candidates:
-        if len(gone) == GONE:
-            break
-        if len(_reachable(pages, gone | {path})) == len(pages) - len(gone) - 1:
+        if len(gone) < GONE and len(_reachable(links, gone | {path})) == len(links) - len(gone) - 1:
             gone |= {path}
     return gone
 
 
-def _reachable(pages: Mapping[str, bytes], gone: frozenset[str]) -> frozenset[str]:
+def _reachable(links: Links, gone: frozenset[str]) -> frozenset[str]:
     """Every page that following links from the start leads to."""
     seen = {START}
     waiting = [START]
     while waiting:
-        for link in _LINK.findall(pages[waiting.pop()]):
-            path = f"/{link.decode()}"
-            if path in pages and path not in gone and path not in seen:
-                seen.add(path)
-                waiting.append(path)
+        new = (links[waiting.pop()] & links.keys()) - seen - gone
+        seen |= new
+        waiting.extend(new)
     return frozenset(seen)
 
 

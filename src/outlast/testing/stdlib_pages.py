@@ -21,7 +21,7 @@ from pathlib import Path
 
 __all__ = ["Rendering", "build_pages", "load_pages", "render_pages"]
 
-WORKERS = 2
+WORKERS_MAX = 8
 RENDER_SECONDS_MAX = 120.0
 INDEX = "index.html"
 
@@ -38,7 +38,7 @@ class Rendering:
 
 
 def build_pages(directory: Path) -> dict[str, Path]:
-    """Write the pages to `directory`, made where it is missing; about 10 s. The files by module name, and `index`.
+    """Write the pages to `directory`, made where it is missing; some 10 s of two cores. The files by module name, and `index`.
 
     The index is written last: where there is one, the pages are complete.
     """
@@ -50,10 +50,11 @@ def render_pages(directory: Path, modules: Iterable[str]) -> Rendering:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / INDEX).unlink(missing_ok=True)
     names = sorted(modules)
-    # Every second name: the long ones stand together in the alphabet.
-    shares = [share for share in (names[start::WORKERS] for start in range(WORKERS)) if share]
+    count = min(os.cpu_count() or 1, WORKERS_MAX, len(names))
+    # Dealt out like cards: the long ones stand together in the alphabet.
+    shares = [names[start::count] for start in range(count)]
     render = partial(_render, _run_renderer, directory)
-    with ThreadPoolExecutor(WORKERS) as workers:
+    with ThreadPoolExecutor(WORKERS_MAX) as workers:
         failed = sorted(name for names in workers.map(render, shares) for name in names)
     pages = {page.stem: page for page in sorted(directory.glob("*.html"))}
     pages["index"] = directory / INDEX

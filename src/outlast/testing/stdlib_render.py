@@ -4,6 +4,7 @@ It imports whatever it is told to, so it must never run inside a program that ma
 and the names of top-level modules. It prints, as JSON, the names of the modules that could not be imported or rendered.
 """
 
+import inspect
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 __all__ = ["render_all"]
 
@@ -23,12 +25,8 @@ SKIPPED_LAST_WORDS = frozenset({"__main__", "test", "tests"})
 
 def render_all(directory: Path, names: list[str]) -> list[str]:
     """Write the page of each module and of all its submodules; the names of those that failed."""
-    failed = []
-    for top in names:
-        for name in _with_submodules(top):
-            if not _render(directory, name):
-                failed.append(name)
-    return failed
+    every = (name for top in names for name in _with_submodules(top))
+    return [name for name in every if not _render(directory, name)]
 
 
 def _with_submodules(name: str) -> Iterator[str]:
@@ -50,6 +48,13 @@ def _render(directory: Path, name: str) -> bool:
     return True
 
 
+def _leave_comments_out() -> None:
+    """Where there is no docstring, pydoc looks for a comment above the code; that is half of all its work."""
+    quick = ModuleType("inspect")
+    vars(quick).update(vars(inspect), getcomments=lambda _: None)
+    vars(pydoc)["inspect"] = quick
+
+
 def _main() -> None:
     # What modules print, in Python or below it, must not mix with the report.
     report = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -57,6 +62,7 @@ def _main() -> None:
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)
     sys.stdin, sys.stdout, sys.stderr = io.StringIO(), io.StringIO(), io.StringIO()
+    _leave_comments_out()
     json.dump(render_all(Path(sys.argv[1]), sys.argv[2:]), report)
     report.flush()
     # Threads and exit functions of the modules have no say.

@@ -6,12 +6,9 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _as_before(monkeypatch):
+def _imports_as_before(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "modules", sys.modules)
-    before = set(sys.modules)
     yield
-    for name in set(sys.modules) - before:
-        if not name.startswith(("outlast", "rich", "pydantic", "click", "apsw", "_")) or name.startswith("outlast_target"):
-            if getattr(sys.modules[name], "__file__", None) and "pytest-of" in str(sys.modules[name].__file__):
-                del sys.modules[name]
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]

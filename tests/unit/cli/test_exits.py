@@ -56,6 +56,8 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
         (JobNotFoundError("no"), 6, 6),
         (TargetImportError("no"), 70, 70),
         (RetryError("no"), 70, 70),
+        (OSError(errno.ENOSPC, "No space left on device"), 7, 7),
+        (OSError(errno.EIO, "no"), 70, 70),
         (ValueError("no"), 70, 70),
         (SystemExit(0), 70, 70),
         (KeyboardInterrupt(), 130, 130),

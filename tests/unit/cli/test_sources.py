@@ -51,7 +51,7 @@ def test_a_column_of_a_table_or_its_rows_are_items(tmp_path, made):
         ("x.csv", "a,b\n1,2\n3\n", "x.csv:b", "x.csv:b line 3: too few fields: nothing in column 'b'"),
         ("x.csv", "a,b\n1,2,3\n", "x.csv", "x.csv line 2: more fields than the first line has names"),
         ("x.txt", b"a\n\xff\n", "x.txt", "x.txt is not UTF-8"),
-        ("x.csv", b'a\n"' + b"x" * 200_000 + b'"\n', "x.csv", "x.csv line 2: field larger"),
+        ("x.csv", b'a\n"' + b"x" * 200_000 + b'"\n', "x.csv", "x.csv line 1: field larger"),
     ],
 )
 def test_what_is_no_item_is_an_error_that_says_where(tmp_path, made, name, text, source, complaint):

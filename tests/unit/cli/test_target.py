@@ -69,7 +69,7 @@ def test_a_file_called_like_a_module_does_not_take_its_place(tmp_path, loaded):
         ("scrap_shop.py:scrape", "there is no file 'scrap_shop.py' in .*; did you mean 'scrape_shop.py'"),
         ("scrape_shop.py:scarpe", r"has no function 'scarpe' \(there are: buy, scrape\); did you mean 'scrape'\?"),
         ("scrape_shop.py:Crawler", r"is a class, not a function \(there are: buy, scrape\)"),
-        ("scrape_shop.py:limit", "is a int, not a function"),
+        ("scrape_shop.py:limit", "is of type int, not a function"),
         ("empty_file.py:scrape", "has no function 'scrape': it has no functions"),
         ("nowhere_at_all:scrape", "there is no module 'nowhere_at_all'"),
         ("scrape_shop.deeper:scrape", "there is no module|cannot be imported"),

@@ -16,7 +16,7 @@ from outlast.errors import (
     PermanentFailureError,
     RetryConfigurationError,
 )
-from outlast.failure import Classification, FailureClass, Fault, classify
+from outlast.failure import Classification, FailureClass, Fault, classify, describe
 from outlast.failure.model import NATURE
 from outlast.failure.rules import BY_TYPE
 
@@ -175,6 +175,15 @@ TYPES = [
 @pytest.mark.parametrize(("error", "failure_class"), TYPES, ids=[repr(error)[:50] for error, _ in TYPES])
 def test_a_type_decides(error, failure_class):
     assert kind(error).value == failure_class
+
+
+def test_a_status_counts_for_more_than_the_type():
+    assert kind(with_fields(ValueError("unreadable"), status=503)) is FailureClass.SERVER_ERROR
+    assert kind(with_fields(TimeoutError(), status=404)) is FailureClass.NOT_FOUND
+
+
+def test_a_type_counts_for_more_than_the_message():
+    assert kind(TimeoutError("net::ERR_CERT_DATE_INVALID")) is FailureClass.TIMEOUT
 
 
 def test_running_out_of_files_is_the_machines_fault_whichever_library_reports_it():
@@ -409,6 +418,11 @@ class TestHostile:
                 raise RuntimeError("no words")
 
         assert kind(Hostile()) is FailureClass.UNKNOWN
+
+    def test_an_errno_that_is_no_number_says_nothing(self):
+        error = OSError([28], "full")
+        assert kind(error) is FailureClass.UNKNOWN
+        assert describe(error, judged(error)).signature == "builtins.OSError [Errno [<n>]] full"
 
     def test_a_response_without_anything_is_no_status(self):
         assert kind(with_fields(Exception(), response=None)) is FailureClass.UNKNOWN

@@ -334,6 +334,29 @@ class TestPermits:
                 group.create_task(manager.execute_with_retry(leaf, "exponential_backoff", []))
         assert most == 1
 
+    async def test_a_task_that_had_a_permit_once_needs_one_the_next_time(self, build):
+        manager = build(max_concurrent_retries=1)
+        running = most = 0
+
+        async def leaf(state):
+            nonlocal running, most
+            state.append(1)
+            if len(state) == 1:
+                raise ConnectionError
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0)
+            running -= 1
+
+        async def worker():
+            for _ in range(3):
+                await manager.execute_with_retry(leaf, "exponential_backoff", [])
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(4):
+                group.create_task(worker())
+        assert most == 1
+
     async def test_two_managers_have_a_permit_each(self, build, script):
         one, two = build(max_concurrent_retries=1), build(max_concurrent_retries=1)
         states = [], []

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -243,9 +244,34 @@ def test_a_default_executor_given_by_the_user_is_used():
 
 
 async def test_sockets_are_refused_with_the_reason():
-    with pytest.raises(RuntimeError, match="ordinary event loop"):
-        await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    gc.collect()
+    here, there = socket.socketpair()
+    with here, there:
+        here.setblocking(False)
+        with pytest.raises(RuntimeError, match="ordinary event loop"):
+            await asyncio.get_running_loop().sock_recv(here, 1)
+
+
+async def test_a_timer_fires_exactly_once_even_after_centuries():
+    # Out there, asyncio's resolution of a nanosecond is less than the distance between two floats.
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(1e10)
+    await asyncio.sleep(1e-9)
+    await asyncio.sleep(1)
+    assert loop.time() == 1e10 + 1
+
+
+async def test_timers_a_nanosecond_apart_fire_apart():
+    loop, fired = asyncio.get_running_loop(), []
+    loop.call_at(1.0, lambda: fired.append(loop.time()))
+    loop.call_at(1.0 + 5e-10, lambda: fired.append(loop.time()))
+    await asyncio.sleep(2)
+    assert fired == [1.0, 1.0 + 5e-10]
+
+
+def test_a_loop_in_debug_mode_works_too():
+    with asyncio.Runner(loop_factory=VirtualTimeLoop, debug=True) as runner:
+        runner.run(asyncio.sleep(DAY))
+        assert runner.get_loop().time() == DAY
 
 
 async def test_the_clock_is_a_clock():

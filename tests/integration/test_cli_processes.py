@@ -1,0 +1,291 @@
+"""The command as a process: signals, kills, terminals, pipes, and other processes that look on."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+TARGET = """
+import asyncio, pathlib, signal
+
+async def scrape(item):
+    with open("fetched.txt", "a") as file:
+        file.write(item + "\\n")
+    await asyncio.sleep(0.05)
+    return {"item": item}
+
+async def stuck(item):
+    await asyncio.sleep(60)
+
+async def down(item):
+    raise ConnectionRefusedError(111, "Connection refused")
+
+async def prints(item):
+    print("hello from " + item)
+    await asyncio.sleep(0.3)
+
+def broken_items():
+    raise RuntimeError("never called")
+"""
+
+pytestmark = pytest.mark.real_time
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start `outlast` in a directory of its own; what still runs at the end is killed."""
+    (tmp_path / "scrape.py").write_text(TARGET)
+    (tmp_path / "urls.txt").write_text("".join(f"https://a.test/{n}\n" for n in range(60)))
+    started = []
+
+    def call(*arguments, **options):
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("OUTLAST_", "NO_COLOR", "FORCE_"))}
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
+        process = subprocess.Popen(
+            [sys.executable, "-m", "outlast", *map(str, arguments)],
+            cwd=tmp_path,
+            env=environ | options.pop("env", {}),
+            **options,
+        )
+        started.append(process)
+        return process
+
+    yield call
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def ended(process, timeout=20):
+    out, err = process.communicate(timeout=timeout)
+    return process.returncode, out.decode(), err.decode()
+
+
+def wait_until(holds, timeout=15):
+    deadline = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.02)
+
+
+def fetched(tmp_path):
+    path = tmp_path / "fetched.txt"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def running(start):
+    code, out, _ = ended(start("status", "--json"))
+    return json.loads(out)["running"] if code == 0 else None
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "Stopped by you (SIGINT)"), (signal.SIGTERM, 143, "Stopped by SIGTERM")],
+)
+def test_a_signal_lets_what_is_in_flight_end_and_the_same_command_goes_on(start, tmp_path, number, code, word):
+    command = ("run", "scrape.py:scrape", "urls.txt", "--concurrency", 4, "-o", "out.jsonl")
+    process = start(*command)
+    wait_until(lambda: len(fetched(tmp_path)) >= 10)
+    process.send_signal(number)
+    returned, out, err = ended(process)
+    assert (returned, out) == (code, "")
+    lines = err.splitlines()
+    assert re.fullmatch(r"stopping: [0-4] in flight \.\.\. \(again: stop now\)", lines[1])
+    assert lines[2].startswith(word)
+    assert "still to do. What is recorded is kept." in lines[3]
+    assert lines[4] == "  go on     outlast resume scrape"
+    returned, _, err = ended(start(*command))
+    assert returned == 0
+    assert "resuming" in err
+    assert sorted(fetched(tmp_path)) == sorted(f"https://a.test/{n}" for n in range(60))
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 60
+
+
+def test_a_second_signal_stops_at_once_and_loses_nothing(start, tmp_path):
+    process = start("run", "scrape.py:stuck", "urls.txt", "--concurrency", 3)
+    wait_until(lambda: (tmp_path / ".outlast").exists() and (running(start) or {}).get("pid") == process.pid)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.4)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    code, _, err = ended(process, timeout=8)
+    assert code == 130
+    assert "stopping: 3 in flight" in err
+    assert "0 of 60 done, 60 still to do" in err
+
+
+def test_kill_minus_9_and_the_same_command_finish_the_job(start, tmp_path):
+    command = ("run", "scrape.py:scrape", "urls.txt", "--concurrency", 4, "-o", "out.jsonl")
+    process = start(*command)
+    wait_until(lambda: len(fetched(tmp_path)) >= 12)
+    process.kill()
+    ended(process)
+    code, out, _ = ended(start("status", "scrape"))
+    assert code == 0
+    assert "did not end by itself (killed, or the machine went down)" in out
+    assert "outlast resume scrape" in out
+    assert " killed" in ended(start("ls"))[1]
+    code, _, err = ended(start("resume"))
+    assert code == 0, err
+    assert "FINISHED" in err
+    items = fetched(tmp_path)
+    assert set(items) == {f"https://a.test/{n}" for n in range(60)}
+    assert len(items) <= 64
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert len(lines) == len(set(lines)) == 60
+
+
+def test_a_running_job_is_seen_from_outside_and_is_nobody_elses(start, tmp_path):
+    process = start("run", "scrape.py:stuck", "urls.txt", "--concurrency", 2)
+    wait_until(lambda: (tmp_path / ".outlast").exists() and running(start))
+    assert running(start)["pid"] == process.pid
+    assert f"running (pid {process.pid})" in ended(start("ls"))[1]
+    assert f": pid {process.pid} on " in ended(start("status"))[1]
+    for verb in (("run", "scrape.py:stuck"), ("retry", "scrape"), ("resume", "scrape")):
+        code, _, err = ended(start(*verb))
+        assert code == 5, verb
+        assert re.fullmatch(rf"outlast: error: job 'scrape' is being run by another process \(pid {process.pid} on .*\)\n", err)
+    code, out, _ = ended(start("results", "scrape"))
+    assert (code, out) == (0, "")
+    assert process.poll() is None
+
+
+def test_an_outage_without_end_is_an_abort_that_names_the_hosts(start, tmp_path):
+    code, _, err = ended(start("run", "scrape.py:down", "urls.txt", env={"OUTLAST_PATIENCE": "1s"}))
+    assert code == 3
+    lines = err.splitlines()
+    assert "WARN a.test seems down: 5 items in a row failed" in lines[1]
+    assert lines[2].endswith(": no host answered for 1.0 s.")
+    assert lines[3].startswith("  a.test  down since ")
+    assert lines[4] == "0 of 60 done, 60 still to do. What is recorded is kept."
+    document = json.loads(ended(start("resume", "--json", env={"OUTLAST_PATIENCE": "1s"}))[1])
+    assert [each["host"] for each in document["hosts_down"]] == ["a.test"]
+    assert document["outcome"] == "aborted"
+
+
+def test_items_may_come_through_a_pipe(start):
+    process = start("run", "scrape.py:scrape", "-", stdin=subprocess.PIPE)
+    out, err = process.communicate(b"a\n\nb\nc", timeout=20)
+    assert process.returncode == 0, err
+    assert b": 3 of 3 done" in err
+
+
+def test_a_reader_that_leaves_early_is_no_error(start, tmp_path):
+    ended(start("run", "scrape.py:scrape", "urls.txt", "--concurrency", 60))
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start("results", "scrape", stdout=writing)
+    os.close(writing)
+    process.wait(timeout=20)
+    assert (process.returncode, process.stderr.read()) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_full_disk_has_a_code_of_its_own(start):
+    ended(start("run", "scrape.py:scrape", "urls.txt", "--concurrency", 60))
+    with open("/dev/full", "w") as full:
+        process = start("results", "scrape", stdout=full)
+        process.wait(timeout=20)
+    assert process.returncode == 7
+    assert b"No space left on device" in process.stderr.read()
+
+
+def test_a_job_whose_errors_nobody_reads_goes_on(start, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start("run", "scrape.py:scrape", "urls.txt", "--concurrency", 30, stderr=writing)
+    os.close(writing)
+    process.wait(timeout=20)
+    assert process.returncode == 0
+    assert len(fetched(tmp_path)) == 60
+
+
+def on_terminal(start, *arguments, interrupt_after=None, **options):
+    """What a terminal of 100 columns shows, as it was written."""
+    ours, theirs = pty.openpty()
+    process = start(*arguments, stdout=theirs, stderr=theirs, stdin=theirs, start_new_session=True, **options)
+    os.close(theirs)
+    seen, deadline = b"", time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if select.select([ours], [], [], 0.1)[0]:
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            seen += chunk
+        if interrupt_after is not None and interrupt_after in seen:
+            process.send_signal(signal.SIGINT)
+            interrupt_after = None
+    os.close(ours)
+    return process.wait(timeout=10), seen.decode()
+
+
+TERMINAL = {"TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
+
+
+def test_a_terminal_gets_a_live_view_that_makes_way_for_the_ending(start):
+    code, seen = on_terminal(
+        start, "run", "scrape.py:scrape", "urls.txt", "--concurrency", 2, env=TERMINAL, interrupt_after=b"in flight 2"
+    )
+    assert code == 130
+    assert "━" in seen
+    assert "Ctrl-C: finish what is in flight, then stop." in seen
+    assert "stopping: " in seen
+    assert seen.index("in flight 2") < seen.index("Stopped by you (SIGINT)")
+    assert "\x1b[?25h" in seen[seen.index("in flight 2") :], "the cursor comes back"
+    assert "\x1b[33m" in seen, "and the ending has its colour"
+
+
+def test_without_colour_the_view_is_live_all_the_same(start):
+    code, seen = on_terminal(
+        start, "run", "scrape.py:scrape", "urls.txt", "--concurrency", 20, env={**TERMINAL, "NO_COLOR": "1"}
+    )
+    assert code == 0
+    assert "━" in seen
+    assert not re.search(r"\x1b\[\d*;?3\dm", seen)
+
+
+def test_what_the_target_prints_stands_above_the_view(start):
+    _, seen = on_terminal(start, "run", "scrape.py:prints", "https://a.test/1", env=TERMINAL)
+    assert "hello from https://a.test/1" in seen
+
+
+def test_a_terminal_that_cannot_be_redrawn_gets_lines(start):
+    code, seen = on_terminal(start, "run", "scrape.py:scrape", "urls.txt", "--concurrency", 20, env={**TERMINAL, "TERM": "dumb"})
+    assert code == 0
+    assert "━" not in seen
+    assert "\x1b" not in seen
+
+
+def test_forced_colour_in_a_pipe_is_colour_without_liveness(start):
+    code, _, err = ended(
+        start("run", "scrape.py:scrape", "urls.txt", "--concurrency", 20, env={"FORCE_COLOR": "1", "TERM": "xterm"})
+    )
+    assert code == 0
+    assert "\x1b[32m" in err
+    assert "━" not in err
+
+
+def test_the_demonstration_takes_the_place_of_the_command(start, tmp_path):
+    stand_in = tmp_path / "outlast_site" / "sitecustomize.py"
+    stand_in.parent.mkdir()
+    stand_in.write_text(
+        "import sys\n"
+        "if 'outlast.testing.demo' in sys.orig_argv:\n"
+        "    print(sys.orig_argv[1:])\n"
+        "    sys.stdout.flush()\n"
+        "    import os; os._exit(9)\n"
+    )
+    path = os.pathsep.join(filter(None, (str(stand_in.parent), os.environ.get("PYTHONPATH"))))
+    code, out, _ = ended(start("demo", "--keep", "here", env={"PYTHONPATH": path}))
+    assert (code, out) == (9, "['-m', 'outlast.testing.demo', '--keep', 'here']\n")

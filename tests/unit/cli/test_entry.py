@@ -1,0 +1,94 @@
+"""The command as a whole: its verbs, its help, its speed."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import click
+import pytest
+
+from outlast.cli.entry import VERBS, main, outlast
+from outlast.cli.options import Settings
+
+
+def called(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    told = capsys.readouterr()
+    return ended.value.code, told.out, told.err
+
+
+def test_every_verb_has_its_module_and_its_help():
+    for verb in VERBS:
+        command = import_module(f"outlast.cli.verbs.{verb}").command
+        assert command.name == verb
+        assert command.get_short_help_str(200).rstrip(".") in VERBS[verb]
+        assert outlast.get_command(click.Context(outlast), verb) is command
+
+
+def test_help_names_the_verbs(capsys):
+    code, out, _ = called(capsys, "--help")
+    assert code == 0
+    assert all(f"\n  {verb} " in out for verb in VERBS)
+    assert called(capsys, "-h")[1] == out
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from outlast.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print([n for n in ('pydantic', 'apsw', 'rich', 'orjson', 'asyncio') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_version_is_told(capsys):
+    code, out, _ = called(capsys, "--version")
+    assert (code, out.split()[0]) == (0, "outlast")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["rnu"], "there is no verb 'rnu'; did you mean 'run'?"),
+        (["zzz"], "there is no verb 'zzz'; there are: run, resume, status, ls, results, retry, demo"),
+        (["run"], "Missing argument 'TARGET'."),
+        (["run", "x", "--concurrency", "many"], "Invalid value for '--concurrency': 'many' is not a valid integer."),
+        (["ls", "--qqqqq"], "No such option '--qqqqq'."),
+    ],
+)
+def test_wrong_usage_is_one_clear_line_and_code_2(capsys, arguments, line):
+    code, out, err = called(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[0] == f"outlast: error: {line}"
+
+
+def test_wrong_usage_with_json_is_json(capsys):
+    code, _, err = called(capsys, "run", "--json")
+    assert code == 2
+    assert err.startswith('{"message_type": "exit_error", "code": 2, "error_code": "USAGE_ERROR"')
+
+
+def test_shared_options_are_taken_before_and_after_the_verb_and_after_wins():
+    seen = []
+
+    @click.command("probe")
+    @click.pass_obj
+    def probe(settings):
+        seen.append(settings)
+
+    from outlast.cli.options import common
+
+    command = click.Group("g", commands={"probe": common("store", "json", "verbose")(probe)})
+    command = common("store", "json", "quiet")(command)
+    for arguments in (["--store", "a", "--json", "probe"], ["--store", "a", "probe", "--store", "b", "-vv"]):
+        with command.make_context("g", arguments, obj=Settings()) as context:
+            command.invoke(context)
+    assert [(each.store, each.json, each.verbose) for each in seen] == [("a", True, 0), ("b", False, 2)]
+
+
+def test_the_store_may_come_from_the_environment(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("OUTLAST_STORE", str(tmp_path / "elsewhere"))
+    assert called(capsys, "ls")[2] == f"no jobs in {tmp_path / 'elsewhere'}\n"

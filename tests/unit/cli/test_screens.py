@@ -1,0 +1,153 @@
+"""Which view is shown, in which colours, and what is logged beside it."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from outlast.cli.hosts import HostWatch, told
+from outlast.cli.live import picture
+from outlast.cli.options import Settings
+from outlast.cli.printing import is_live, say, wants_color
+from outlast.cli.progress import Eta, View
+from outlast.cli.screens import PlainScreen, SilentScreen, chosen_progress
+from outlast.cli.work import logging_for
+from outlast.config import LoggingConfiguration
+from outlast.events import EventType, ResilienceEvent
+from outlast.ledger.port import Counts
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def view(elapsed=0.0, **changes):
+    values = {"counts": Counts(done=1, pending=1), "in_flight": 1, "parked": (), "rate": 1.0, "eta": Eta(1, 2)} | changes
+    return View(now=NOW, elapsed=elapsed, **values)
+
+
+class FakeTerminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("settings", "live", "chosen"),
+    [
+        (Settings(), True, "live"),
+        (Settings(), False, "plain"),
+        (Settings(json=True), True, "off"),
+        (Settings(quiet=True), True, "off"),
+        (Settings(json=True, progress="plain"), True, "plain"),
+        (Settings(progress="live"), False, "live"),
+        (Settings(progress="auto"), False, "plain"),
+    ],
+)
+def test_progress_is_live_on_a_terminal_and_plain_elsewhere(settings, live, chosen):
+    assert chosen_progress(settings, live=live) == chosen
+
+
+@pytest.mark.parametrize(
+    ("choice", "environ", "terminal", "wanted"),
+    [
+        ("auto", {}, True, True),
+        ("auto", {}, False, False),
+        ("auto", {"TERM": "dumb"}, True, False),
+        ("auto", {"NO_COLOR": "1"}, True, False),
+        ("auto", {"NO_COLOR": ""}, True, True),
+        ("auto", {"FORCE_COLOR": "1"}, False, True),
+        ("auto", {"NO_COLOR": "1", "FORCE_COLOR": "1"}, True, False),
+        ("always", {"NO_COLOR": "1"}, False, True),
+        ("never", {"FORCE_COLOR": "1"}, True, False),
+    ],
+)
+def test_colour_follows_the_option_then_the_environment_then_the_terminal(choice, environ, terminal, wanted):
+    assert wants_color(choice, environ, terminal=terminal) is wanted
+
+
+def test_forced_colour_does_not_make_a_pipe_live():
+    assert not is_live(io.StringIO(), {"TERM": "xterm", "FORCE_COLOR": "1"})
+    assert not is_live(FakeTerminal(), {"TERM": "dumb"})
+    assert is_live(FakeTerminal(), {"TERM": "xterm"})
+
+
+def test_the_plain_view_is_one_line_each_half_minute(capsys):
+    screen = PlainScreen()
+    for elapsed in range(0, 91):
+        screen.show(view(float(elapsed)))
+    assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+def test_the_silent_view_shows_nothing_and_still_says_what_it_is_told(capsys):
+    screen = SilentScreen()
+    screen.show(view(100.0))
+    screen.say("stopping")
+    assert capsys.readouterr().err == "stopping\n"
+
+
+def test_a_closed_standard_error_does_not_stop_the_work(monkeypatch):
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stderr", closed)
+    say("into the void")
+
+
+def drawn(each, width=100):
+    from rich.console import Console
+
+    out = io.StringIO()
+    Console(file=out, width=width, force_terminal=True, color_system=None).print(picture("docs", each))
+    return out.getvalue()
+
+
+def test_the_live_view_holds_the_numbers_and_no_markup_of_strangers():
+    text = drawn(view(65.0, parked=("[red]\x1b[2J",), counts=Counts(done=40, failed=2, deferred=3, pending=55)))
+    for part in ("docs", "42/100 42.0%", "1.0/s", "eta 0:00:01-0:00:02", "0:01:05", "ok 40", "retrying 3", "failed 2"):
+        assert part in text
+    assert r"waiting for [red]\x1b[2J" in text
+    assert "Ctrl-C" in text
+
+
+def test_the_live_view_says_that_it_is_stopping():
+    assert "stopping: 1 in flight ... (again: stop now)" in drawn(view(stopping=True))
+
+
+def event(kind, **data):
+    return ResilienceEvent.of(kind, "docs", data, NOW)
+
+
+def test_hosts_are_down_from_their_parking_to_their_answer():
+    watch = HostWatch()
+    watch(event(EventType.HOST_PARKED, host="a", failures=5, next_probe_in=1.0))
+    watch(event(EventType.HOST_PARKED, host="b", failures=5, next_probe_in=1.0))
+    watch(event(EventType.HOST_RECOVERED, host="a", down_for=3.0))
+    assert [(each.host, each.since) for each in watch.down()] == [("b", NOW)]
+
+
+@pytest.mark.parametrize(
+    ("told_event", "line"),
+    [
+        (event(EventType.HOST_PARKED, host="a\x1b", failures=5, next_probe_in=1.0), r"WARN a\x1b seems down: 5 items in a row"),
+        (event(EventType.HOST_PARKED, host="", failures=5, next_probe_in=1.0), "WARN (items without a host) seems down"),
+        (event(EventType.HOST_RECOVERED, host="a", down_for=61.0), "INFO a answers again after 1 min 1 s"),
+        (event(EventType.CHECKPOINT_CORRUPTED, checkpoint_id="cp", reason="cut"), "WARN checkpoint cp is damaged and left out: cut"),
+        (event(EventType.RUN_ENDED), "INFO run_ended"),
+    ],
+)
+def test_an_event_is_told_in_words(told_event, line):
+    assert told(told_event).startswith(f"2026-11-23T00:00:00Z {line}")
+
+
+def chosen(config, verbosity=0):
+    made = logging_for(config, verbosity)
+    return made.level, made.event_severity_min
+
+
+def test_a_terminal_gets_warnings_unless_more_was_asked_for():
+    assert chosen(LoggingConfiguration()) == ("WARNING", "critical")
+    assert chosen(LoggingConfiguration(level="ERROR")) == ("ERROR", "critical")
+    assert chosen(LoggingConfiguration(event_severity_min="warning")) == ("WARNING", "warning")
+    assert chosen(LoggingConfiguration(), 1) == ("INFO", "info")
+    assert chosen(LoggingConfiguration(level="ERROR"), 5) == ("DEBUG", "info")
+
+
+def test_a_log_file_gets_what_the_configuration_says():
+    assert chosen(LoggingConfiguration(destination="x.log")) == ("INFO", "info")

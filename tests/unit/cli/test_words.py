@@ -1,0 +1,223 @@
+"""What is said at the end of a run: what happened, and what to type next."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from outlast.cli.hosts import Down
+from outlast.cli.reading import Group, Holder, JobRecord
+from outlast.cli.words import (
+    Ended,
+    beginning,
+    ending,
+    failure_lines,
+    list_lines,
+    status_document,
+    status_lines,
+    style_of,
+)
+from outlast.jobs import Outcome, Summary
+from outlast.jobs.store import JobDirectory
+from outlast.ledger.port import Counts
+
+NOW = datetime(2026, 11, 23, 2, 35, 12, tzinfo=UTC)
+BLOCKED = Group(1204, "httpx.HTTPStatusError", "403", "httpx.HTTPStatusError 403 Forbidden", "blocked", "https://b.de/1")
+NO_PRICE = Group(188, "ValueError", "no", "ValueError selector <text> not found", "unknown", "https://a.com/9")
+
+
+def summary(outcome=Outcome.COMPLETED, *, exit_code=0, total=100, done=100, failed=0, deferred=0, **more):
+    values = {"retries": 3, "repeated": 0, "run_id": "01J", "job_id": "docs"} | more
+    return Summary(
+        outcome=outcome, exit_code=exit_code, total=total, done=done, failed=failed, deferred=deferred, **values
+    )
+
+
+def ended(told, **changes):
+    values = {
+        "before": Counts(),
+        "seconds": 33_120.0,
+        "now": NOW,
+        "groups": (),
+        "down": (),
+        "output": None,
+        "allowed": "1%",
+        "patience": 900.0,
+        "sources": ("urls.txt",),
+        "hint": "",
+    }
+    return Ended(summary=told, **values | changes)
+
+
+def test_finished():
+    assert ending(ended(summary())) == [
+        "FINISHED in 9 h 12 min: 100 of 100 done, none failed, 3 retries.",
+        "  records   outlast results docs",
+    ]
+
+
+def test_finished_after_a_kill_says_what_was_done_here_and_perhaps_twice():
+    told = ended(summary(repeated=8, retries=1), before=Counts(done=60, pending=40), output="/x/docs.jsonl", hint=" --store s")
+    assert ending(told) == [
+        "FINISHED in 9 h 12 min: 100 of 100 done (40 in this run), none failed, 1 retry.",
+        "An earlier process was killed: at most 8 items may have been fetched twice.",
+        "  records   /x/docs.jsonl",
+    ]
+
+
+def test_finished_with_failures_names_their_causes_and_the_way_to_try_them_again():
+    told = summary(Outcome.COMPLETED_WITH_FAILURES, exit_code=1, total=2000, done=608, failed=1392)
+    assert ending(ended(told, groups=(BLOCKED, NO_PRICE), hint=" --store s")) == [
+        "FINISHED WITH FAILURES in 9 h 12 min: 608 of 2000 done, 1392 failed (69.6%; allowed: 1%), 3 retries.",
+        "  1204  HTTPStatusError 403 Forbidden         e.g. https://b.de/1",
+        "   188  ValueError selector <text> not found  e.g. https://a.com/9",
+        "  try the failed ones again   outlast retry docs --store s && outlast resume docs --store s",
+        "  records                     outlast results docs --store s",
+    ]
+
+
+def test_aborted_names_the_hosts_that_are_down():
+    told = summary(Outcome.ABORTED, exit_code=3, done=79, deferred=20, failed=1)
+    down = (Down("b.de", datetime(2026, 11, 23, 2, 20, 12, tzinfo=UTC)), Down("", NOW))
+    assert ending(ended(told, down=down)) == [
+        "ABORTED after 9 h 12 min: no host answered for 15 min.",
+        "  b.de                    down since 2026-11-23T02:20:12Z (15 min)",
+        "  (items without a host)  down since 2026-11-23T02:35:12Z (0.0 s)",
+        "79 of 100 done, 1 failed, 20 still to do. What is recorded is kept.",
+        "  go on     outlast resume docs",
+        "  look      outlast status docs",
+        "  records   outlast results docs",
+    ]
+
+
+def test_of_many_hosts_the_first_are_named():
+    told = summary(Outcome.ABORTED, exit_code=3, done=0, deferred=100)
+    lines = ending(ended(told, down=[Down(f"h{each}", NOW) for each in range(12)]))
+    assert lines[10].startswith("  h9")
+    assert lines[11] == "  and 2 other hosts"
+    assert ending(ended(told))[1].startswith("0 of 100 done")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "first"),
+    [
+        (Outcome.STOPPED, 130, "Stopped by you (SIGINT) after 9 h 12 min."),
+        (Outcome.STOPPED, 143, "Stopped by SIGTERM after 9 h 12 min."),
+        (Outcome.STOPPED, 3, "Stopped after 9 h 12 min."),
+        (Outcome.TIMED_OUT, 7, "OUT OF TIME after 9 h 12 min."),
+    ],
+)
+def test_stopped_says_by_what_and_how_to_go_on(outcome, code, first):
+    lines = ending(ended(summary(outcome, exit_code=code, done=46, deferred=54)))
+    assert lines[:3] == [
+        first,
+        "46 of 100 done, 54 still to do. What is recorded is kept.",
+        "  go on     outlast resume docs",
+    ]
+
+
+def test_no_items_is_said_with_where_they_were_looked_for():
+    told = summary(Outcome.EMPTY, exit_code=1, total=0, done=0)
+    assert ending(ended(told)) == ["EMPTY: there were no items: urls.txt held none."]
+    assert ending(ended(told, sources=())) == ["EMPTY: there were no items: none were given."]
+
+
+def test_a_job_that_was_finished_says_so():
+    assert ending(ended(summary(), before=Counts(done=100))) == [
+        "Nothing left to do: all 100 items of job docs are finished.",
+        "  records      outlast results docs",
+        "  start over   the same command with --fresh",
+    ]
+    failed = summary(Outcome.COMPLETED_WITH_FAILURES, exit_code=1, done=98, failed=2)
+    assert ending(ended(failed, before=Counts(done=98, failed=2)))[:2] == [
+        "Nothing left to do: all 100 items of job docs are finished, 2 of them failed.",
+        "That is more than may fail (allowed: 1%).",
+    ]
+
+
+def test_the_first_line_says_what_is_begun_or_gone_on_with():
+    assert beginning("docs", "01J", Counts(), store=".outlast", fresh=False) == (
+        "run 01J of job docs: beginning, kept in .outlast. The same command goes on."
+    )
+    assert "starting over" in beginning("docs", "01J", Counts(), store=".outlast", fresh=True)
+    counts = Counts(done=46_118, pending=74_360, failed=2)
+    assert beginning("docs", "01J", counts, store=".outlast", fresh=False) == (
+        "run 01J of job docs: resuming, 46118 of 120480 done, 2 failed. Start over: --fresh"
+    )
+
+
+def test_nothing_hostile_reaches_the_terminal():
+    hostile = replace(BLOCKED, signature="E \x1b[2J\n[red]", example="https://a/\x1b]0;x\x07")
+    told = summary(Outcome.ABORTED, exit_code=3, job_id="a\x1bb", done=0, deferred=1, failed=1)
+    lines = ending(ended(told, groups=[hostile], down=[Down("h\x1b\n", NOW)]))
+    assert not [character for line in lines for character in line if not character.isprintable()]
+    assert any("[red]" in line for line in lines)
+
+
+def test_of_many_causes_the_most_frequent_are_listed():
+    groups = [replace(NO_PRICE, count=9 - each, signature=f"E{each}") for each in range(8)]
+    assert failure_lines(groups)[-2:] == ["  5  E4  e.g. https://a.com/9", "  and 9 failures of 3 other kinds"]
+    assert failure_lines([]) == []
+
+
+def test_the_colour_follows_the_exit_code():
+    assert style_of(summary()) == "green"
+    assert style_of(summary(Outcome.STOPPED, exit_code=130)) == "yellow"
+    assert style_of(summary(Outcome.ABORTED, exit_code=3)) == "red"
+
+
+def record(**changes):
+    values = {
+        "name": "docs",
+        "directory": JobDirectory(Path("/s/jobs/docs-1")),
+        "counts": Counts(done=46, pending=53, failed=1),
+        "run": {"id": "01J", "started": "2026-11-23T00:00:00+00:00"},
+        "ended": {"run": "01J", "outcome": "stopped", "at": "2026-11-23T01:00:00+00:00", "exit_code": 130},
+        "invocation": None,
+        "running": None,
+    }
+    return JobRecord(**values | changes)
+
+
+def test_the_status_of_a_job_that_was_stopped():
+    assert status_lines(record(), [replace(NO_PRICE, count=1)], "") == [
+        "job docs: 47 of 100 finished (47.0%)",
+        "46 done, 1 failed, 53 to do",
+        "not running; the run of 2026-11-23T00:00:00Z ended 2026-11-23T01:00:00Z: stopped (exit code 130)",
+        "  1  ValueError selector <text> not found  e.g. https://a.com/9",
+        "  go on     outlast resume docs",
+        "  records   outlast results docs",
+    ]
+
+
+def test_the_status_of_a_job_that_runs():
+    lines = status_lines(record(running=Holder(42, "box", "x")), [], "")
+    assert lines[2:] == ["running since 2026-11-23T00:00:00Z: pid 42 on box", "  records   outlast results docs"]
+
+
+def test_the_status_of_a_job_that_was_killed_or_never_ran():
+    killed = record(ended={"run": "older", "outcome": "stopped"})
+    assert "did not end by itself" in status_lines(killed, [], "")[2]
+    assert status_lines(record(run={}, ended={}), [], "")[2] == "never run"
+
+
+def test_the_list_says_of_each_job_how_it_stands():
+    records = [
+        record(),
+        record(name="b", ended={}),
+        record(name="c", running=Holder(42, "box", "x")),
+        record(name="d", damage="the ledger is damaged"),
+    ]
+    lines = list_lines(records)
+    assert [line.split("Z  ")[-1] for line in lines[1:4]] == ["stopped", "killed", "running (pid 42)"]
+    assert lines[4].split() == ["d", "?", "?", "?", "?", "?", "DAMAGED:", "the", "ledger", "is", "damaged"]
+
+
+def test_the_document_of_a_job_has_the_same_facts():
+    document = status_document(record(), [NO_PRICE])
+    assert document["counts"]["done"] == 46
+    assert document["ended"]["exit_code"] == 130
+    assert document["failures"][0]["count"] == 188
+    killed = status_document(record(ended={"run": "older"}, running=None), None)
+    assert (killed["ended"], killed["was_killed"], "failures" in killed) == (None, True, False)

@@ -1,0 +1,122 @@
+"""The pages of the standard library: many, real, and all of them reachable."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from outlast.testing import stdlib_pages
+from outlast.testing.stdlib_pages import build_pages, load_pages, render_pages
+
+SOME = ("json", "xml", "this", "antigravity", "_json", "winreg")
+
+
+@pytest.fixture(scope="module")
+def rendering(tmp_path_factory):
+    return render_pages(tmp_path_factory.mktemp("pages"), SOME)
+
+
+def crawl(pages):
+    found, waiting = set(), ["/"]
+    while waiting:
+        path = waiting.pop()
+        if path in pages and path not in found:
+            found.add(path)
+            waiting += [f"/{target}" for target in re.findall(r'href="([^"#/:]+\.html)', pages[path][1].decode())]
+    return found
+
+
+def test_modules_and_what_is_below_them_have_pages(rendering):
+    assert {"index", "json", "json.decoder", "xml.etree.ElementTree", "_json"} <= set(rendering.pages)
+    assert all(page.name == f"{name}.html" for name, page in rendering.pages.items())
+
+
+def test_a_page_holds_the_documentation(rendering):
+    page = rendering.pages["json"].read_text(encoding="utf-8")
+    assert "JSON" in page
+    assert 'href="json.decoder.html"' in page
+
+
+def test_modules_that_would_open_a_window_or_print_are_left_out(rendering):
+    assert not {"this", "antigravity"} & set(rendering.pages)
+    assert not {"this", "antigravity"} & set(rendering.failed)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it can be imported")
+def test_a_module_that_cannot_be_imported_is_counted(rendering):
+    assert rendering.failed == ("winreg",)
+
+
+def test_every_page_is_reached_from_the_index(rendering):
+    pages = load_pages(rendering.pages["index"].parent)
+    assert crawl(pages) == {"/"} | {f"/{name}.html" for name in rendering.pages if name != "index"}
+
+
+def test_a_page_that_nothing_links_to_is_linked_from_the_index():
+    links = {"a": {"b.c", "nowhere"}, "b.c": {"a"}, "lost.x": {"lost.y"}, "lost.y": set()}
+    assert stdlib_pages._entrances(links) == ["a", "lost.x"]
+
+
+def test_the_index_is_served_at_both_its_addresses(rendering):
+    pages = load_pages(rendering.pages["index"].parent)
+    assert pages["/"] == pages["/index.html"]
+    assert pages["/json.html"][0] == "text/html; charset=utf-8"
+
+
+def test_the_same_modules_give_the_same_pages(rendering, tmp_path):
+    again = render_pages(tmp_path, reversed(SOME))
+    assert list(again.pages) == list(rendering.pages)
+    assert load_pages(tmp_path) == load_pages(rendering.pages["index"].parent)
+
+
+def test_nothing_of_the_environment_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv("A_SECRET", "hunter2")
+    assert "hunter2" not in render_pages(tmp_path, ["os"]).pages["os"].read_text(encoding="utf-8")
+
+
+def test_a_module_that_kills_its_process_costs_only_itself(tmp_path):
+    # A renderer that dies whenever it meets "bad", as a crash in C would.
+    calls = []
+
+    def run(directory, names):
+        calls.append(tuple(names))
+        return None if "bad" in names else [name for name in names if name == "odd"]
+
+    assert stdlib_pages._render(run, tmp_path, ["good", "bad", "odd"]) == ["bad", "odd"]
+    assert calls == [("good", "bad", "odd"), ("good",), ("bad",), ("odd",)]
+
+
+def test_a_renderer_that_fails_or_hangs_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(stdlib_pages, "_RENDERER", tmp_path / "missing.py")
+    assert stdlib_pages._run_renderer(tmp_path, ["json"]) is None
+    slow = tmp_path / "slow.py"
+    slow.write_text("import time; time.sleep(60)")
+    monkeypatch.setattr(stdlib_pages, "_RENDERER", slow)
+    monkeypatch.setattr(stdlib_pages, "RENDER_SECONDS_MAX", 0.2)
+    assert stdlib_pages._run_renderer(tmp_path, ["json"]) is None
+
+
+def test_no_modules_give_an_empty_index(tmp_path):
+    rendering = render_pages(tmp_path / "new", ())
+    assert list(rendering.pages) == ["index"]
+    assert crawl(load_pages(tmp_path / "new")) == {"/"}
+
+
+def test_the_command_line_wants_a_directory(capsys):
+    assert stdlib_pages._main([]) == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_the_whole_library_is_several_hundred_pages(tmp_path):
+    # The one slow test here: it is what the demo crawls.
+    directory = Path(tmp_path, "all")
+    command = [sys.executable, "-m", "outlast.testing.stdlib_pages", str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    pages = load_pages(directory)
+    assert done.stdout.startswith(f"{len(pages) - 1} pages in ")
+    assert len(pages) > 400
+    assert {"/asyncio.tasks.html", "/urllib.request.html", "/builtins.html", "/zipfile.html"} <= set(pages)
+    assert not [path for path in pages if path.startswith(("/idlelib", "/test.", "/turtledemo"))]
+    assert crawl(pages) == set(pages) - {"/index.html"}

@@ -20,7 +20,7 @@ check: $(READY)  ## Format, lint, types, floors, unused dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry src
 
 bench: $(READY)  ## Measure, against a peer in the same run

@@ -52,7 +52,8 @@ def main(arguments: list[str]) -> int:
 
 def _measure(name: str, *, full: bool) -> list[Row]:
     module = import_module(f"benchmarks.{BENCHMARKS[name]}")
-    print(f"\n{name}: {(module.__doc__ or '').partition('\n')[0]}", flush=True)
+    title = (module.__doc__ or "").partition("\n")[0]
+    print(f"\n{name}: {title}", flush=True)
     before = time.monotonic()
     rows: list[Row] = module.rows(full=full)
     print(f"{shown(rows)}\n  measured in {time.monotonic() - before:.0f} s", flush=True)

@@ -30,9 +30,6 @@ async def down(item):
 async def prints(item):
     print("hello from " + item)
     await asyncio.sleep(0.3)
-
-def broken_items():
-    raise RuntimeError("never called")
 """
 
 pytestmark = pytest.mark.real_time
@@ -146,15 +143,12 @@ def test_kill_minus_9_and_the_same_command_finish_the_job(start, tmp_path):
 def test_a_running_job_is_seen_from_outside_and_is_nobody_elses(start, tmp_path):
     process = start("run", "scrape.py:stuck", "urls.txt", "--concurrency", 2)
     wait_until(lambda: (tmp_path / ".outlast").exists() and running(start))
-    assert running(start)["pid"] == process.pid
     assert f"running (pid {process.pid})" in ended(start("ls"))[1]
     assert f": pid {process.pid} on " in ended(start("status"))[1]
-    for verb in (("run", "scrape.py:stuck"), ("retry", "scrape"), ("resume", "scrape")):
+    for verb in (("run", "scrape.py:stuck"), ("retry", "scrape")):
         code, _, err = ended(start(*verb))
         assert code == 5, verb
         assert re.fullmatch(rf"outlast: error: job 'scrape' is being run by another process \(pid {process.pid} on .*\)\n", err)
-    code, out, _ = ended(start("results", "scrape"))
-    assert (code, out) == (0, "")
     assert process.poll() is None
 
 
@@ -248,7 +242,7 @@ def test_a_terminal_gets_a_live_view_that_makes_way_for_the_ending(start):
 
 def test_without_colour_the_view_is_live_all_the_same(start):
     code, seen = on_terminal(
-        start, "run", "scrape.py:scrape", "urls.txt", "--concurrency", 20, env={**TERMINAL, "NO_COLOR": "1"}
+        start, "run", "scrape.py:scrape", "urls.txt", "--concurrency", 4, env={**TERMINAL, "NO_COLOR": "1"}
     )
     assert code == 0
     assert "━" in seen

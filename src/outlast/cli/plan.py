@@ -13,6 +13,7 @@ from outlast.config import JobConfiguration, load_configuration
 from outlast.errors import ConfigurationError
 from outlast.jobs import Job
 from outlast.jobs.options import RunOptions, configured
+from outlast.jobs.store import JobDirectory, job_directory
 
 __all__ = ["Order", "Plan", "planned"]
 
@@ -48,6 +49,7 @@ class Plan:
     """A run, ready to begin. `hint` is what has to be added to other verbs for them to find its store."""
 
     name: str
+    directory: JobDirectory
     job: Job[Any, Any]
     config: JobConfiguration
     options: RunOptions
@@ -79,8 +81,10 @@ def planned(order: Order, settings: Settings) -> Plan:
     field = order.options.get("key") or getattr(chosen, "key", None)
     if field is not None:
         options["key"] = key_by_field(field)
+    name = order.options.get("job", config.name or job.name)
     return Plan(
-        name=order.options.get("job", config.name or job.name),
+        name=name,
+        directory=job_directory(Path(config.store), name),
         job=job,
         config=config,
         options=options,

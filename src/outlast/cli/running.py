@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from outlast.cli.hosts import HostWatch
@@ -12,7 +11,6 @@ from outlast.cli.printing import answer, say
 from outlast.cli.reading import Group, failure_groups
 from outlast.cli.words import Ended, ending, style_of
 from outlast.cli.work import Worked, work
-from outlast.jobs.store import job_directory
 from outlast.runtime import Runtime
 
 __all__ = ["carry_out"]
@@ -48,7 +46,7 @@ def carry_out(order: Order, settings: Settings) -> int:
 def _groups(plan: Plan, worked: Worked) -> list[Group]:
     if not worked.summary.failed:
         return []
-    return asyncio.run(failure_groups(job_directory(Path(plan.config.store), plan.name)))
+    return asyncio.run(failure_groups(plan.directory))
 
 
 def _document(ended: Ended) -> dict[str, Any]:

@@ -179,12 +179,15 @@ class Attempts:
     def _counts(self, task: Task, kind: Classification) -> bool:
         """Tell the gate whose fault it was; whether the failure counts against the item."""
         if kind.transient and kind.fault in _OUTAGES:
-            return self._is_the_item_s_own(task)
+            return self._blame_host(task)
         if kind.fault is Fault.ITEM or kind.fault is Fault.HOST:
             self._answered(task.host)
+        elif task.probe:
+            self._gate.failed(task.host, task.lease.key, self._runtime.clock.monotonic(), probe=True)
         return True
 
-    def _is_the_item_s_own(self, task: Task) -> bool:
+    def _blame_host(self, task: Task) -> bool:
+        """Tell the gate, and everybody when it parks the host; whether the item is to blame all the same."""
         now = self._runtime.clock.monotonic()
         failed = self._gate.failed(task.host, task.lease.key, now, probe=task.probe)
         if failed.parked is not None:

@@ -81,18 +81,20 @@ def _render(run: Callable[[Path, Sequence[str]], list[str] | None], directory: P
     return [name for single in names for name in _render(run, directory, [single])]
 
 
-def _run_renderer(directory: Path, names: Sequence[str]) -> list[str] | None:
+def _run_renderer(
+    directory: Path, names: Sequence[str], script: Path = _RENDERER, *, seconds_max: float = RENDER_SECONDS_MAX
+) -> list[str] | None:
     """The modules that failed; None when the process did not come to its end."""
-    command = [sys.executable, "-I", "-S", "-W", "ignore", str(_RENDERER), str(directory.absolute()), *names]
+    command = [sys.executable, "-P", "-s", "-S", "-W", "ignore", str(script), str(directory.absolute()), *names]
     try:
-        # pydoc shows `os.environ`: what is private stays out.
+        # pydoc shows `os.environ`: what is private stays out. Sets are shown in the order of their hashes.
         done = subprocess.run(  # noqa: S603 - our own file, no shell
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env={"PATH": os.defpath},
+            env={"PATH": os.defpath, "PYTHONHASHSEED": "0"},
             cwd=directory,
-            timeout=RENDER_SECONDS_MAX,
+            timeout=seconds_max,
             check=False,
         )
     except subprocess.TimeoutExpired:

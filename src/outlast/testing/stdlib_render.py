@@ -10,6 +10,7 @@ import json
 import os
 import pkgutil
 import pydoc
+import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -21,6 +22,9 @@ __all__ = ["render_all"]
 # These open windows, a browser, or print; tests are no library.
 SKIPPED = frozenset({"antigravity", "idlelib", "test", "this", "turtledemo", "__hello__", "__phello__"})
 SKIPPED_LAST_WORDS = frozenset({"__main__", "test", "tests"})
+
+# Where an object lies in memory is another place in each run.
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def render_all(directory: Path, names: list[str]) -> list[str]:
@@ -44,7 +48,7 @@ def _render(directory: Path, name: str) -> bool:
         page = pydoc.html.page(name, pydoc.html.document(module, name))
     except (Exception, SystemExit):  # noqa: BLE001 - a module may raise anything when it is imported or looked at
         return False
-    (directory / f"{name}.html").write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
+    (directory / f"{name}.html").write_text(_ADDRESS.sub("", page), encoding="utf-8", errors="xmlcharrefreplace")
     return True
 
 

@@ -172,3 +172,41 @@ async def test_a_day_of_retry_after_holds_no_worker(options):
     assert summary.done == 20
     assert max(sorted(others)[:-1]) < 1
     assert others[-1] >= 86_400
+
+
+class ProxyDown(Exception):
+    """Looks like what aiohttp raises for a proxy that refuses connections."""
+
+
+ProxyDown.__module__, ProxyDown.__qualname__ = "aiohttp.client_exceptions", "ClientProxyConnectionError"
+
+
+async def test_a_proxy_that_is_down_is_waited_for_like_a_host(options):
+    clock = options["runtime"].clock
+    start = clock.monotonic()
+
+    @job("proxy")
+    async def fetch(number):
+        await clock.sleep(0.05)
+        if clock.monotonic() - start < 30:
+            raise ProxyDown("cannot connect to proxy")
+        return number
+
+    summary = await fetch.run(range(100), **options)
+    assert (summary.done, summary.failed) == (100, 0)
+
+
+async def test_a_fault_of_this_machine_is_tried_again_and_says_nothing_about_the_host(options):
+    tried = Counter()
+    events = []
+    options["runtime"].bus.subscribe(events.append, ["host_parked"])
+
+    @job("machine")
+    async def fetch(number):
+        tried[number] += 1
+        if tried[number] < 3:
+            raise OSError(24, "Too many open files")
+        return number
+
+    summary = await fetch.run(range(20), **options)
+    assert (summary.done, set(tried.values()), events) == (20, {3}, [])

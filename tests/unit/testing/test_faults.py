@@ -21,9 +21,9 @@ def test_the_faults_of_a_seed_are_the_same_on_every_machine():
     assert [faults.first_try(f"/{letter}") for letter in "abcdef"] == [
         Fault.RESET,
         Fault.RETRY_AFTER,
-        Fault.RESET,
-        Fault.HANG,
         Fault.RETRY_AFTER,
+        Fault.HANG,
+        Fault.HANG,
         Fault.UNAVAILABLE,
     ]
 
@@ -33,7 +33,7 @@ def test_another_seed_gives_other_faults():
     assert [EVERY_KIND.first_try(path) for path in PATHS] != [other.first_try(path) for path in PATHS]
 
 
-@pytest.mark.parametrize(("fault", "share"), zip(Fault, (0.1, 0.05, 0.02, 0.03), strict=True))
+@pytest.mark.parametrize(("fault", "share"), list(zip(Fault, (0.1, 0.05, 0.02, 0.03), strict=True)))
 def test_each_fault_has_its_share_of_the_paths(fault, share):
     hit = sum(EVERY_KIND.first_try(path) is fault for path in PATHS)
     assert abs(hit / len(PATHS) - share) < 4 * math.sqrt(share / len(PATHS))

@@ -88,14 +88,11 @@ def test_a_module_that_kills_its_process_costs_only_itself(tmp_path):
     assert calls == [("good", "bad", "odd"), ("good",), ("bad",), ("odd",)]
 
 
-def test_a_renderer_that_fails_or_hangs_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr(stdlib_pages, "_RENDERER", tmp_path / "missing.py")
-    assert stdlib_pages._run_renderer(tmp_path, ["json"]) is None
+def test_a_renderer_that_fails_or_hangs_is_noticed(tmp_path):
+    assert stdlib_pages._run_renderer(tmp_path, ["json"], tmp_path / "missing.py") is None
     slow = tmp_path / "slow.py"
     slow.write_text("import time; time.sleep(60)")
-    monkeypatch.setattr(stdlib_pages, "_RENDERER", slow)
-    monkeypatch.setattr(stdlib_pages, "RENDER_SECONDS_MAX", 0.2)
-    assert stdlib_pages._run_renderer(tmp_path, ["json"]) is None
+    assert stdlib_pages._run_renderer(tmp_path, ["json"], slow, seconds_max=0.2) is None
 
 
 def test_no_modules_give_an_empty_index(tmp_path):

@@ -24,7 +24,7 @@ SKIPPED = frozenset({"antigravity", "idlelib", "test", "this", "turtledemo", "__
 SKIPPED_LAST_WORDS = frozenset({"__main__", "test", "tests"})
 
 # Where an object lies in memory is another place in each run.
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_ADDRESS = re.compile(r"(?: |&nbsp;)at(?: |&nbsp;)0x[0-9a-fA-F]+")
 
 
 def render_all(directory: Path, names: list[str]) -> list[str]:

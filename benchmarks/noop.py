@@ -102,11 +102,13 @@ def _costs(found: dict[str, list[Numbers]]) -> list[Row]:
         return [numbers[number] for numbers in found[name]]
 
     threads = [whole - loop for whole, loop in zip(each("job", "cpu_us"), each("job", "loop_cpu_us"), strict=True)]
+    spared = [bare / whole for bare, whole in zip(each("bare", "cpu_us"), each("job", "cpu_us"), strict=True)]
     return [
         row("CPU an item, whole process", each("job", "cpu_us"), "us"),
         row("CPU an item, event loop", each("job", "loop_cpu_us"), "us"),
         row("CPU an item, ledger thread", threads, "us"),
         row("CPU an item, (a)", each("bare", "cpu_us"), "us"),
+        row("CPU an item, (a) / job: hardly moved by the neighbours", spared, "x"),
         row("peak memory of the process", each("job", "peak_mb"), "MB"),
         row("memory, first tenth of the items", each("job", "first_mb"), "MB"),
         row("memory, growth over the other nine", each("job", "growth_mb"), "MB"),

@@ -1,6 +1,5 @@
 """The command as a process: signals, kills, terminals, pipes, and other processes that look on."""
 
-import json
 import os
 import pty
 import re
@@ -13,15 +12,19 @@ import time
 import pytest
 
 TARGET = """
-import asyncio, pathlib, signal
+import asyncio
 
-async def scrape(item):
+def note(item):
     with open("fetched.txt", "a") as file:
         file.write(item + "\\n")
+
+async def scrape(item):
+    note(item)
     await asyncio.sleep(0.05)
     return {"item": item}
 
 async def stuck(item):
+    note(item)
     await asyncio.sleep(60)
 
 async def down(item):
@@ -77,11 +80,6 @@ def fetched(tmp_path):
     return path.read_text().splitlines() if path.exists() else []
 
 
-def running(start):
-    code, out, _ = ended(start("status", "--json"))
-    return json.loads(out)["running"] if code == 0 else None
-
-
 @pytest.mark.parametrize(
     ("number", "code", "word"),
     [(signal.SIGINT, 130, "Stopped by you (SIGINT)"), (signal.SIGTERM, 143, "Stopped by SIGTERM")],
@@ -107,8 +105,7 @@ def test_a_signal_lets_what_is_in_flight_end_and_the_same_command_goes_on(start,
 
 def test_a_second_signal_stops_at_once_and_loses_nothing(start, tmp_path):
     process = start("run", "scrape.py:stuck", "urls.txt", "--concurrency", 3)
-    wait_until(lambda: (tmp_path / ".outlast").exists() and (running(start) or {}).get("pid") == process.pid)
-    time.sleep(0.3)
+    wait_until(lambda: len(fetched(tmp_path)) == 3)
     process.send_signal(signal.SIGINT)
     time.sleep(0.4)
     assert process.poll() is None
@@ -129,7 +126,6 @@ def test_kill_minus_9_and_the_same_command_finish_the_job(start, tmp_path):
     assert code == 0
     assert "did not end by itself (killed, or the machine went down)" in out
     assert "outlast resume scrape" in out
-    assert " killed" in ended(start("ls"))[1]
     code, _, err = ended(start("resume"))
     assert code == 0, err
     assert "FINISHED" in err
@@ -142,7 +138,7 @@ def test_kill_minus_9_and_the_same_command_finish_the_job(start, tmp_path):
 
 def test_a_running_job_is_seen_from_outside_and_is_nobody_elses(start, tmp_path):
     process = start("run", "scrape.py:stuck", "urls.txt", "--concurrency", 2)
-    wait_until(lambda: (tmp_path / ".outlast").exists() and running(start))
+    wait_until(lambda: len(fetched(tmp_path)) == 2)
     assert f"running (pid {process.pid})" in ended(start("ls"))[1]
     assert f": pid {process.pid} on " in ended(start("status"))[1]
     for verb in (("run", "scrape.py:stuck"), ("retry", "scrape")):
@@ -160,9 +156,6 @@ def test_an_outage_without_end_is_an_abort_that_names_the_hosts(start, tmp_path)
     assert lines[2].endswith(": no host answered for 1.0 s.")
     assert lines[3].startswith("  a.test  down since ")
     assert lines[4] == "0 of 60 done, 60 still to do. What is recorded is kept."
-    document = json.loads(ended(start("resume", "--json", env={"OUTLAST_PATIENCE": "1s"}))[1])
-    assert [each["host"] for each in document["hosts_down"]] == ["a.test"]
-    assert document["outcome"] == "aborted"
 
 
 def test_items_may_come_through_a_pipe(start):

@@ -191,6 +191,13 @@ def test_results_are_streamed_or_saved(outlast, tmp_path):
     assert "/dev/full/x cannot be written: Not a directory" in err
 
 
+def test_of_many_results_each_is_written_once(outlast, tmp_path):
+    (tmp_path / "many.txt").write_text("".join(f"{n}\n" for n in range(1001)))
+    assert outlast("run", "scrape.py:scrape", "many.txt", "--concurrency", "500")[0] == 0
+    items = [json.loads(line)["item"] for line in outlast("results", "scrape")[1].splitlines()]
+    assert sorted(map(int, items)) == list(range(1001))
+
+
 def test_status_and_ls_tell_of_jobs_and_of_their_absence(outlast):
     assert outlast("ls") == (0, "", "no jobs in .outlast\n")
     assert json.loads(outlast("ls", "--json")[1]) == {"schema_version": 1, "jobs": []}

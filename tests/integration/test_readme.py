@@ -32,7 +32,12 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PAGES = sorted(
     str(path.relative_to(ROOT))
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs/tutorial.md", *ROOT.glob("docs/how-to/*.md")]
+    for path in [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "docs/tutorial.md",
+        *ROOT.glob("docs/how-to/*.md"),
+    ]
 )
 
 FENCE = re.compile(r"^```(?P<language>\S*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -40,8 +45,8 @@ FILE_NAME = re.compile(r"# ([\w.-]+\.\w+)\n")
 EXIT_CODE = re.compile(r"# exit code (\d+)")
 # As they look once re.escape has been over them.
 VARIABLE = re.compile(r"01[0-9A-Z]{8,24}|\d{4}\\-\d\d\\-\d\dT[\d:]+Z|\d+\\\.\d\\ s|\\\.\\\.\\\.")
-# A reader looks whether a crawl has come somewhere before it is killed; the shell must not be faster than a busy machine.
-ENOUGH = "for _ in $(seq 200); do ls *.jsonl 2>/dev/null | xargs -r cat | grep -q . && break; sleep 0.1; done"
+# Whoever waits wants to see a crawl come somewhere; the shell must not be faster than a busy machine.
+ENOUGH = "for _ in $(seq 300); do [ -s {} ] && break; sleep 0.1; done"
 
 NO_FAULTS = Faults(unavailable=0, reset=0, hang=0)
 # pytest finds them.
@@ -158,7 +163,9 @@ async def type_page(page, directory):
 def steps_of(page, text, directory):
     """What a page tells to type, in order; its files are put down in `directory` under other names until their turn comes."""
     assert text.count("\n```") % 2 == 0, f"{page}: a block that does not end"
-    blocks = [Block(each["language"], each["body"], text.count("\n", 0, each.start()) + 1) for each in FENCE.finditer(text)]
+    blocks = [
+        Block(each["language"], each["body"], text.count("\n", 0, each.start()) + 1) for each in FENCE.finditer(text)
+    ]
     steps = []
     for before, block in zip([None, *blocks], blocks, strict=False):
         where = f"{page}:{block.line}"
@@ -174,11 +181,17 @@ def steps_of(page, text, directory):
                 steps += file_steps(block, where, directory)
             case language:
                 raise AssertionError(f"{where}: nobody knows how to run a block of {language or 'nothing'!r}")
-    used = "".join(block.body.partition("\n")[2] if FILE_NAME.match(block.body) else block.body for block in blocks)
-    names = [name[1] for block in blocks if (name := FILE_NAME.match(block.body))]
-    idle = [name for name in names if name not in used and not (READ_BY_ITSELF.fullmatch(name) and "pytest" in used)]
-    assert not idle, f"{page}: nothing uses {idle}"
+    assert_all_used(page, blocks)
     return steps
+
+
+def assert_all_used(page, blocks):
+    named = {block: match[1] for block in blocks if (match := FILE_NAME.match(block.body))}
+    for block, name in named.items():
+        rest = "".join(each.body for each in blocks if each is not block)
+        imported = re.search(rf"^(from|import) {name.removesuffix('.py')}\b", rest, re.MULTILINE)
+        found = READ_BY_ITSELF.fullmatch(name) and "pytest" in rest
+        assert name in rest or imported or found, f"{page}:{block.line}: nothing uses {name}"
 
 
 def commands_in(block, where):
@@ -207,14 +220,16 @@ def file_steps(block, where, directory):
 
 
 def script_of(steps):
-    lines = ["exec 2>&1"]
+    lines, output = ["exec 2>&1"], "."
     for step in steps:
         command = step.command.replace(".venv/bin/", f"{BIN}/")
         # The project's own tools are typed in the repository, everything else in the reader's directory.
         lines.append(f"( cd {shlex.quote(str(ROOT))} && {command}\n)" if command != step.command else command)
         lines.append(r"printf '\n<<<%s>>>\n' $?")
-        if re.match(r"sleep \d", command):
-            lines.append(ENOUGH)
+        if named := re.search(r" -o (\S+)", command):
+            output = named[1]
+        if command.startswith("sleep "):
+            lines.append(ENOUGH.format(output))
     return "\n".join(lines)
 
 

@@ -33,8 +33,6 @@ class Verbs(click.Group):
 
     @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
         command: click.Command = import_module(f"outlast.cli.verbs.{cmd_name}").command
         return command
 

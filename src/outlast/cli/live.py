@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from outlast.cli.phrases import clock_face, percent, rate, safe
-from outlast.cli.progress import View, counted, told_eta
-from outlast.cli.screens import REDRAW_SECONDS
+from outlast.cli.progress import REDRAW_SECONDS, View, counted, told_eta
 
 __all__ = ["LiveScreen", "live_screen", "picture"]
 

@@ -8,8 +8,9 @@ from itertools import pairwise
 from outlast.cli.phrases import clock_face, moment, percent, rate, safe
 from outlast.ledger.port import Counts
 
-__all__ = ["Eta", "Pace", "View", "counted", "finished_of", "plain_line", "told_eta"]
+__all__ = ["REDRAW_SECONDS", "Eta", "Pace", "View", "counted", "finished_of", "plain_line", "told_eta"]
 
+REDRAW_SECONDS = 0.25
 SAMPLE_SECONDS = 1.0
 WINDOW_SECONDS = 900
 RECENT_SECONDS = 30.0
@@ -67,7 +68,7 @@ class Pace:
         samples = self._samples
         finished = finished_of(counts)
         passed = at - self._last if samples else 0.0
-        if samples and passed < SAMPLE_SECONDS:
+        if not counts.total or (samples and passed < SAMPLE_SECONDS):
             return
         self._last = at
         if parked and samples and samples[-1].finished == finished:

@@ -10,12 +10,11 @@ from typing_extensions import override
 
 from outlast.cli.options import Settings
 from outlast.cli.printing import colored, is_live, say
-from outlast.cli.progress import View, plain_line
+from outlast.cli.progress import REDRAW_SECONDS, View, plain_line
 
 __all__ = ["PlainScreen", "Screen", "SilentScreen", "chosen_progress", "screen"]
 
 LINE_SECONDS = 30.0
-REDRAW_SECONDS = 0.25
 
 
 class Screen(Protocol):

@@ -135,7 +135,7 @@ def status_document(record: JobRecord, groups: Sequence[Group] | None) -> dict[s
 def _completed(ended: Ended) -> list[str]:
     summary, before = ended.summary, ended.before
     now = summary.done + summary.failed - before.done - before.failed
-    if not now and before.total == summary.total:
+    if not now:
         failed = f", {summary.failed} of them failed" if summary.failed else ""
         first = f"Nothing left to do: all {units(summary.total, 'item')} of job {safe(summary.job_id)} are finished{failed}."
         return [first, *_allowance(ended), *_groups(ended), *_next_steps(ended, over=True)]

@@ -26,14 +26,14 @@ def virtual_clock() -> VirtualClock:
 
 @pytest.fixture
 def flaky_site() -> Iterator[Callable[..., FlakySite]]:
-    """A function that starts a site from its pages and, if given, its `Faults`.
+    """A function that starts a site from its pages and, if given, its `Faults` and its port.
 
     Each site runs on a thread of its own until the test ends, so it serves plain tests, async ones and subprocesses alike.
     """
     with ExitStack() as running:
 
-        def start(pages: Pages, faults: Faults | None = None) -> FlakySite:
-            return running.enter_context(_on_a_thread(FlakySite(pages, faults)))
+        def start(pages: Pages, faults: Faults | None = None, *, port: int = 0) -> FlakySite:
+            return running.enter_context(_on_a_thread(FlakySite(pages, faults, port=port)))
 
         yield start
 

@@ -12,8 +12,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum, auto
+from functools import partial
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, assert_never
 
 from outlast.testing.faults import Availability, Fault, Faults, Outage, OutageMode
 from outlast.testing.http1 import Answer, MalformedRequest, Request, read_request, render_head
@@ -85,6 +86,7 @@ class FlakySite:
     ) -> None:
         assert self._server is not None
         self._closing = True
+        await _stop_listening(self._server)
         self._server.close()
         for conversation in self._conversations:
             conversation.cancel()
@@ -101,19 +103,18 @@ class FlakySite:
         writer.transport.set_write_buffer_limits(high=0)
         conversation = asyncio.get_running_loop().create_task(self._converse(reader, writer))
         self._conversations.add(conversation)
-        conversation.add_done_callback(self._conversation_ended)
+        conversation.add_done_callback(partial(self._conversation_ended, writer))
 
-    def _conversation_ended(self, conversation: asyncio.Task[None]) -> None:
+    def _conversation_ended(self, writer: asyncio.StreamWriter, conversation: asyncio.Task[None]) -> None:
+        # Not in the conversation itself: one that is cancelled before its first step never gets to a `finally`.
+        writer.transport.abort()
         self._conversations.discard(conversation)
         if not conversation.cancelled() and (error := conversation.exception()) is not None:
             self._errors.append(error)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await self._exchange(reader, writer):
-                continue
-        finally:
-            writer.transport.abort()
+        while await self._exchange(reader, writer):
+            continue
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; whether another may follow."""
@@ -127,10 +128,20 @@ class FlakySite:
         await asyncio.sleep(self.faults.latency)
         if plan.ending is _Ending.HANG:
             return await _hang(reader, self.faults.hang_seconds)
-        delivered = await _deliver(writer, plan, request)
-        if delivered and plan.answer.status == 200 and request.method == "GET":
-            self.served[request.path] += 1
-        return delivered and request.keep_alive
+        return await self._send(writer, plan, request) and request.keep_alive
+
+    async def _send(self, writer: asyncio.StreamWriter, plan: "_Plan", request: Request) -> bool:
+        is_page = request.method == "GET" and plan.answer.status == 200
+        page = Counter((request.path,) if is_page else ())
+        # Counted before and, where it fails, taken back: a client that has its page must find it counted, on any thread.
+        self.served.update(page)
+        sent = False
+        try:
+            sent = await _deliver(writer, plan, request)
+        finally:
+            if not sent:
+                self.served -= page
+        return sent
 
     def _plan(self, request: Request) -> "_Plan":
         now = time.monotonic()
@@ -202,6 +213,8 @@ def _plan_first_try(fault: Fault | None, page: Answer, retry_after_status: int) 
             return _Plan(page, _Ending.HANG)
         case Fault.RETRY_AFTER:
             return _Plan(Answer(retry_after_status, b"later", headers={"Retry-After": "1"}))
+        case unreachable:
+            assert_never(unreachable)
 
 
 async def _deliver(writer: asyncio.StreamWriter, plan: _Plan, request: Request | None) -> bool:
@@ -218,6 +231,13 @@ async def _deliver(writer: asyncio.StreamWriter, plan: _Plan, request: Request |
     except OSError:
         return False
     return _reset(writer) if plan.ending is _Ending.CUT else request is not None
+
+
+async def _stop_listening(server: asyncio.Server) -> None:
+    # asyncio accepts a connection in two turns of the loop, and leaks its socket when the server is closed between them.
+    for listener in server.sockets:
+        asyncio.get_running_loop().remove_reader(listener.fileno())
+    await asyncio.sleep(0)
 
 
 async def _hang(reader: asyncio.StreamReader, seconds: float) -> bool:

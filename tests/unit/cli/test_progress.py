@@ -75,6 +75,10 @@ def test_the_end_is_unknown_while_the_work_grows_faster_than_it_is_done():
     assert paced(grown).eta(left(330, 480)) is not None
 
 
+def test_the_first_items_to_arrive_are_no_growth():
+    assert paced([(0.0, 0, 0), *((float(at), at * 10, 1000) for at in range(1, 8))]).eta(left(70, 1000)) is not None
+
+
 def test_the_end_is_unknown_when_nothing_is_done_at_all():
     assert paced([(float(at), 5, 100) for at in range(20)]).eta(left(5, 100)) is None
 

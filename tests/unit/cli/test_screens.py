@@ -90,11 +90,11 @@ def test_a_closed_standard_error_does_not_stop_the_work(monkeypatch):
     say("into the void")
 
 
-def drawn(each, width=100):
+def drawn(each, title="docs", width=100):
     from rich.console import Console
 
     out = io.StringIO()
-    Console(file=out, width=width, force_terminal=True, color_system=None).print(picture("docs", each))
+    Console(file=out, width=width, force_terminal=True, color_system=None).print(picture(title, each))
     return out.getvalue()
 
 
@@ -104,6 +104,10 @@ def test_the_live_view_holds_the_numbers_and_no_markup_of_strangers():
         assert part in text
     assert r"waiting for [red]\x1b[2J" in text
     assert "Ctrl-C" in text
+
+
+def test_the_name_of_a_job_is_no_markup():
+    assert "[red]docs[/red]" in drawn(view(), title="[red]docs[/red]")
 
 
 def test_the_live_view_says_that_it_is_stopping():

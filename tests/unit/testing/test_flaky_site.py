@@ -1,8 +1,10 @@
 """The flaky site, visited over real sockets."""
 
 import asyncio
+import socket
 import time
 import urllib.request
+from contextlib import suppress
 from urllib.error import HTTPError
 
 import aiohttp
@@ -286,7 +288,19 @@ async def test_the_fixture_serves_async_tests_and_many_sites(flaky_site, visit):
     assert (await visit(f"{other.url}/a"))[0] == 503
 
 
-def test_a_site_that_cannot_start_says_why(flaky_site, unused_tcp_port):
-    site = FlakySite(PAGES, FINE, host="203.0.113.1")
-    with pytest.raises(OSError, match="203"):
-        asyncio.run(site.__aenter__())
+def test_a_site_that_cannot_start_says_why(flaky_site):
+    taken = int(flaky_site(PAGES).url.rpartition(":")[2])
+    with pytest.raises(OSError, match=str(taken)):
+        flaky_site(PAGES, port=taken)
+
+
+@pytest.mark.parametrize("moments", range(6))
+async def test_a_client_that_comes_while_the_site_closes_leaves_nothing_behind(moments):
+    async with FlakySite(PAGES, FINE) as site:
+        client = socket.create_connection(("127.0.0.1", int(site.url.rpartition(":")[2])), timeout=5)
+        for _ in range(moments):
+            await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    with client, suppress(ConnectionResetError):
+        assert client.recv(1) == b""

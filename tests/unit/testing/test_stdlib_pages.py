@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from outlast.testing import stdlib_pages
-from outlast.testing.stdlib_pages import build_pages, load_pages, render_pages
+from outlast.testing.stdlib_pages import load_pages, render_pages
+from outlast.testing.stdlib_render import render_all
 
 SOME = ("json", "xml", "this", "antigravity", "_json", "winreg")
 
@@ -93,6 +94,17 @@ def test_a_renderer_that_fails_or_hangs_is_noticed(tmp_path):
     slow = tmp_path / "slow.py"
     slow.write_text("import time; time.sleep(60)")
     assert stdlib_pages._run_renderer(tmp_path, ["json"], slow, seconds_max=0.2) is None
+
+
+def test_rendering_leaves_out_and_reports(tmp_path):
+    assert render_all(tmp_path, ["wsgiref", "this", "no_such_module"]) == ["no_such_module"]
+    names = {page.stem for page in tmp_path.iterdir()}
+    assert {"wsgiref", "wsgiref.headers"} <= names
+    assert not {"this", "no_such_module"} & names
+
+
+def test_no_page_tells_where_its_objects_lie_in_memory(rendering):
+    assert not [name for name, page in rendering.pages.items() if " at 0x" in page.read_text(encoding="utf-8")]
 
 
 def test_no_modules_give_an_empty_index(tmp_path):

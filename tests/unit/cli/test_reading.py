@@ -1,0 +1,138 @@
+"""A store is read without touching what runs there."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from outlast.cli.again import order_again
+from outlast.cli.options import Settings
+from outlast.cli.plan import planned
+from outlast.cli.reading import GROUPS_MAX, failure_groups, found, holder_of, record_of, store_of
+from outlast.errors import ConfigurationError, JobNotFoundError
+from outlast.jobs.store import job_directory
+from outlast.ledger import ItemStatus, NewItem, Record, SqliteLedger
+
+pytestmark = pytest.mark.real_time
+
+
+@pytest.fixture
+def directory(tmp_path):
+    found = job_directory(tmp_path, "docs")
+    found.path.mkdir(parents=True)
+    return found
+
+
+async def filled(directory, errors, facts=()):
+    ledger = await SqliteLedger.open(directory.ledger)
+    await ledger.add([NewItem(f"i{number}") for number in range(len(errors))])
+    leases = await ledger.lease("me", len(errors) or 1, 0.0, 9e9)
+    for lease, error in zip(leases, errors, strict=True):
+        await ledger.record(Record(lease=lease, status=ItemStatus.FAILED, attempts=1, error=json.dumps(error)))
+    for name, value in facts:
+        await ledger.put(name, value)
+    await ledger.close()
+
+
+def failure(signature):
+    return {"type": "E", "message": f"{signature}!", "signature": signature, "class": "unknown"}
+
+
+async def test_failures_of_one_signature_are_one_group_the_largest_first(directory):
+    await filled(directory, [failure("b"), failure("a"), failure("a"), {"type": "Plain"}])
+    groups = await failure_groups(directory)
+    assert [(group.count, group.signature, group.message, group.example) for group in groups] == [
+        (2, "a", "a!", "i1"),
+        (1, "b", "b!", "i0"),
+        (1, "Plain", "", "i3"),
+    ]
+
+
+async def test_causes_without_number_do_not_fill_the_memory(directory):
+    await filled(directory, [failure(f"s{number}") for number in range(GROUPS_MAX + 5)])
+    groups = await failure_groups(directory)
+    assert len(groups) == GROUPS_MAX + 1
+    assert (groups[0].count, groups[0].signature) == (5, "other")
+
+
+async def test_a_job_is_found_or_the_others_are_named(directory, tmp_path):
+    await filled(directory, [])
+    assert found(tmp_path, "docs") == directory
+    with pytest.raises(JobNotFoundError, match=r"no job 'dogs' in the store .* \(there are: docs\)"):
+        found(tmp_path, "dogs")
+
+
+async def test_reading_leaves_the_job_as_it_was(directory):
+    await filled(directory, [failure("a")], [("job", "docs"), ("run", {"id": "1", "started": "x"})])
+    record = await record_of(directory)
+    assert (record.name, record.counts.failed, record.finished, record.was_killed) == ("docs", 1, True, True)
+    assert not (directory.path / "LOCK").exists()
+
+
+def signed(directory, pid, host):
+    (directory.path / "LOCK").write_text(json.dumps({"pid": pid, "host": host, "since": "then"}))
+
+
+def test_a_job_without_a_lock_or_with_a_broken_one_does_not_run(directory):
+    assert holder_of(directory) is None
+    (directory.path / "LOCK").write_text("{")
+    assert holder_of(directory) is None
+
+
+@pytest.mark.parametrize("host", [socket.gethostname(), "elsewhere"])
+def test_a_lock_that_nobody_holds_is_no_run(directory, host):
+    signed(directory, os.getpid(), host)
+    assert holder_of(directory) is None
+
+
+def test_a_lock_signed_by_a_process_that_is_gone_is_not_even_tried(directory):
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    lock = directory.lock("docs", "then")
+    signed(directory, done.pid, socket.gethostname())
+    assert holder_of(directory) is None
+    lock.close()
+
+
+@pytest.mark.parametrize("pid", [1, os.getpid()])
+def test_a_lock_that_is_held_is_a_run(directory, pid):
+    lock = directory.lock("docs", "then")
+    signed(directory, pid, socket.gethostname())
+    holder = holder_of(directory)
+    assert holder is not None
+    assert (holder.pid, holder.since) == (pid, "then")
+    lock.close()
+    assert holder_of(directory) is None
+
+
+def test_the_store_is_the_given_one_or_the_projects(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OUTLAST_STORE", raising=False)
+    assert str(store_of(Settings(store="x"))) == "x"
+    assert str(store_of(Settings())) == ".outlast"
+    (tmp_path / "pyproject.toml").write_text('[tool.outlast]\nstore = "kept"\n')
+    assert str(store_of(Settings())) == "kept"
+
+
+async def test_an_order_is_typed_again_with_what_was_overridden(directory, tmp_path):
+    typed = {"target": "s.py:f", "items": ["a"], "options": {"concurrency": 2, "output": "o"}, "directory": str(tmp_path)}
+    await filled(directory, [], [("job", "docs"), ("invocation", typed)])
+    order = order_again(await record_of(directory), {"concurrency": 4, "output": "mine"}, tmp_path / "here", " --store s")
+    assert order.options == {"concurrency": 4, "output": f"{tmp_path}/here/mine", "job": "docs"}
+    assert (order.target, order.items, order.resumed, order.hint) == ("s.py:f", ("a",), True, " --store s")
+    assert order.to_dict()["options"] == dict(order.options)
+
+
+async def test_a_plan_of_an_order_again_leaves_out_standard_input_and_a_missing_job_file_is_said(directory, tmp_path):
+    (tmp_path / "s_again.py").write_text("async def f(item): ...\n")
+    typed = {"target": "s_again.py:f", "items": ["-", "https://a/"], "options": {}, "directory": str(tmp_path)}
+    await filled(directory, [], [("job", "docs"), ("invocation", typed)])
+    record = await record_of(directory)
+    plan = planned(order_again(record, {}, tmp_path, ""), Settings(store=str(tmp_path)))
+    assert [source.text for source in plan.sources] == ["https://a/"]
+    assert (plan.name, plan.skipped_input, plan.hint) == ("docs", True, "")
+    with pytest.raises(ConfigurationError, match="no job file"):
+        planned(order_again(record, {"config": "nope.toml"}, tmp_path, ""), Settings())

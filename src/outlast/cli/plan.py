@@ -7,7 +7,7 @@ from typing import Any
 
 from outlast.cli.options import Settings
 from outlast.cli.phrases import quoted
-from outlast.cli.sources import STANDARD_INPUT, Source, key_by_field, source_of
+from outlast.cli.sources import STANDARD_INPUT, Source, source_of
 from outlast.cli.target import load_target, target_of
 from outlast.config import JobConfiguration, load_configuration
 from outlast.errors import ConfigurationError
@@ -77,10 +77,9 @@ def planned(order: Order, settings: Settings) -> Plan:
     items_base = order.directory if order.items or "items" not in from_file else base
     sources = tuple(source_of(text, items_base) for text in _readable(texts, order))
     options: RunOptions = {"config": file, "invocation": order.to_dict(), "fresh": order.fresh, **given, **located}  # type: ignore[typeddict-item] # the names are checked by load_configuration
-    config = configured(options, job._options)  # noqa: SLF001 - a decorator's settings are a layer below the files
-    field = order.options.get("key") or getattr(chosen, "key", None)
-    if field is not None:
-        options["key"] = key_by_field(field)
+    config = configured(options, job.options)
+    if "key" in order.options:
+        options["key"] = order.options["key"]
     name = order.options.get("job", config.name or job.name)
     return Plan(
         name=name,

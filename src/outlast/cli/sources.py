@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from outlast.errors import ValidationError
-from outlast.jobs.items import Items, KeyFunction
+from outlast.jobs.items import Items
 from outlast.storage.strictjson import decode
 
-__all__ = ["STANDARD_INPUT", "Source", "key_by_field", "read", "source_of"]
+__all__ = ["STANDARD_INPUT", "Source", "read", "source_of"]
 
 STANDARD_INPUT = "-"
 CHUNK_BYTES = 65_536
@@ -63,20 +63,6 @@ def read(sources: Sequence[Source]) -> Items:
     if any(source.text == STANDARD_INPUT for source in sources):
         return _read_all(sources)
     return (item for source in sources for item in _read(source))
-
-
-def key_by_field(name: str) -> KeyFunction:
-    """Items are known by this field; an item that is text is its own key."""
-
-    def key(item: Any) -> str:
-        if isinstance(item, str):
-            return item
-        value = item.get(name) if isinstance(item, dict) else None
-        if not isinstance(value, str | int) or isinstance(value, bool):
-            raise ValidationError(f"an item has no key: {name!r} is not text or a whole number in {repr(item)[:200]}")
-        return str(value)
-
-    return key
 
 
 async def _read_all(sources: Sequence[Source]) -> AsyncIterator[Any]:

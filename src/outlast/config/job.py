@@ -30,6 +30,8 @@ class JobConfiguration(ResilienceConfiguration):
         tuple[Text, ...] | None, BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...] | None)
     ] = None
     """Where the items come from; one source or several."""
+    key: Text | None = None
+    """The field of dict items that tells them apart; without it an item is known by its text, or its JSON."""
     output: Text | None = None
     """The file that gets the records."""
     concurrency: Annotated[Count, Field(ge=1)] = 16

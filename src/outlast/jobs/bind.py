@@ -28,7 +28,10 @@ def wanted_names(handler: Callable[..., Any], known: Iterable[str]) -> list[str]
     Raises `TargetError` when it takes no item, or asks for something that nobody provides.
     """
     name = getattr(handler, "__qualname__", repr(handler))
-    parameters = list(inspect.signature(handler).parameters.values())
+    try:
+        parameters = list(inspect.signature(handler).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise TargetError(f"{name} cannot be called with an item: it has no signature") from error
     if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
         raise TargetError(f"{name} takes no item: its first parameter is the item")
     provided = {*known, CONTEXT}

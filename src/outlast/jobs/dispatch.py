@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from outlast.jobs.gate import Gate, Probe
 from outlast.jobs.items import host_of, item_of
 from outlast.jobs.outcome import Ending
-from outlast.ledger.port import ItemStatus, Lease, Ledger, Record
+from outlast.ledger.port import Counts, ItemStatus, Lease, Ledger, Record
 from outlast.runtime import Runtime
 
 __all__ = ["LEASE_SECONDS", "Dispatch", "Task"]
@@ -25,6 +25,9 @@ AHEAD_PER_WORKER = 4
 # between batches bounds what that costs; the time they are put off bounds how many can be looked past.
 LOOK_PAST_EVERY = 0.05
 PUT_OFF_SECONDS = 15.0
+# When no more than this share of what is done is left to do, and nothing answers, it is not waited for much longer.
+TAIL_SHARE = 0.1
+TAIL_PATIENCE = 180.0
 IDLE_SECONDS_MIN = 0.001
 IDLE_SECONDS_MAX = 300.0
 
@@ -142,11 +145,13 @@ class Dispatch:
 
     async def _rest(self) -> None:
         """Nothing could be leased: find out whether that is the end, or wait for what may change it."""
+        # Looked at before the count: what the source's last batch adds while this waits must not be missed.
+        source_read = self._source_read
         counts = await self._ledger.counts()
-        if self._source_read and not counts.waiting:
+        if source_read and not counts.waiting:
             self.end(Ending.NOTHING_LEFT)
             return
-        if self._gate.parked and self._gate.silent_for(self._clock.monotonic()) >= self._patience:
+        if self._gate.parked and self._out_of_patience(counts):
             self.end(Ending.OUT_OF_PATIENCE)
             return
         try:
@@ -154,6 +159,14 @@ class Dispatch:
                 await self._wanted.wait()
         except TimeoutError:
             return
+
+    def _out_of_patience(self, counts: Counts) -> bool:
+        silent = self._gate.silent_for(self._clock.monotonic())
+        if silent >= TAIL_PATIENCE and counts.waiting <= TAIL_SHARE * counts.done:
+            # So few are left of so many that these may well be the broken ones: from now on their failures count.
+            self._gate.doubt()
+            return False
+        return silent >= self._patience
 
     async def _idle_seconds(self) -> float:
         """How long nothing can happen by itself.

@@ -61,6 +61,7 @@ class _Host:
     failing_since: float
     failing: set[str] = field(default_factory=set)
     parked: bool = False
+    doubted: bool = False
     probe_at: float = 0.0
     probe_every: float = PROBE_EVERY_MIN
 
@@ -117,6 +118,8 @@ class Gate:
                 host.probe_every = min(2 * host.probe_every, PROBE_EVERY_MAX)
                 host.probe_at = now + host.probe_every
             return Failed(counts=False)
+        if host.doubted:
+            return Failed(counts=True)
         failed_before = key in host.failing
         host.failing.add(key)
         if len(host.failing) < PARK_AFTER:
@@ -127,6 +130,13 @@ class Gate:
         host.probe_at = now + host.probe_every
         self._parked += 1
         return Failed(counts=False, parked=Parked(name, PARK_AFTER, host.probe_every))
+
+    def doubt(self) -> None:
+        """Stop waiting for the parked hosts: until they answer, failures count against the items again."""
+        for host in self._hosts.values():
+            host.doubted = host.doubted or host.parked
+            host.parked = False
+        self._parked = 0
 
     def silent_for(self, now: float) -> float:
         """Seconds since any host last answered."""

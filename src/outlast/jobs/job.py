@@ -21,7 +21,7 @@ class Job(Generic[P, R]):
     def __init__(self, handler: Callable[P, R], name: str, options: RunOptions) -> None:
         self.name = name
         self.handler = handler
-        self._options = options
+        self.options = options
         functools.update_wrapper(self, handler)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -29,7 +29,7 @@ class Job(Generic[P, R]):
 
     def open(self, name: str | None = None, **options: Unpack[RunOptions]) -> Run:
         """A run of this job, to be entered with `async with`. `options` come before the decorator's."""
-        return Run(name or self.name, defaults=self._options, **options)
+        return Run(name or self.name, defaults=self.options, **options)
 
     async def run(self, items: Items = (), **options: Unpack[RunOptions]) -> Summary:
         """Do every item of `items`, and those left over from earlier runs, that is not done yet. Run it again to go on.

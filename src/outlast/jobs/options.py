@@ -31,12 +31,12 @@ class Settings(TypedDict, total=False):
 class RunOptions(Settings, total=False):
     """Everything `Run` and `Job.run` accept.
 
-    `config` is a job file or a configuration; `key` says what makes two items the same; `resources` are factories by
+    `config` is a job file or a configuration; `key` says what makes two items the same: a function, or a field; `resources` are factories by
     parameter name; `fresh` puts what the job has recorded aside and starts over; `invocation` is kept for `outlast resume`.
     """
 
     config: "JobConfiguration | str | os.PathLike[str] | None"
-    key: KeyFunction | None
+    key: KeyFunction | str | None
     resources: Mapping[str, Factory]
     fresh: bool
     invocation: Mapping[str, Any]

@@ -131,7 +131,11 @@ def _open(path: Path, ours: _Place | None) -> tuple[BinaryIO, _Place]:
             )
         place = ours if ours is not None and size >= ours.size else _Place()
         file = path.open("ab")
-        file.truncate(place.size)
+        try:
+            file.truncate(place.size)
+        except OSError:
+            file.close()
+            raise
     except OSError as error:
         raise _unwritable(path, error) from error
     return file, place

@@ -15,7 +15,7 @@ from outlast.jobs.bind import CONTEXT, call_of, wanted_names
 from outlast.jobs.dispatch import Dispatch
 from outlast.jobs.engine import Engine
 from outlast.jobs.gate import Gate
-from outlast.jobs.items import Items, KeyFunction
+from outlast.jobs.items import Items, KeyFunction, key_function
 from outlast.jobs.options import RunOptions, configured
 from outlast.jobs.outcome import Ending, Summary, judge
 from outlast.jobs.records import value_of
@@ -101,14 +101,16 @@ class Run:
         """The job's state, as of its last checkpoint and what was done to it since."""
         return self._session.state
 
-    async def process(self, handler: Callable[..., Any], items: Items, *, key: KeyFunction | None = None) -> Summary:
+    async def process(
+        self, handler: Callable[..., Any], items: Items, *, key: KeyFunction | str | None = None
+    ) -> Summary:
         """Do every item of `items`, and every item left over from earlier runs, that is not done yet.
 
         A failing item is retried, then given up; it never stops the run. What a handler raises that is not an `Exception`
         ends the run in order and is raised again.
         """
         session = self._session
-        key_of = key or self._options.get("key")
+        key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
             attempts = await self._attempts(handler, key_of, stack)
             config = self._config
@@ -135,7 +137,7 @@ class Run:
         return await self._conclude(ending)
 
     async def map(
-        self, function: Callable[..., Any], items: Items, *, key: KeyFunction | None = None
+        self, function: Callable[..., Any], items: Items, *, key: KeyFunction | str | None = None
     ) -> AsyncIterator[Done]:
         """Do `items` and yield each as it is done: only what was not done before this call."""
         ledger = self._session.ledger

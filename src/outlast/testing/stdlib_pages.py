@@ -140,12 +140,12 @@ def _index(names: Sequence[str], entrances: Sequence[str]) -> str:
     )
 
 
-def _main(arguments: Sequence[str]) -> int:
+def _main(arguments: Sequence[str], modules: Iterable[str] = sys.stdlib_module_names) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m outlast.testing.stdlib_pages DIRECTORY\n")
         return 2
     began = time.monotonic()
-    rendering = render_pages(Path(arguments[0]), sys.stdlib_module_names)
+    rendering = render_pages(Path(arguments[0]), modules)
     took = time.monotonic() - began
     sys.stdout.write(
         f"{len(rendering.pages)} pages in {took:.1f} s; {len(rendering.failed)} modules cannot be imported here\n"

@@ -6,7 +6,8 @@ import socket
 
 import pytest
 
-from outlast.cli.sources import key_by_field, read, source_of
+from outlast.cli.sources import read, source_of
+from outlast.jobs.items import key_function
 from outlast.errors import ValidationError
 
 
@@ -93,7 +94,7 @@ def test_a_file_is_read_as_it_is_asked_for(tmp_path, made):
 
 
 def test_items_are_known_by_a_field_and_text_by_itself():
-    key = key_by_field("id")
+    key = key_function("id")
     assert key({"id": 7, "url": "a"}) == "7"
     assert key("a") == "a"
     for item in ({"url": "a"}, {"id": None}, {"id": True}, 5):

@@ -119,3 +119,13 @@ def test_more_hosts_than_it_remembers_still_get_their_items_judged():
 @pytest.mark.parametrize("host", ["", "a.example:8080"])
 def test_any_name_is_a_host(host):
     assert parked_gate(host).parked_hosts() == [host]
+
+
+def test_a_host_that_is_doubted_is_asked_again_and_its_items_are_to_blame():
+    gate = parked_gate(now=100.0)
+    gate.doubt()
+    assert gate.parked == 0
+    assert gate.admit("a", 101.0) is Probe.GO
+    assert all(gate.failed("a", f"item {n}", 102.0).counts for n in range(PARK_AFTER * 2))
+    gate.answered("a", 103.0)
+    assert parked_gate("a").parked == 1

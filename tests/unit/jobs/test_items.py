@@ -1,11 +1,13 @@
 """Keys, payloads, hosts, batches."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from outlast.errors import ValidationError
-from outlast.jobs.items import batches, host_of, item_of, new_item
+from outlast.jobs.items import batches, host_of, item_of, key_function, new_item
 from outlast.ledger.port import Lease
 
 JSON = st.recursive(
@@ -94,3 +96,47 @@ async def test_async_iterables_are_batched_too():
 
     assert [batch async for batch in batches(source(), 2)] == [[0, 1], [2, 3], [4]]
     assert [batch async for batch in batches([], 2)] == []
+
+
+async def test_a_slow_source_s_items_do_not_wait_for_a_full_batch():
+    async def source():
+        for number in range(6):
+            if number in {2, 5}:
+                await asyncio.sleep(10)
+            yield number
+
+    assert [batch async for batch in batches(source(), 4)] == [[0, 1], [2, 3, 4], [5]]
+
+
+async def test_a_source_that_is_left_early_is_not_left_running():
+    closed = []
+
+    async def source():
+        try:
+            while True:
+                yield 1
+                await asyncio.sleep(3_600)
+        finally:
+            closed.append(True)
+
+    reader = batches(source(), 4)
+    assert await anext(reader) == [1]
+    await reader.aclose()
+    await asyncio.sleep(1)
+    assert closed == [True]
+
+
+@pytest.mark.parametrize(("item", "key"), [("text", "text"), ({"id": "a"}, "a"), ({"id": 7}, "7")])
+def test_a_field_can_be_the_key(item, key):
+    assert new_item(item, key_function("id")).key == key
+
+
+@pytest.mark.parametrize("item", [{"other": 1}, {"id": True}, {"id": None}, [1]])
+def test_an_item_without_that_field_is_refused(item):
+    with pytest.raises(ValidationError, match="an item has no key: 'id' is not text or a whole number"):
+        new_item(item, key_function("id"))
+
+
+def test_a_key_function_or_none_is_left_as_it_is():
+    assert key_function(None) is None
+    assert key_function(str) is str

@@ -83,7 +83,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.CHECKPOINT_LOADED: EventSpec("checkpoint", info, saved),
             kind.CHECKPOINT_CORRUPTED: EventSpec("checkpoint", error, ("checkpoint_id", "reason", "quarantined_to")),
             kind.CHECKPOINT_DELETED: EventSpec("checkpoint", info, ("checkpoint_id", "sequence_number", "reason")),
-            kind.RETRY_ATTEMPTED: EventSpec("retry", warning, (*tried, "delay")),
+            kind.RETRY_ATTEMPTED: EventSpec("retry", info, (*tried, "delay")),
             kind.RETRY_SUCCEEDED: EventSpec("retry", info, ("policy_id", "attempt", "max_attempts")),
             kind.RETRY_EXHAUSTED: EventSpec("retry", error, (*tried, "reason")),
             kind.PERMANENT_FAILURE: EventSpec("retry", error, tried),

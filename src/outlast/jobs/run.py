@@ -21,6 +21,7 @@ from outlast.jobs.outcome import Ending, Summary, judge
 from outlast.jobs.records import value_of
 from outlast.jobs.resources import available, enter
 from outlast.jobs.session import Session, open_session
+from outlast.jobs.telling import tell
 from outlast.ledger.port import Counts
 from outlast.retry.engine import job_id
 from outlast.retry.policy import RetryPolicy
@@ -76,6 +77,7 @@ class Run:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
+            stack.callback(tell(self._config, self._runtime.bus))
             self._opened = await open_session(stack, self.name, self._config, self._options, self._runtime)
             self._stack = stack.pop_all()
         return self

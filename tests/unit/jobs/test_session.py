@@ -117,7 +117,9 @@ async def test_a_configuration_and_a_file_say_the_same(options, tmp_path):
     (tmp_path / "job.toml").write_text('concurrency = 3\nmax_failed = "50%"\n')
     from_file = Run("x", config=tmp_path / "job.toml", **options)._config
     given = Run("x", config=JobConfiguration(concurrency=3, max_failed="50%"), **options)._config
-    assert (from_file.concurrency, from_file.max_failed) == (given.concurrency, given.max_failed) == (3, given.max_failed)
+    assert (
+        (from_file.concurrency, from_file.max_failed) == (given.concurrency, given.max_failed) == (3, given.max_failed)
+    )
     assert Run("x", config=JobConfiguration(concurrency=3), concurrency=5, **options)._config.concurrency == 5
 
 
@@ -265,3 +267,35 @@ async def test_signals_are_given_back_after_the_run(tmp_path, monkeypatch):
     summary = await handle.run([1, 2, 3], concurrency=1)
     assert (summary.outcome, summary.exit_code, summary.done) == (Outcome.STOPPED, 143, 1)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@job("down for a minute")
+async def down_for_a_minute(url):
+    if asyncio.get_running_loop().time() < 60:
+        raise ConnectionRefusedError("down")
+
+
+URLS = [f"http://a.example/{number}" for number in range(20)]
+
+
+async def test_a_run_from_code_says_that_a_host_is_down(options, caplog):
+    await down_for_a_minute.run(URLS, **options)
+    assert "host parked: host 'a.example'" in caplog.text
+    assert "host recovered: host 'a.example', down_for" in caplog.text
+    assert len(caplog.records) == 2
+
+
+async def test_whoever_listens_is_not_told_twice(options, caplog):
+    events = []
+    options["runtime"].bus.subscribe(events.append, ["host_parked"])
+    await down_for_a_minute.run(URLS, **options)
+    assert len(events) == 1
+    assert caplog.records == []
+
+
+async def test_a_logging_section_is_obeyed_without_the_command_line_too(options, tmp_path):
+    config = JobConfiguration(logging={"destination": str(tmp_path / "job.log"), "event_severity_min": "warning"})
+    await down_for_a_minute.run(URLS, config=config, **options)
+    log = (tmp_path / "job.log").read_text()
+    assert "host_parked" in log
+    assert "run_started" not in log

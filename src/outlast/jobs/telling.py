@@ -1,0 +1,44 @@
+"""What a run started from code tells by itself: what the configuration asks for, else only what somebody should know."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from outlast.events import EventBus, EventType, ResilienceEvent
+from outlast.logs import configure
+
+if TYPE_CHECKING:
+    from outlast.config import JobConfiguration
+
+__all__ = ["tell"]
+
+_WORTH_A_WARNING = (
+    EventType.HOST_PARKED,
+    EventType.HOST_RECOVERED,
+    EventType.CHECKPOINT_CORRUPTED,
+    EventType.CHECKPOINT_FAILED,
+)
+
+_log = logging.getLogger("outlast.job")
+
+
+def tell(config: "JobConfiguration", bus: EventBus) -> Callable[[], None]:
+    """Log the run's events until the returned function is called; leave that to whoever listens to `bus` already.
+
+    With a `logging` section in the configuration that is what it says; without one a few events are warnings on the logger
+    `outlast.job`, which Python prints on stderr unless the program set up logging otherwise.
+    """
+    if any(bus.wants(kind) for kind in _WORTH_A_WARNING):
+        return _nothing
+    if "logging" in config.model_fields_set:
+        return configure(config.logging, bus)
+    return bus.subscribe(_warn, _WORTH_A_WARNING)
+
+
+def _warn(event: ResilienceEvent) -> None:
+    what = ", ".join(f"{name} {value!r}" for name, value in event.data.items())
+    _log.warning("job %r: %s: %s", event.job_id, event.event_type.replace("_", " "), what)
+
+
+def _nothing() -> None:
+    return None

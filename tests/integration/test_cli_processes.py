@@ -46,7 +46,9 @@ def start(tmp_path):
     started = []
 
     def call(*arguments, **options):
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("OUTLAST_", "NO_COLOR", "FORCE_"))}
+        environ = {
+            name: value for name, value in os.environ.items() if not name.startswith(("OUTLAST_", "NO_COLOR", "FORCE_"))
+        }
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
         process = subprocess.Popen(
             [sys.executable, "-m", "outlast", *map(str, arguments)],
@@ -144,7 +146,9 @@ def test_a_running_job_is_seen_from_outside_and_is_nobody_elses(start, tmp_path)
     for verb in (("run", "scrape.py:stuck"), ("retry", "scrape")):
         code, _, err = ended(start(*verb))
         assert code == 5, verb
-        assert re.fullmatch(rf"outlast: error: job 'scrape' is being run by another process \(pid {process.pid} on .*\)\n", err)
+        assert re.fullmatch(
+            rf"outlast: error: job 'scrape' is being run by another process \(pid {process.pid} on .*\)\n", err
+        )
     assert process.poll() is None
 
 
@@ -248,7 +252,9 @@ def test_what_the_target_prints_stands_above_the_view(start):
 
 
 def test_a_terminal_that_cannot_be_redrawn_gets_lines(start):
-    code, seen = on_terminal(start, "run", "scrape.py:scrape", "urls.txt", "--concurrency", 20, env={**TERMINAL, "TERM": "dumb"})
+    code, seen = on_terminal(
+        start, "run", "scrape.py:scrape", "urls.txt", "--concurrency", 20, env={**TERMINAL, "TERM": "dumb"}
+    )
     assert code == 0
     assert "━" not in seen
     assert "\x1b" not in seen

@@ -100,14 +100,22 @@ def test_failures_are_grouped_and_retried(outlast):
     assert "1 of 3 done (2 in this run), 2 failed (66.7%; allowed: 2)" in err
     outlast("run", "scrape.py:scrape", "urls.txt")
     assert outlast("retry", "scrape")[2] == "job scrape has no failed items: nothing was changed\n"
-    assert json.loads(outlast("retry", "scrape", "--json")[1]) == {"schema_version": 1, "job_id": "scrape", "retried": 0}
+    assert json.loads(outlast("retry", "scrape", "--json")[1]) == {
+        "schema_version": 1,
+        "job_id": "scrape",
+        "retried": 0,
+    }
 
 
 def test_a_run_answers_with_a_document(outlast):
     code, out, err = outlast("--json", "run", "scrape.py:scrape", "some.txt")
     document = json.loads(out)
     assert code == document["exit_code"] == 1
-    assert (document["schema_version"], document["job_id"], document["outcome"]) == (1, "scrape", "completed_with_failures")
+    assert (document["schema_version"], document["job_id"], document["outcome"]) == (
+        1,
+        "scrape",
+        "completed_with_failures",
+    )
     assert (document["total"], document["done"], document["failed"]) == (3, 1, 2)
     assert [group["count"] for group in document["failures"]] == [2]
     assert document["hosts_down"] == []
@@ -267,7 +275,12 @@ def test_a_damaged_ledger_is_shown_as_damaged_not_as_absent(outlast, tmp_path):
     assert code == 4
     assert "DAMAGED" in next(line for line in out.splitlines() if line.startswith("scrape"))
     assert [job["damage"] is None for job in json.loads(outlast("ls", "--json")[1])["jobs"]] == [True, False]
-    for verb in (["status", "scrape"], ["results", "scrape"], ["retry", "scrape"], ["run", "scrape.py:scrape", "urls.txt"]):
+    for verb in (
+        ["status", "scrape"],
+        ["results", "scrape"],
+        ["retry", "scrape"],
+        ["run", "scrape.py:scrape", "urls.txt"],
+    ):
         code, _, err = outlast(*verb)
         assert code == 4, verb
         assert err.splitlines()[-1].startswith("outlast: error: the ledger ")
@@ -282,7 +295,11 @@ def test_a_damaged_ledger_is_shown_as_damaged_not_as_absent(outlast, tmp_path):
         (["run", "scrap.py:scrape", "urls.txt"], 2, "there is no file 'scrap.py'"),
         (["run", "scrape.py:scrape", "nope.txt"], 2, "there is no file 'nope.txt'"),
         (["run", "scrape.py:asks", "urls.txt"], 2, "asks asks for 'nobody_has_this', which nobody provides"),
-        (["run", "scrape.py:scrape", "urls.txt", "--concurrency", "0"], 2, "concurrency: should be greater than or equal to 1"),
+        (
+            ["run", "scrape.py:scrape", "urls.txt", "--concurrency", "0"],
+            2,
+            "concurrency: should be greater than or equal to 1",
+        ),
         (["run", "scrape.py:scrape", "urls.txt", "--timeout", "soon"], 2, "timeout: should be a duration"),
         (["run", "scrape.py:scrape", "urls.txt", "--max-failed", "lots"], 2, "max_failed: should be a number of items"),
         (["run", "scrape.py:scrape", "urls.txt", "--job", ""], 2, "a job's name has 1 to 512 characters"),
@@ -290,7 +307,11 @@ def test_a_damaged_ledger_is_shown_as_damaged_not_as_absent(outlast, tmp_path):
         (["run", "nope.toml"], 2, "there is no job file 'nope.toml'"),
         (["run", "scrape.py:scrape", "--config", "nope.toml"], 2, "there is no job file 'nope.toml'"),
         (["run", "scrape.py:scrape", "urls.txt", "--store", "scrape.py"], 2, "cannot be written"),
-        (["run", "scrape.py:scrape", "urls.txt", "-o", "urls.txt"], 2, "urls.txt exists and was not written by this job"),
+        (
+            ["run", "scrape.py:scrape", "urls.txt", "-o", "urls.txt"],
+            2,
+            "urls.txt exists and was not written by this job",
+        ),
         (["run", "scrape.py:scrape", "urls.txt", "-o", "/dev/null/x"], 2, "cannot be written"),
         (["run", "scrape.py:ends", "urls.txt"], 70, "SystemExit: 0"),
         (["results", "nope"], 6, "no job 'nope'"),

@@ -14,6 +14,7 @@ from outlast.jobs.context import Context
 from outlast.jobs.dispatch import Task
 from outlast.jobs.gate import PROBE_EVERY_MAX, PROBE_EVERY_MIN, Gate
 from outlast.jobs.items import KeyFunction
+from outlast.jobs.limit import AttemptLimit
 from outlast.jobs.records import written
 from outlast.ledger.port import ItemStatus, Record
 from outlast.retry.decide import Again, Exhausted, Hopeless, after_failure
@@ -75,7 +76,11 @@ class Attempts:
         self._runtime = runtime
         self._tally = tally
 
-    async def __call__(self, task: Task) -> Record:
+    def limit(self) -> AttemptLimit:
+        """What bounds the attempts of one worker, one after the other."""
+        return AttemptLimit(self._timeout)
+
+    async def __call__(self, task: Task, limit: AttemptLimit) -> Record:
         """Try the item. Only what is not an `Exception` gets out: cancellation, `KeyboardInterrupt`, `SystemExit`."""
         lease = task.lease
         attempt = lease.attempts + 1
@@ -83,7 +88,9 @@ class Attempts:
         given = self._given if context is None else {**self._given, CONTEXT: context}
         self._tally.in_flight += 1
         try:
-            shape, lines = written(await self._within_time(task.item, given))
+            with limit:
+                value = await self._call(task.item, given)
+            shape, lines = written(value)
         except asyncio.CancelledError as error:
             if _cancelled_from_outside():
                 raise
@@ -109,18 +116,6 @@ class Attempts:
             state=identity.state,
             key_of=identity.key_of,
         )
-
-    async def _within_time(self, item: Any, given: Mapping[str, Any]) -> Any:
-        if self._timeout is None:
-            return await self._call(item, given)
-        limit = asyncio.timeout(self._timeout)
-        try:
-            async with limit:
-                return await self._call(item, given)
-        except TimeoutError as error:
-            if limit.expired():
-                raise TimeoutError(f"no result within {self._timeout:g} s") from error
-            raise
 
     def _succeeded(self, task: Task, attempt: int) -> None:
         self._tally.done += 1

@@ -7,7 +7,7 @@ fetched, so a crash repeats no more than the workers had in hand.
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from outlast.jobs.gate import Gate, Probe
 from outlast.jobs.items import host_of, item_of
@@ -25,16 +25,15 @@ AHEAD_PER_WORKER = 4
 # between batches bounds what that costs; the time they are put off bounds how many can be looked past.
 LOOK_PAST_EVERY = 0.05
 PUT_OFF_SECONDS = 15.0
-# When no more than this share of what is done is left to do, and nothing answers, it is not waited for much longer.
+# When patience is at its end and no more than this share of what is done is left to do, the run ends with those failed, not
+# aborted: otherwise a few broken pages of a site that is up would abort every run to come.
 TAIL_SHARE = 0.1
-TAIL_PATIENCE = 180.0
 IDLE_SECONDS_MIN = 0.001
 IDLE_SECONDS_MAX = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One item handed to a worker."""
+class Task(NamedTuple):
+    """One item handed to a worker. A tuple, as one is made for every item: a frozen dataclass takes three times as long."""
 
     lease: Lease
     item: object
@@ -121,11 +120,11 @@ class Dispatch:
             return 0
         now = self._clock.now().timestamp()
         leases = await self._ledger.lease(self._owner, room, now, now + LEASE_SECONDS)
-        for lease in leases:
-            item = item_of(lease)
-            self._ready.append(Task(lease, item, host_of(item), probe=False))
-        self.notice(task.host for task in self._ready)
-        return len(leases)
+        items = [item_of(lease) for lease in leases]
+        tasks = [Task(lease, item, host_of(item), probe=False) for lease, item in zip(leases, items, strict=True)]
+        self.notice(task.host for task in tasks)
+        self._ready.extend(tasks)
+        return len(tasks)
 
     async def _look_past(self) -> None:
         """Where all at hand waits for parked hosts, put most of it off, to see what stands behind it in the queue."""
@@ -161,12 +160,13 @@ class Dispatch:
             return
 
     def _out_of_patience(self, counts: Counts) -> bool:
-        silent = self._gate.silent_for(self._clock.monotonic())
-        if silent >= TAIL_PATIENCE and counts.waiting <= TAIL_SHARE * counts.done:
-            # So few are left of so many that these may well be the broken ones: from now on their failures count.
-            self._gate.doubt()
+        if self._gate.silent_for(self._clock.monotonic()) < self._patience:
             return False
-        return silent >= self._patience
+        if counts.waiting > TAIL_SHARE * counts.done:
+            return True
+        # So few are left of so many that these may well be the broken ones: from now on their failures count.
+        self._gate.doubt()
+        return False
 
     async def _idle_seconds(self) -> float:
         """How long nothing can happen by itself.
@@ -192,7 +192,7 @@ class Dispatch:
                 case Probe.GO:
                     return task
                 case Probe.PROBE:
-                    return replace(task, probe=True)
+                    return task._replace(probe=True)
                 case Probe.WAIT:
                     ready.append(task)
         return None

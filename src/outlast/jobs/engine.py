@@ -6,12 +6,14 @@ going and end with them.
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from typing import Any
 
 from outlast.errors import StaleLeaseError, ValidationError
 from outlast.jobs.attempt import Attempts
 from outlast.jobs.dispatch import LEASE_SECONDS, Dispatch
 from outlast.jobs.items import Items, KeyFunction, batches, host_of, new_item
+from outlast.jobs.limit import AttemptLimit
 from outlast.jobs.outcome import Ending
 from outlast.jobs.signals import listening
 from outlast.ledger.port import Ledger, NewItem
@@ -81,13 +83,17 @@ class Engine:
             self._working = False
 
     async def _worker(self) -> None:
+        with closing(self._attempts.limit()) as limit:
+            await self._work_off(limit)
+
+    async def _work_off(self, limit: AttemptLimit) -> None:
         dispatch, attempts, ledger = self._dispatch, self._attempts, self._ledger
         while True:
             task = dispatch.take() if dispatch.ending is None else None
             if task is None and (task := await dispatch.next()) is None:
                 return
             try:
-                record = await attempts(task)
+                record = await attempts(task, limit)
             except asyncio.CancelledError:
                 raise
             except BaseException as error:  # noqa: BLE001 - the handler wants the process to end: in order, then raised

@@ -48,25 +48,30 @@ class LedgerFile:
 
     def apply(self, batch: Sequence[Request]) -> Sequence[Any]:
         outcomes: list[Any] = [None] * len(batch)
+        records: list[int] = []
+        writes: list[int] = []
         with self._translated():
             for place, request in enumerate(batch):
-                if isinstance(request, Read):
+                if isinstance(request, Record):
+                    records.append(place)
+                elif isinstance(request, Write):
+                    writes.append(place)
+                else:
                     outcomes[place] = request.call()
-            if not all(isinstance(request, Read) for request in batch):
-                self._commit(batch, outcomes)
+            if records or writes:
+                self._commit(batch, records, writes, outcomes)
         return outcomes
 
-    def _commit(self, batch: Sequence[Request], outcomes: list[Any]) -> None:
+    def _commit(self, batch: Sequence[Any], records: list[int], writes: list[int], outcomes: list[Any]) -> None:
         self._change.clear()
         # `with` on an apsw connection is a savepoint; a plain transaction is what lets a reader go on while this waits.
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            records = [(place, request) for place, request in enumerate(batch) if isinstance(request, Record)]
-            for place, stale in self._record(records):
-                outcomes[place] = stale
-            for place, request in enumerate(batch):
-                if isinstance(request, Write):
-                    outcomes[place] = request.call()
+            if records:
+                for place, stale in zip(records, self._record([batch[place] for place in records]), strict=True):
+                    outcomes[place] = stale
+            for place in writes:
+                outcomes[place] = batch[place].call()
             self._db.executemany(
                 "UPDATE counts SET n = n + ? WHERE status = ?",
                 [(change, status) for status, change in self._change.items() if change],
@@ -77,41 +82,45 @@ class LedgerFile:
                 self._db.execute("ROLLBACK")
             raise
 
-    def _record(self, records: Sequence[tuple[int, Record]]) -> list[tuple[int, StaleLeaseError]]:
-        """Write the records whose leases hold; an error for each of the others."""
-        if not records:
-            return []
+    def _record(self, records: list[Record]) -> Sequence[StaleLeaseError | None]:
+        """Write the records whose leases hold; for each record an error or None."""
         given_up = self._db.executemany(
             "DELETE FROM leases WHERE item = ? AND token = ? RETURNING item, token",
-            [(record.lease.item, record.lease.token) for _, record in records],
+            [(record.lease.item, record.lease.token) for record in records],
         )
         held = set(given_up)
+        if len(held) == len(records):
+            self._write(records)
+            return [None] * len(records)
+        outcomes: list[StaleLeaseError | None] = []
         good: list[Record] = []
-        stale: list[tuple[int, StaleLeaseError]] = []
-        for place, record in records:
+        for record in records:
             lease = (record.lease.item, record.lease.token)
             if lease in held:
                 held.remove(lease)
                 good.append(record)
+                outcomes.append(None)
             else:
-                stale.append((place, StaleLeaseError(context={"key": record.lease.key, "token": record.lease.token})))
-        self._db.executemany(
-            "UPDATE items SET status = ?, attempts = ?, not_before = ?, error = ? WHERE id = ?",
-            [
-                (STATUS_NUMBER[each.status], each.attempts, each.not_before, each.error, each.lease.item)
-                for each in good
-            ],
-        )
-        self._db.executemany(
-            "INSERT INTO results (item, shape, lines) VALUES (?, ?, ?)",
-            [(r.lease.item, SHAPE_NUMBER[r.shape], r.lines) for r in good if r.status is ItemStatus.DONE],
-        )
-        self._change[0] -= len(good)
-        self._change.update(STATUS_NUMBER[record.status] for record in good)
-        for record in good:
-            if record.children:
-                self.add(record.children)
-        return stale
+                outcomes.append(StaleLeaseError(context={"key": record.lease.key, "token": record.lease.token}))
+        self._write(good)
+        return outcomes
+
+    def _write(self, records: list[Record]) -> None:
+        items: list[tuple[Any, ...]] = []
+        results: list[tuple[Any, ...]] = []
+        children: list[NewItem] = []
+        for lease, status, attempts, shape, lines, enqueued, not_before, error in records:
+            items.append((STATUS_NUMBER[status], attempts, not_before, error, lease.item))
+            if status is ItemStatus.DONE:
+                results.append((lease.item, SHAPE_NUMBER[shape], lines))
+            children.extend(enqueued)
+        self._db.executemany("UPDATE items SET status = ?, attempts = ?, not_before = ?, error = ? WHERE id = ?", items)
+        self._db.executemany("INSERT INTO results (item, shape, lines) VALUES (?, ?, ?)", results)
+        self._change[0] -= len(items)
+        for item in items:
+            self._change[item[0]] += 1
+        if children:
+            self.add(children)
 
     def add(self, items: Sequence[NewItem]) -> int:
         return self._changed(
@@ -122,13 +131,9 @@ class LedgerFile:
 
     def lease(self, owner: str, count: int, now: float, expires: float) -> list[Lease]:
         self._db.execute("DELETE FROM leases WHERE expires <= ?", (now,))
-        due = self._rows(
-            "UPDATE items SET status = 0, not_before = NULL WHERE id IN "
-            "(SELECT id FROM items WHERE status = 4 AND not_before <= ? ORDER BY not_before LIMIT ?) RETURNING id",
-            (now, count),
-        )
-        self._change[0] += len(due)
-        self._change[4] -= len(due)
+        earliest = self.next_due()
+        if earliest is not None and earliest <= now:
+            self._make_pending(now, count)
         [(token,)] = self._rows("UPDATE fence SET token = token + 1 RETURNING token")
         self._db.execute(
             "INSERT INTO leases SELECT id, ?, ?, ? FROM items INDEXED BY items_pending "
@@ -140,6 +145,16 @@ class LedgerFile:
             (token,),
         )
         return [Lease(item, key, payload, attempts, token) for item, key, payload, attempts in rows]
+
+    def _make_pending(self, now: float, count: int) -> None:
+        self._db.execute(
+            "UPDATE items SET status = 0, not_before = NULL WHERE id IN "
+            "(SELECT id FROM items WHERE status = 4 AND not_before <= ? ORDER BY not_before LIMIT ?)",
+            (now, count),
+        )
+        due = self._db.changes()
+        self._change[0] += due
+        self._change[4] -= due
 
     def renew(self, owner: str, expires: float) -> int:
         self._db.execute("UPDATE leases SET expires = ? WHERE owner = ?", (expires, owner))

@@ -9,14 +9,23 @@ from outlast.cli.phrases import clock_face, columns, commands, duration, moment,
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0.0 s"), (4.21, "4.2 s"), (60, "1 min"), (725, "12 min 5 s"), (3600, "1 h"), (33_120, "9 h 12 min"), (273_600, "3 d 4 h")],
+    [
+        (0, "0.0 s"),
+        (4.21, "4.2 s"),
+        (60, "1 min"),
+        (725, "12 min 5 s"),
+        (3600, "1 h"),
+        (33_120, "9 h 12 min"),
+        (273_600, "3 d 4 h"),
+    ],
 )
 def test_a_duration_has_two_units_at_most(seconds, text):
     assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(
-    ("per_second", "text"), [(264.2, "264/s"), (4.4, "4.4/s"), (0.5, "30/min"), (0.02, "1.2/min"), (0.001, "4/h"), (0, "0/h")]
+    ("per_second", "text"),
+    [(264.2, "264/s"), (4.4, "4.4/s"), (0.5, "30/min"), (0.02, "1.2/min"), (0.001, "4/h"), (0, "0/h")],
 )
 def test_a_rate_is_given_in_the_unit_in_which_it_can_be_read(per_second, text):
     assert rate(per_second) == text

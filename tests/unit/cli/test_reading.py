@@ -118,9 +118,16 @@ def test_the_store_is_the_given_one_or_the_projects(tmp_path, monkeypatch):
 
 
 async def test_an_order_is_typed_again_with_what_was_overridden(directory, tmp_path):
-    typed = {"target": "s.py:f", "items": ["a"], "options": {"concurrency": 2, "output": "o"}, "directory": str(tmp_path)}
+    typed = {
+        "target": "s.py:f",
+        "items": ["a"],
+        "options": {"concurrency": 2, "output": "o"},
+        "directory": str(tmp_path),
+    }
     await filled(directory, [], [("job", "docs"), ("invocation", typed)])
-    order = order_again(await record_of(directory), {"concurrency": 4, "output": "mine"}, tmp_path / "here", " --store s")
+    order = order_again(
+        await record_of(directory), {"concurrency": 4, "output": "mine"}, tmp_path / "here", " --store s"
+    )
     assert order.options == {"concurrency": 4, "output": f"{tmp_path}/here/mine", "job": "docs"}
     assert (order.target, order.items, order.resumed, order.hint) == ("s.py:f", ("a",), True, " --store s")
     assert order.to_dict()["options"] == dict(order.options)

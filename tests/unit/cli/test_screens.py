@@ -20,7 +20,13 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def view(elapsed=0.0, **changes):
-    values = {"counts": Counts(done=1, pending=1), "in_flight": 1, "parked": (), "rate": 1.0, "eta": Eta(1, 2)} | changes
+    values = {
+        "counts": Counts(done=1, pending=1),
+        "in_flight": 1,
+        "parked": (),
+        "rate": 1.0,
+        "eta": Eta(1, 2),
+    } | changes
     return View(now=NOW, elapsed=elapsed, **values)
 
 
@@ -129,10 +135,19 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
 @pytest.mark.parametrize(
     ("told_event", "line"),
     [
-        (event(EventType.HOST_PARKED, host="a\x1b", failures=5, next_probe_in=1.0), r"WARN a\x1b seems down: 5 items in a row"),
-        (event(EventType.HOST_PARKED, host="", failures=5, next_probe_in=1.0), "WARN (items without a host) seems down"),
+        (
+            event(EventType.HOST_PARKED, host="a\x1b", failures=5, next_probe_in=1.0),
+            r"WARN a\x1b seems down: 5 items in a row",
+        ),
+        (
+            event(EventType.HOST_PARKED, host="", failures=5, next_probe_in=1.0),
+            "WARN (items without a host) seems down",
+        ),
         (event(EventType.HOST_RECOVERED, host="a", down_for=61.0), "INFO a answers again after 1 min 1 s"),
-        (event(EventType.CHECKPOINT_CORRUPTED, checkpoint_id="cp", reason="cut"), "WARN checkpoint cp is damaged and left out: cut"),
+        (
+            event(EventType.CHECKPOINT_CORRUPTED, checkpoint_id="cp", reason="cut"),
+            "WARN checkpoint cp is damaged and left out: cut",
+        ),
         (event(EventType.RUN_ENDED), "INFO run_ended"),
     ],
 )

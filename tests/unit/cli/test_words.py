@@ -23,7 +23,9 @@ from outlast.jobs.store import JobDirectory
 from outlast.ledger.port import Counts
 
 NOW = datetime(2026, 11, 23, 2, 35, 12, tzinfo=UTC)
-BLOCKED = Group(1204, "httpx.HTTPStatusError", "403", "httpx.HTTPStatusError 403 Forbidden", "blocked", "https://b.de/1")
+BLOCKED = Group(
+    1204, "httpx.HTTPStatusError", "403", "httpx.HTTPStatusError 403 Forbidden", "blocked", "https://b.de/1"
+)
 NO_PRICE = Group(188, "ValueError", "no", "ValueError selector <text> not found", "unknown", "https://a.com/9")
 
 
@@ -58,7 +60,9 @@ def test_finished():
 
 
 def test_finished_after_a_kill_says_what_was_done_here_and_perhaps_twice():
-    told = ended(summary(repeated=8, retries=1), before=Counts(done=60, pending=40), output="/x/docs.jsonl", hint=" --store s")
+    told = ended(
+        summary(repeated=8, retries=1), before=Counts(done=60, pending=40), output="/x/docs.jsonl", hint=" --store s"
+    )
     assert ending(told) == [
         "FINISHED in 9 h 12 min: 100 of 100 done (40 in this run), none failed, 1 retry.",
         "An earlier process was killed: at most 8 items may have been fetched twice.",

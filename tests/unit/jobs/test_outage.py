@@ -212,7 +212,7 @@ async def test_a_fault_of_this_machine_is_tried_again_and_says_nothing_about_the
     assert (summary.done, set(tried.values()), events) == (20, {3}, [])
 
 
-async def test_many_broken_pages_at_the_end_are_given_up_in_minutes_not_waited_for_for_ever(options):
+async def test_a_few_broken_pages_at_the_end_do_not_abort_every_run_to_come(options):
     clock = options["runtime"].clock
     site = Site(clock)
     start = clock.monotonic()
@@ -225,4 +225,4 @@ async def test_many_broken_pages_at_the_end_are_given_up_in_minutes_not_waited_f
 
     summary = await fetch.run(range(300), **options)
     assert (summary.done, summary.failed, summary.outcome) == (280, 20, Outcome.COMPLETED_WITH_FAILURES)
-    assert 180 <= clock.monotonic() - start <= 300
+    assert 900 <= clock.monotonic() - start <= 1_000

@@ -158,7 +158,6 @@ NUMBERS = {
     "a lone item": gate.GRACE,
     "hosts that may be failing": gate.HOSTS_MAX,
     "before a run is aborted": CONFIGURED.patience,
-    "is doubted": dispatch.TAIL_PATIENCE,
     "a job is nearly finished": dispatch.TAIL_SHARE,
     "after the first signal": CONFIGURED.drain,
     "items that may fail": CONFIGURED.max_failed.items,

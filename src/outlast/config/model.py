@@ -51,7 +51,7 @@ class CheckpointConfiguration(Section):
     compression_enabled: bool = True
     """Compress with gzip."""
     encryption_enabled: bool = False
-    """Encrypt with AES-256-GCM; without a key in OUTLAST_ENCRYPTION_KEY nothing starts."""
+    """Encrypt. This version cannot, and refuses to start rather than to write in the clear."""
     storage_path: Text = ".outlast/checkpoints"
     """The directory of the checkpoints."""
     validation_enabled: bool = True

@@ -28,7 +28,7 @@ class Job(Generic[P, R]):
         return self.handler(*args, **kwargs)
 
     def open(self, name: str | None = None, **options: Unpack[RunOptions]) -> Run:
-        """A run of this job, to be entered with `async with`. `options` come before the decorator's."""
+        """A run of this job, to be entered with `async with`. `options` win over the decorator's."""
         return Run(name or self.name, defaults=self.options, **options)
 
     async def run(self, items: Items = (), **options: Unpack[RunOptions]) -> Summary:
@@ -45,7 +45,7 @@ def job(name: str, **options: Unpack[RunOptions]) -> Callable[[Callable[P, R]], 
     """Make a function a job: `@outlast.job("docs", concurrency=16)`.
 
     Its first parameter is the item; the others are given by name: `ctx`, `http`, and what `resources` holds. Settings given
-    here are the job's defaults: a job file, the environment and the arguments of `run` come before them.
+    here are the job's defaults: a job file, the environment and the arguments of `run` win over them.
     """
 
     def wrap(handler: Callable[P, R]) -> Job[P, R]:

@@ -96,6 +96,7 @@ class Run:
 
     @property
     def run_id(self) -> str:
+        """The id of this run; ids sort by the time of their runs."""
         return self._session.run_id
 
     @property
@@ -166,6 +167,7 @@ class Run:
             self._engine.stop(Ending.STOPPED)
 
     async def progress(self) -> Progress:
+        """Where the run stands now."""
         tally = self._tally
         return Progress(
             counts=await self._session.ledger.counts(),

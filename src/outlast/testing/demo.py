@@ -52,7 +52,8 @@ def main() -> None:
 async def _demonstrate(directory: Path, chance: random.Random) -> int:
     _say("Rendering the documentation of Python's standard library ...")
     began = time.monotonic()
-    await asyncio.to_thread(build_pages, directory / "pages")
+    if not (directory / "pages" / "index.html").exists():
+        await asyncio.to_thread(build_pages, directory / "pages")
     pages = {path: page for path, page in load_pages(directory / "pages").items() if path != "/"}
     size = sum(len(body) for _, body in pages.values())
     _say(f"  {len(pages)} pages, {size / 1e6:.0f} MB, in {time.monotonic() - began:.0f} s\n")
@@ -84,14 +85,16 @@ async def _crawl(site: FlakySite, pages: int, directory: Path, chance: random.Ra
     shutil.copy(demo_crawl.__file__, directory / "crawl.py")
     command = ["run", "crawl.py:crawl", site.url + START, "-o", "pages.jsonl", "--max-failed", "5%"]
     marks = [chance.uniform(0.15, 0.40), chance.uniform(0.55, 0.85)]
+    fresh = ["--fresh"] if (directory / ".outlast").exists() else []
     for mark in (*marks, None):
-        _say(f"$ cd {directory}; outlast {' '.join(command)}")
+        _say(f"$ cd {directory}; outlast {' '.join([*command, *fresh])}")
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "outlast", *command, cwd=directory, stdin=asyncio.subprocess.DEVNULL
+            sys.executable, "-m", "outlast", *command, *fresh, cwd=directory, stdin=asyncio.subprocess.DEVNULL
         )
         if mark is not None and await _reached(site, mark * pages, process):
             os.kill(process.pid, signal.SIGKILL)
             await process.wait()
+            fresh = []
             _say(
                 f"{_SHOW_CURSOR if sys.stderr.isatty() else ''}\n*** kill -9, with {len(site.served)} pages served ***\n"
             )

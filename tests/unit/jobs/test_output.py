@@ -89,3 +89,39 @@ async def test_more_results_than_one_batch_keep_their_order(path, ledger, virtua
     await record(ledger, *range(450))
     await written_to(path, ledger, virtual_clock)
     assert read(path) == list(range(450))
+
+
+class FullDisk:
+    """A file on a disk without space."""
+
+    def write(self, blob):
+        raise OSError(28, "No space left on device")
+
+    def flush(self):
+        raise OSError(28, "No space left on device")
+
+    def close(self):
+        self.closed = True
+
+
+async def test_a_full_disk_is_said_and_the_ledger_keeps_the_records(path, ledger, virtual_clock):
+    from outlast.errors import OutputError
+    from outlast.jobs.output import _Place
+
+    await record(ledger, 1)
+    for have in (1, 0):
+        file = FullDisk()
+        output = Output(path, file, _Place(position=1 - have), ledger, virtual_clock)
+        with pytest.raises(OutputError, match=r"out\.jsonl cannot be written: No space left on device"):
+            await output.finish()
+        assert file.closed
+    await written_to(path, ledger, virtual_clock)
+    assert read(path) == [1]
+
+
+async def test_a_device_is_no_output(ledger, virtual_clock, tmp_path):
+    from outlast.errors import OutputError
+
+    (tmp_path / "device").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="device cannot be written"):
+        await Output.open(tmp_path / "device", ledger, virtual_clock)

@@ -299,3 +299,63 @@ async def test_a_logging_section_is_obeyed_without_the_command_line_too(options,
     log = (tmp_path / "job.log").read_text()
     assert "host_parked" in log
     assert "run_started" not in log
+
+
+async def test_an_item_whose_lease_was_lost_meanwhile_is_recorded_once(options):
+    ledger = MemoryLedger()
+    tried = []
+
+    @job("lost lease", concurrency=2)
+    async def handle(number):
+        tried.append(number)
+        if len(tried) == 1:
+            await ledger.release()
+        await asyncio.sleep(1)
+        return number
+
+    async with handle.open(ledger=ledger, **options) as run:
+        summary = await run.process(handle.handler, [1])
+    assert (summary.done, len(tried)) == (1, 2)
+    assert len(await ledger.results(0, 10)) == 1
+
+
+@pytest.mark.real_time
+def test_a_job_may_run_in_another_thread(tmp_path, monkeypatch):
+    import threading
+
+    monkeypatch.chdir(tmp_path)
+    summaries = []
+
+    @job("threaded")
+    async def handle(number):
+        return number
+
+    thread = threading.Thread(target=lambda: summaries.append(asyncio.run(handle.run([1, 2]))))
+    thread.start()
+    thread.join(30)
+    assert summaries[0].done == 2
+
+
+async def test_a_callable_without_a_signature_is_refused(options):
+    with pytest.raises(TargetError, match="it has no signature"):
+        async with Run("no signature", **options) as run:
+            await run.process(dict, [1])
+
+
+async def test_a_source_that_enqueues_without_end_is_stopped_with_its_run(options):
+    async def endless():
+        number = 0
+        while True:
+            yield number
+            number += 1
+            await asyncio.sleep(1)
+
+    async def double(number):
+        return 2 * number
+
+    async with Run("endless", **options) as run:
+        async for done in run.map(double, endless()):
+            if done.value >= 20:
+                break
+    async with Run("endless", **options) as run:
+        assert (await run.progress()).counts.done >= 11

@@ -113,7 +113,7 @@ def test_only_events_of_enough_severity_become_lines(logged, floor, levels):
     bus = EventBus()
     kinds = (
         EventType.RUN_STARTED,
-        EventType.RETRY_ATTEMPTED,
+        EventType.HOST_PARKED,
         EventType.CHECKPOINT_CORRUPTED,
         EventType.ABORT_TRIGGERED,
     )
@@ -127,7 +127,7 @@ def test_secrets_are_masked_in_messages_extras_events_and_tracebacks(logged, for
 
     def block():
         log("GET /?token=%s", "hunter2", extra={"password": "hunter2", "headers": {"Cookie": "hunter2"}})
-        bus.emit(event(EventType.RETRY_ATTEMPTED, error="Authorization: Bearer hunter2"))
+        bus.emit(event(EventType.RETRY_EXHAUSTED, error="Authorization: Bearer hunter2"))
         try:
             raise ValueError("api_key='hunter2'")
         except ValueError:

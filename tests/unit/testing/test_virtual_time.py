@@ -214,7 +214,7 @@ def test_an_ordinary_run_ends_without_a_trace():
         assert runner.run(asyncio.to_thread(sum, [1, 2])) == 3
         runner.run(asyncio.sleep(DAY))
     gc.collect()
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # those of an earlier test may have ended meanwhile
 
 
 def test_work_that_outlives_its_loop_does_no_harm(caplog):

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, settings
 
+from outlast.testing.faulty_disk import FaultyDisk
 from outlast.testing.virtual_time import VirtualTimeLoop
 
 pytest_plugins = ["outlast.testing.fixtures"]
@@ -22,3 +23,9 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item):
     if item.get_closest_marker("real_time"):
         return {"real": asyncio.new_event_loop}
     return {"virtual": VirtualTimeLoop}
+
+
+@pytest.fixture
+def faulty_disk():
+    """The class, so that a test says where its disk fails."""
+    return FaultyDisk

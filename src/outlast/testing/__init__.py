@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from outlast.testing.faults import Faults, Outage
+    from outlast.testing.faulty_disk import FaultyDisk
     from outlast.testing.flaky_site import FlakySite
     from outlast.testing.ledger_spec import LedgerSpec
     from outlast.testing.virtual_time import VirtualClock, VirtualTimeLoop
 
-__all__ = ["Faults", "FlakySite", "LedgerSpec", "Outage", "VirtualClock", "VirtualTimeLoop"]
+__all__ = ["Faults", "FaultyDisk", "FlakySite", "LedgerSpec", "Outage", "VirtualClock", "VirtualTimeLoop"]
 
 _HOMES = {
     "Faults": "faults",
+    "FaultyDisk": "faulty_disk",
     "FlakySite": "flaky_site",
     "LedgerSpec": "ledger_spec",
     "Outage": "faults",

@@ -100,7 +100,9 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.RUN_ENDED: EventSpec(
                 "job", info, ("run_id", "outcome", "done", "failed", "deferred"), published=False
             ),
-            kind.HOST_PARKED: EventSpec("job", warning, ("host", "failures", "next_probe_in"), published=False),
+            kind.HOST_PARKED: EventSpec(
+                "job", warning, ("host", "failures", "error", "next_probe_in"), published=False
+            ),
             kind.HOST_RECOVERED: EventSpec("job", info, ("host", "down_for"), published=False),
         }
     )

@@ -310,7 +310,7 @@ def test_a_damaged_ledger_is_shown_as_damaged_not_as_absent(outlast, tmp_path):
         (
             ["run", "scrape.py:scrape", "urls.txt", "-o", "urls.txt"],
             2,
-            "urls.txt exists and was not written by this job",
+            "urls.txt exists and is not the file that this job is writing",
         ),
         (["run", "scrape.py:scrape", "urls.txt", "-o", "/dev/null/x"], 2, "cannot be written"),
         (["run", "scrape.py:ends", "urls.txt"], 70, "SystemExit: 0"),

@@ -101,7 +101,7 @@ async def test_pages_that_rot_are_reported_as_damage(store):
 
 async def test_an_output_somebody_else_wrote_is_not_overwritten(store, tmp_path):
     (tmp_path / "mine.jsonl").write_text("precious\n")
-    with pytest.raises(OutputError, match=r"mine\.jsonl exists and was not written by this job"):
+    with pytest.raises(OutputError, match=r"mine\.jsonl exists and is not the file that this job is writing"):
         await numbers.run([1], store=store, output="mine.jsonl")
     assert (tmp_path / "mine.jsonl").read_text() == "precious\n"
     assert (await numbers.run([1], store=store, output="other.jsonl")).done == 1

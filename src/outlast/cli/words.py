@@ -100,7 +100,8 @@ def status_lines(record: JobRecord, groups: Sequence[Group], hint: str) -> list[
     ]
     steps = [("records", f"outlast results {name}{hint}")] if counts.done else []
     if record.running is None:
-        steps = [*_again(record.name, counts, hint), *steps]
+        by_code = record.invocation is None
+        steps = [*(_by_script(counts, name, hint) if by_code else _again(record.name, counts, hint)), *steps]
     return [*lines, *commands(steps)]
 
 
@@ -219,6 +220,15 @@ def _again(name: str, counts: Counts, hint: str) -> list[tuple[str, str]]:
     return []
 
 
+def _by_script(counts: Counts, word: str, hint: str) -> list[tuple[str, str]]:
+    """What to do for a job that was started from code."""
+    if counts.waiting:
+        return [("go on", "run the script that started it again")]
+    if counts.failed:
+        return [("try the failed ones again", f"outlast retry {word}{hint}, then run the script again")]
+    return []
+
+
 def _cause(group: Group) -> str:
     first, space, rest = group.signature.partition(" ")
     return safe(first.rpartition(".")[2] + space + rest, GROUP_WIDTH_MAX)
@@ -234,6 +244,9 @@ def _last_run(record: JobRecord) -> str:
     if record.was_killed:
         return f"not running; the run of {started} did not end by itself (killed, or the machine went down)"
     outcome = safe(str(record.ended.get("outcome", "?")))
+    if "error" in record.ended:
+        when = moment(str(record.ended.get("at", "?")))
+        return f"not running; the run of {started} ended {when} with an error: {safe(str(record.ended['error']), 200)}"
     code = safe(str(record.ended.get("exit_code", "?")))
     return f"not running; the run of {started} ended {moment(str(record.ended.get('at', '?')))}: {outcome} (exit code {code})"
 

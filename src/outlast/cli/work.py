@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,9 @@ def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> 
     """Carry out a plan to its end. Raises what `Run` raises, and what reading the items raises."""
     stops = _Stops()
     with ExitStack() as stack:
+        if settings.json:
+            # Standard output is for the one document; what handlers print goes beside it.
+            stack.enter_context(redirect_stdout(sys.stderr))
         shown = stack.enter_context(screen(settings, plan.name))
         # After the screen, which may have put itself before standard error.
         stack.callback(configure(logging_for(plan.config.logging, settings.verbose), runtime.bus))
@@ -168,4 +172,4 @@ class _Watcher:
 def _stopping(asked: int, in_flight: int) -> str:
     if asked == 1:
         return f"stopping: {in_flight} in flight ... (again: stop now)"
-    return f"stopping now: {in_flight} in flight are left for the next run"
+    return "stopping now: what is in flight is left for the next run"

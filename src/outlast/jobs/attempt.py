@@ -91,10 +91,6 @@ class Attempts:
             with limit:
                 value = await self._call(task.item, given)
             shape, lines = written(value)
-        except asyncio.CancelledError as error:
-            if _cancelled_from_outside():
-                raise
-            return self._failed(task, RuntimeError(f"the handler was cancelled from within: {error!r}"))
         except Exception as error:  # noqa: BLE001 - judging a failure is what this is for
             return self._failed(task, error)
         finally:
@@ -104,6 +100,10 @@ class Attempts:
         return Record(
             lease=lease, status=ItemStatus.DONE, attempts=attempt, shape=shape, lines=lines, children=children
         )
+
+    def cancelled(self, task: Task, error: asyncio.CancelledError) -> Record:
+        """What is to be recorded of an item whose handler was cancelled by nobody but itself."""
+        return self._failed(task, RuntimeError(f"the handler was cancelled from within: {error!r}"))
 
     def _context(self, task: Task, attempt: int) -> Context:
         identity = self._identity
@@ -128,7 +128,7 @@ class Attempts:
         attempt = task.lease.attempts + 1
         failure = describe(error, kind).to_dict()
         told = {"failure_class": kind.failure_class.value, "error": f"{failure['type']}: {failure['message']}"}
-        if not self._counts(task, kind):
+        if not self._counts(task, kind, told["error"]):
             delay = min(PROBE_EVERY_MIN + PROBE_EVERY_MAX * self._runtime.roll(), PROBE_EVERY_MAX)
             return self._again(task, delay, failure, attempts=task.lease.attempts)
         verdict = after_failure(self._policy, kind, attempt=attempt, elapsed=0.0, roll=self._runtime.roll())
@@ -171,17 +171,17 @@ class Attempts:
             return replace(kind, transient=True, max_attempts=None)
         return kind
 
-    def _counts(self, task: Task, kind: Classification) -> bool:
+    def _counts(self, task: Task, kind: Classification, error: str) -> bool:
         """Tell the gate whose fault it was; whether the failure counts against the item."""
         if kind.transient and kind.fault in _OUTAGES:
-            return self._blame_host(task)
+            return self._blame_host(task, error)
         if kind.fault is Fault.ITEM or kind.fault is Fault.HOST:
             self._answered(task.host)
         elif task.probe:
             self._gate.failed(task.host, task.lease.key, self._runtime.clock.monotonic(), probe=True)
         return True
 
-    def _blame_host(self, task: Task) -> bool:
+    def _blame_host(self, task: Task, error: str) -> bool:
         """Tell the gate, and everybody when it parks the host; whether the item is to blame all the same."""
         now = self._runtime.clock.monotonic()
         failed = self._gate.failed(task.host, task.lease.key, now, probe=task.probe)
@@ -192,6 +192,7 @@ class Attempts:
                 self._identity.job_id,
                 host=parked.host,
                 failures=parked.failures,
+                error=error,
                 next_probe_in=parked.next_probe_in,
             )
         return failed.counts
@@ -206,8 +207,3 @@ class Attempts:
         self._runtime.emit(
             kind, self._identity.job_id, policy_id=policy.id, attempt=attempt, max_attempts=policy.max_attempts, **told
         )
-
-
-def _cancelled_from_outside() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

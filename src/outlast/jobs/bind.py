@@ -11,7 +11,7 @@ from typing import Any
 
 from outlast.errors import TargetError
 
-__all__ = ["CONTEXT", "Call", "Collected", "call_of", "wanted_names"]
+__all__ = ["CONTEXT", "Call", "Collected", "Threads", "call_of", "wanted_names"]
 
 CONTEXT = "ctx"
 
@@ -20,6 +20,31 @@ Call = Callable[[Any, Mapping[str, Any]], Awaitable[Any]]
 
 class Collected(list[Any]):
     """What an async generator yielded."""
+
+
+class Threads:
+    """Where plain functions run, one per worker. One that was given up on keeps its thread, and nobody waits behind it."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._pool = self._new()
+
+    async def call(self, function: Callable[[], Any]) -> Any:
+        pool = self._pool
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, function)
+        except asyncio.CancelledError:
+            if pool is self._pool:
+                self.close()
+                self._pool = self._new()
+            raise
+
+    def close(self) -> None:
+        """Take no more calls; those that run, run on."""
+        self._pool.shutdown(wait=False)
+
+    def _new(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._size, thread_name_prefix="outlast-handler")
 
 
 def wanted_names(handler: Callable[..., Any], known: Iterable[str]) -> list[str]:
@@ -52,7 +77,7 @@ def wanted_names(handler: Callable[..., Any], known: Iterable[str]) -> list[str]
     return wanted
 
 
-def call_of(handler: Callable[..., Any], threads: ThreadPoolExecutor) -> Call:
+def call_of(handler: Callable[..., Any], threads: Threads) -> Call:
     """One way to call any handler: a coroutine function, an async generator, or a plain function (in a thread)."""
     if inspect.isasyncgenfunction(handler):
         return partial(_collect, handler)
@@ -69,12 +94,8 @@ async def _collect(handler: Callable[..., AsyncIterator[Any]], item: Any, given:
     return Collected([record async for record in handler(item, **given)])
 
 
-async def _in_thread(
-    handler: Callable[..., Any], threads: ThreadPoolExecutor, item: Any, given: Mapping[str, Any]
-) -> Any:
+async def _in_thread(handler: Callable[..., Any], threads: Threads, item: Any, given: Mapping[str, Any]) -> Any:
     context = contextvars.copy_context()
-    result = await asyncio.get_running_loop().run_in_executor(
-        threads, partial(context.run, partial(handler, item, **given))
-    )
+    result = await threads.call(partial(context.run, partial(handler, item, **given)))
     # A plain callable may still hand back a coroutine: a lambda around one, a callable object.
     return await result if inspect.isawaitable(result) else result

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from outlast.errors import StaleLeaseError
 from outlast.jobs.gate import Gate, Probe
 from outlast.jobs.items import host_of, item_of
 from outlast.jobs.outcome import Ending
@@ -70,12 +71,17 @@ class Dispatch:
 
     async def next(self) -> Task | None:
         """Wait for an item; None when there will be none."""
+        told = False
         while self.ending is None:
             task = self.take()
             if task is not None:
                 return task
             waiter = asyncio.get_running_loop().create_future()
             self._idle.append(waiter)
+            if not told:
+                # What changed before anybody was idle told nobody. Once a call: a parked host's items are not for asking again.
+                self._wanted.set()
+                told = True
             await waiter
         return None
 
@@ -140,7 +146,11 @@ class Dispatch:
             parked.discard(task.host)  # one item stays at hand for the host's next probe
         self._ready = kept
         until = self._clock.now().timestamp() + PUT_OFF_SECONDS
-        await asyncio.gather(*(self._ledger.record(_put_off(task.lease, until)) for task in put_off))
+        records = (self._ledger.record(_put_off(task.lease, until)) for task in put_off)
+        for outcome in await asyncio.gather(*records, return_exceptions=True):
+            # A lease may have run out while the machine slept; then the item is in the queue again as it is.
+            if isinstance(outcome, BaseException) and not isinstance(outcome, StaleLeaseError):
+                raise outcome
 
     async def _rest(self) -> None:
         """Nothing could be leased: find out whether that is the end, or wait for what may change it."""
@@ -173,7 +183,8 @@ class Dispatch:
 
         Until an item is due for which there is room, or a probe for which a worker and an item are at hand.
         """
-        waits = [LOOK_PAST_EVERY if self._gate.parked and len(self._hosts) > 1 else IDLE_SECONDS_MAX]
+        stuck = self._gate.parked and len(self._hosts) > 1 and len(self._ready) >= self._ahead // 2
+        waits = [LOOK_PAST_EVERY if stuck else IDLE_SECONDS_MAX]
         if len(self._ready) < self._ahead and (due := await self._ledger.next_due()) is not None:
             waits.append(due - self._clock.now().timestamp())
         if self._idle:

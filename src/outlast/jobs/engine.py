@@ -41,12 +41,14 @@ class Engine:
         self._deadline = asyncio.timeout(None)
         self._working = False
         self._raised: BaseException | None = None
+        self._parent: asyncio.Task[Any] | None = None
+        self._broken = False
 
     def stop(self, ending: Ending) -> None:
         """The first call lets work in hand end within the drain time; the second stops it now."""
         remaining = 0.0 if self._dispatch.ending is not None else self._drain
         self._dispatch.end(ending)
-        if self._working:
+        if self._working and not self._deadline.expired():
             self._deadline.reschedule(asyncio.get_running_loop().time() + remaining)
 
     @property
@@ -57,7 +59,8 @@ class Engine:
         self, items: Items, key_of: KeyFunction | None, *, concurrency: int, services: list[Service]
     ) -> Ending:
         """Try every item of the job. Raises what a handler raised that is not an `Exception`, once the rest is drained."""
-        own: list[Service] = [self._dispatch.supply, self._renew]
+        self._parent = asyncio.current_task()
+        own: list[Service] = [self._supply, self._renew]
         with listening(self.stop):
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(service()) for service in [*own, *services]]
@@ -83,8 +86,23 @@ class Engine:
             self._working = False
 
     async def _worker(self) -> None:
-        with closing(self._attempts.limit()) as limit:
-            await self._work_off(limit)
+        try:
+            with closing(self._attempts.limit()) as limit:
+                await self._work_off(limit)
+        except Exception:
+            self._broken = True
+            raise
+
+    async def _supply(self) -> None:
+        await self._dispatch.supply()
+        # Out of patience: what is in hand has the drain time and no more.
+        if self._working and self._deadline.when() is None:
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._drain)
+
+    def _is_cancelled(self) -> bool:
+        """Whether a cancelled worker was cancelled by the run, not by the handler itself."""
+        outside = self._parent is not None and self._parent.cancelling() > 0
+        return outside or self._broken or self._deadline.expired()
 
     async def _work_off(self, limit: AttemptLimit) -> None:
         dispatch, attempts, ledger = self._dispatch, self._attempts, self._ledger
@@ -94,8 +112,10 @@ class Engine:
                 return
             try:
                 record = await attempts(task, limit)
-            except asyncio.CancelledError:
-                raise
+            except asyncio.CancelledError as error:
+                if self._is_cancelled():
+                    raise
+                record = attempts.cancelled(task, error)
             except BaseException as error:  # noqa: BLE001 - the handler wants the process to end: in order, then raised
                 self._raised = error
                 self.stop(Ending.STOPPED)
@@ -107,6 +127,8 @@ class Engine:
                 dispatch.changed()
                 continue
             dispatch.changed()
+            if self._is_cancelled():  # the handler has swallowed it
+                raise asyncio.CancelledError
 
     async def _read(self, items: Items, key_of: KeyFunction | None) -> None:
         read = 0

@@ -9,6 +9,7 @@ At the end of a job there may be fewer items left than that. An item that fails 
 failed, gets `GRACE` seconds of the benefit of the doubt; after that its failures count.
 """
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -69,10 +70,10 @@ class _Host:
 class Gate:
     """Remembers only the hosts that are failing now. All times are monotonic seconds, given by the caller."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self) -> None:
         self._hosts: dict[str, _Host] = {}
         self._parked = 0
-        self._last_answer = now
+        self._last_answer = -math.inf
 
     @property
     def parked(self) -> int:
@@ -110,8 +111,7 @@ class Gate:
         """The host did not answer as it should. Says whether that counts against the item `key`."""
         host = self._hosts.get(name)
         if host is None:
-            if len(self._hosts) >= HOSTS_MAX:
-                return Failed(counts=True)
+            self._make_room()
             host = self._hosts[name] = _Host(failing_since=now)
         if host.parked:
             if probe:  # tries that were under way when the host was parked say nothing new
@@ -139,5 +139,11 @@ class Gate:
         self._parked = 0
 
     def silent_for(self, now: float) -> float:
-        """Seconds since any host last answered."""
-        return now - self._last_answer
+        """Seconds for which nobody answered although somebody was asked; 0 when no host is parked."""
+        asked = min((host.failing_since for host in self._hosts.values() if host.parked), default=now)
+        return now - max(asked, self._last_answer)
+
+    def _make_room(self) -> None:
+        if len(self._hosts) >= HOSTS_MAX:
+            forgotten = next((name for name, host in self._hosts.items() if not host.parked), next(iter(self._hosts)))
+            self._parked -= self._hosts.pop(forgotten).parked

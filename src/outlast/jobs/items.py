@@ -3,9 +3,9 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from enum import Enum
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from outlast.errors import ValidationError
@@ -29,8 +29,8 @@ def new_item(value: Any, key: KeyFunction | None = None) -> NewItem:
     Raises `ValidationError` when the value is not JSON, or its key is not a string.
     """
     if key is None:
-        if type(value) is str:
-            return NewItem(value)
+        if isinstance(value, str) and not isinstance(value, Enum):
+            return NewItem(_text(str.__str__(value)))
         payload = encode(value).decode()
         return NewItem(json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")), payload)
     chosen = key(value)
@@ -38,7 +38,16 @@ def new_item(value: Any, key: KeyFunction | None = None) -> NewItem:
         raise ValidationError(
             f"the key of an item must be a string, not {chosen!r}", context={"item": repr(value)[:200]}
         )
-    return NewItem(chosen, encode(value).decode())
+    return NewItem(_text(chosen), encode(value).decode())
+
+
+def _text(key: str) -> str:
+    if not key.isascii():
+        try:
+            key.encode()
+        except UnicodeEncodeError as error:
+            raise ValidationError(f"$: {ascii(key)[:200]} is not JSON: it has a lone surrogate") from error
+    return key
 
 
 def item_of(lease: Lease) -> Any:
@@ -74,9 +83,21 @@ async def batches(items: Items, size: int) -> AsyncIterator[list[Any]]:
     if isinstance(items, AsyncIterable):
         async for batch in _as_they_come(items, size):
             yield batch
-        return
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
+    else:
+        for batch in _in_slices(items, size, asyncio.get_running_loop()):
+            yield batch
+
+
+def _in_slices(items: Iterable[Any], size: int, loop: asyncio.AbstractEventLoop) -> Iterator[list[Any]]:
+    """Full batches of a quick source; one that takes its time holds up the loop, so the loop gets what came every so often."""
+    began = loop.time()
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size or loop.time() - began >= PAUSE_SECONDS:
+            yield batch
+            batch, began = [], loop.time()
+    if batch:
         yield batch
 
 

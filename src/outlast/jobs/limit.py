@@ -26,11 +26,14 @@ class AttemptLimit:
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
         self._expired = False
+        self._cancelled_before = 0
 
     def __enter__(self) -> Self:
         if self._seconds is None:
             return self
         self._task = asyncio.current_task()
+        assert self._task is not None
+        self._cancelled_before = self._task.cancelling()
         self._expired = False
         self._due = self._loop.time() + self._seconds
         if self._timer is None:
@@ -45,7 +48,7 @@ class AttemptLimit:
             return
         assert self._task is not None
         # Whoever else cancelled the task meanwhile comes first, as with `asyncio.timeout`.
-        if self._task.uncancel() == 0 and kind is asyncio.CancelledError:
+        if self._task.uncancel() <= self._cancelled_before and kind is asyncio.CancelledError:
             raise TimeoutError(f"no result within {self._seconds:g} s") from error
 
     def close(self) -> None:

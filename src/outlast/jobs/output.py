@@ -9,8 +9,9 @@ import asyncio
 import os
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from outlast.errors import OutputError
 from outlast.ledger.port import Ledger
@@ -35,13 +36,14 @@ class _Place:
 class Output:
     """A file that follows a ledger's results."""
 
-    def __init__(self, path: Path, file: BinaryIO, place: _Place, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, path: Path, file: FileIO, place: _Place, ledger: Ledger, clock: Clock) -> None:
         self._path = path
         self._file = file
         self._place = place
         self._ledger = ledger
         self._clock = clock
         self._synced = 0.0
+        self._broken = False
 
     @classmethod
     async def open(cls, path: Path, ledger: Ledger, clock: Clock) -> "Output":
@@ -59,9 +61,16 @@ class Output:
 
     @staticmethod
     async def put_aside(path: Path, ledger: Ledger, label: str) -> Path | None:
-        """Rename the file that `ledger` has written at `path`, so that a fresh start can have the name; the new name."""
+        """Rename the file that `ledger` has written at `path`, so that a fresh start can have the name; the new name.
+
+        Raises `OutputError` where the file is somebody else's.
+        """
         noted = await ledger.get(_FACT)
-        return await asyncio.to_thread(_rename, path, noted["path"], label) if noted else None
+        if not await asyncio.to_thread(_holds_something, path):
+            return None
+        if noted is None or noted["path"] != str(await asyncio.to_thread(path.absolute)):
+            raise _foreign(path)
+        return await asyncio.to_thread(path.rename, path.with_name(f"{path.stem}.{label}{path.suffix}"))
 
     async def follow(self) -> None:
         """Write what the ledger gains, until cancelled."""
@@ -72,13 +81,21 @@ class Output:
                 await self._sync()
 
     async def finish(self) -> None:
-        """Write all that is recorded, make it durable and close the file."""
+        """Write all that is recorded, make it durable and close the file.
+
+        After a write that failed nothing more is written: the next run cuts off what stands behind the place noted last.
+        """
         try:
-            while await self._advance():
+            while not self._broken and await self._advance():
                 continue
-            await self._sync()
+            if not self._broken:
+                await self._sync()
         finally:
-            self._file.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the file; nothing is buffered, so nothing is written by that."""
+        self._file.close()
 
     async def _advance(self) -> bool:
         results = await self._ledger.results(self._place.position, BATCH)
@@ -90,9 +107,12 @@ class Output:
         return True
 
     def _append(self, blob: bytes, position: int) -> None:
+        rest = memoryview(blob)
         try:
-            self._file.write(blob)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
+            self._broken = True
             raise _unwritable(self._path, error) from error
         self._place = _Place(position, self._place.size + len(blob))
 
@@ -104,9 +124,9 @@ class Output:
 
     def _flush(self) -> None:
         try:
-            self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
+            self._broken = True
             raise _unwritable(self._path, error) from error
 
 
@@ -120,17 +140,14 @@ async def _completed(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-def _open(path: Path, ours: _Place | None) -> tuple[BinaryIO, _Place]:
+def _open(path: Path, ours: _Place | None) -> tuple[FileIO, _Place]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         size = path.stat().st_size if path.exists() else 0
         if ours is None and size:
-            raise OutputError(
-                f"{path} exists and was not written by this job: move it away or choose another output",
-                context={"path": str(path), "size": size},
-            )
+            raise _foreign(path)
         place = ours if ours is not None and size >= ours.size else _Place()
-        file = path.open("ab")
+        file = path.open("ab", buffering=0)
         try:
             file.truncate(place.size)
         except OSError:
@@ -141,10 +158,17 @@ def _open(path: Path, ours: _Place | None) -> tuple[BinaryIO, _Place]:
     return file, place
 
 
-def _rename(path: Path, noted: str, label: str) -> Path | None:
-    if noted != str(path.absolute()) or not path.exists():
-        return None
-    return path.rename(path.with_name(f"{path.stem}.{label}{path.suffix}"))
+def _holds_something(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _foreign(path: Path) -> OutputError:
+    if path.is_dir():
+        return OutputError(f"{path} is a directory: name a file", context={"path": str(path)})
+    return OutputError(
+        f"{path} exists and is not the file that this job is writing: move it away or choose another output",
+        context={"path": str(path)},
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:

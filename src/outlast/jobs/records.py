@@ -31,4 +31,4 @@ def value_of(result: Result) -> Any:
         case Shape.ONE:
             return decode(result.lines)
         case Shape.MANY:
-            return [decode(line) for line in result.lines.splitlines()]
+            return [decode(line) for line in result.lines.split("\n")[:-1]]  # not `splitlines`: JSON may hold U+2028

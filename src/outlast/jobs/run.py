@@ -2,16 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from outlast.errors import ResilienceException
+from outlast.errors import ConfigurationError, ResilienceException, RetryPolicyNotFoundError
 from outlast.events import EventType
 from outlast.jobs.attempt import Attempts, Identity, Tally
-from outlast.jobs.bind import CONTEXT, call_of, wanted_names
+from outlast.jobs.bind import CONTEXT, Threads, call_of, wanted_names
 from outlast.jobs.dispatch import Dispatch
 from outlast.jobs.engine import Engine
 from outlast.jobs.gate import Gate
@@ -23,16 +22,21 @@ from outlast.jobs.resources import available, enter
 from outlast.jobs.session import Session, open_session
 from outlast.jobs.telling import tell
 from outlast.ledger.port import Counts
+from outlast.retry import RetryManager
 from outlast.retry.engine import job_id
 from outlast.retry.policy import RetryPolicy
 from outlast.runtime import Runtime
 from outlast.storage.strictjson import decode
+
+if TYPE_CHECKING:
+    from outlast.config import RetryConfiguration
 
 __all__ = ["Done", "Progress", "Run"]
 
 FOLLOW_SECONDS = 0.05
 RESULTS_AT_ONCE = 100
 FAILURES_AT_ONCE = 1_000
+ERROR_SHOWN_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,13 @@ class Run:
         self.name = name
         self._options: RunOptions = {**(defaults or {}), **options}
         self._config = configured(options, defaults or {})
+        self._policy = _policy(self._config.retry)
         self._runtime = options.get("runtime") or Runtime()
         self._stack = AsyncExitStack()
         self._opened: Session | None = None
         self._engine: Engine | None = None
-        self._gate = Gate(self._runtime.clock.monotonic())
+        self._gate = Gate()
+        self._stop_asked = False
         self._tally = Tally()
         self._work: asyncio.Task[Summary] | None = None
         self._summary: Summary | None = None
@@ -93,6 +99,7 @@ class Run:
                 # The first error is the one to be told; a store that failed once will fail here again.
                 with suppress(ResilienceException):
                     await self._finish()
+                    await self._session.ended("error", None, error=f"{type(error).__name__}: {error}"[:ERROR_SHOWN_MAX])
 
     @property
     def run_id(self) -> str:
@@ -112,7 +119,8 @@ class Run:
         A failing item is retried, then given up; it never stops the run. What a handler raises that is not an `Exception`
         ends the run in order and is raised again.
         """
-        session = self._session
+        session, ending = self._session, Ending.STOPPED
+        self._engine, self._gate = None, Gate()
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
             attempts = await self._attempts(handler, key_of, stack)
@@ -133,10 +141,15 @@ class Run:
             if session.output is not None:
                 services.append(session.output.follow)
             job_id.set(self.name)
+            if self._stop_asked:
+                self._engine.stop(Ending.STOPPED)
             try:
                 ending = await self._engine.run(items, key_of, concurrency=config.concurrency, services=services)
             except BaseExceptionGroup as group:
                 raise _first(group) from group
+            finally:
+                self._engine = None
+                await session.ledger.release(session.run_id)
         return await self._conclude(ending)
 
     async def map(
@@ -163,6 +176,7 @@ class Run:
 
     def stop(self) -> None:
         """Finish what is in hand and stop; called again: stop now. What is not done stays for the next run."""
+        self._stop_asked = True
         if self._engine is not None:
             self._engine.stop(Ending.STOPPED)
 
@@ -201,10 +215,10 @@ class Run:
         session, config = self._session, self._config
         known = available(self._options.get("resources", {}))
         names = wanted_names(handler, known)
-        threads = ThreadPoolExecutor(config.concurrency, thread_name_prefix=f"outlast-{self.name[:20]}")
-        stack.callback(threads.shutdown, wait=False)
+        threads = Threads(config.concurrency)
+        stack.callback(threads.close)
         resources = await enter([name for name in names if name != CONTEXT], known, stack)
-        policy = self._policy()
+        policy = self._policy
         return Attempts(
             call_of(handler, threads),
             resources,
@@ -217,10 +231,6 @@ class Run:
             runtime=self._runtime,
             tally=self._tally,
         )
-
-    def _policy(self) -> RetryPolicy:
-        retry = self._config.retry
-        return self._session.resilience.retry.policy(retry.default_policy if retry.enabled else "none")
 
     async def _conclude(self, ending: Ending) -> Summary:
         session = self._session
@@ -240,16 +250,13 @@ class Run:
         )
         told = {name: getattr(self._summary, name) for name in ("run_id", "outcome", "done", "failed", "deferred")}
         self._runtime.emit(EventType.RUN_ENDED, self.name, **told)
-        ended = self._runtime.clock.now().isoformat()
-        await session.ledger.put(
-            "ended", {"run": session.run_id, "outcome": outcome.value, "at": ended, "exit_code": int(exit_code)}
-        )
+        await session.ended(outcome.value, int(exit_code))
         return self._summary
 
     async def _rest_of_the_work(self) -> None:
         """Wait for the work behind a `map` that was left early."""
         if self._work is not None and not self._work.done():
-            if self._engine is not None and not self._engine.stopping:
+            if not self._stop_asked:
                 self.stop()
             await asyncio.wait([self._work])
 
@@ -274,3 +281,10 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 def _shorter(one: float | None, other: float | None) -> float | None:
     return min((seconds for seconds in (one, other) if seconds is not None), default=None)
+
+
+def _policy(retry: "RetryConfiguration") -> RetryPolicy:
+    try:
+        return RetryManager(retry).policy(retry.default_policy if retry.enabled else "none")
+    except RetryPolicyNotFoundError as error:
+        raise ConfigurationError(f"retry.default_policy: {error.message}", context=error.context) from error

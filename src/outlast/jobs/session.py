@@ -1,25 +1,27 @@
 """A job that is open: its lock, ledger, state, checkpoints and output, and the order in which they are closed."""
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outlast.assembly import Resilience
-from outlast.errors import CheckpointCorruptionError, CheckpointError, ValidationError
+from outlast.errors import CheckpointCorruptionError, CheckpointError, LedgerCorruptionError, ValidationError
 from outlast.events import EventType
 from outlast.jobs.output import Output
 from outlast.jobs.store import JobDirectory, job_directory
 from outlast.ledger import SqliteLedger
 from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
-from outlast.storage.strictjson import encode
+from outlast.storage.strictjson import decode, encode
 
 if TYPE_CHECKING:
     from outlast.config import JobConfiguration
 
 __all__ = ["Session", "open_session"]
+
+SNAPSHOT_TRIES = 10
 
 
 class Session:
@@ -60,17 +62,23 @@ class Session:
             resumed=before is not None,
         )
 
+    async def ended(self, outcome: str, exit_code: int | None, **more: str) -> None:
+        """Note how the run ended, for whoever asks later; a run without this note was killed."""
+        at = self.runtime.clock.now().isoformat()
+        note = {"run": self.run_id, "outcome": outcome, "at": at, "exit_code": exit_code, **more}
+        await self.ledger.put("ended", note)
+
     async def save(self, reason: str) -> None:
         """Take a checkpoint of `state` and the ledger's position, unless nothing changed since the last."""
         if not self.resilience.config.checkpoint.enabled:
             return
         counts = asdict(await self.ledger.counts())
         data = {"state": self.state, "counts": counts, "position": await self.ledger.position()}
-        encoded = encode(data)
+        encoded = _snapshot(data)
         if encoded == self._saved:
             return
         metadata = {"run_id": self.run_id, "lineage": self._lineage, "reason": reason}
-        await self.resilience.checkpoints.create_checkpoint(self.job_id, data, metadata)
+        await self.resilience.checkpoints.create_checkpoint(self.job_id, decode(encoded), metadata)
         self._saved = encoded
 
     async def checkpoints(self) -> None:
@@ -120,16 +128,35 @@ async def open_session(
     await session.begin(concurrency=config.concurrency, invocation=options.get("invocation"))
     if config.output is not None:
         session.output = await Output.open(Path(config.output), ledger, runtime.clock)
+        stack.callback(session.output.close)
     return session
 
 
 async def _put_aside(directory: JobDirectory, config: "JobConfiguration", label: str) -> None:
-    """Keep what the job has recorded, under another name, and leave its own names free."""
-    if config.output is not None:
+    """Keep what the job has recorded, under another name, and leave its own names free.
+
+    Raises `OutputError`, with nothing moved, when the output is somebody else's file.
+    """
+    try:
         old = await SqliteLedger.open(directory.ledger)
-        await Output.put_aside(Path(config.output), old, label)
+    except LedgerCorruptionError:
+        directory.put_aside(label)  # a fresh start is the way out of damage, and keeps the damaged file
+        return
+    try:
+        if config.output is not None:
+            await Output.put_aside(Path(config.output), old, label)
+    finally:
+        # Closing folds the write-ahead log into the file, so that it is whole when it is moved.
         await old.close()
     directory.put_aside(label)
+
+
+def _snapshot(data: dict[str, Any]) -> bytes:
+    """`data` as it is at one moment; a plain function may change the state from its thread while it is looked at."""
+    for _ in range(SNAPSHOT_TRIES):
+        with suppress(RuntimeError):
+            return encode(data)
+    return encode(data)
 
 
 def _placed(config: "JobConfiguration", directory: JobDirectory) -> "JobConfiguration":

@@ -6,7 +6,7 @@ from outlast.jobs.gate import HOSTS_MAX, PARK_AFTER, PROBE_EVERY_MAX, PROBE_LEAS
 
 
 def parked_gate(host="a", now=100.0):
-    gate = Gate(0.0)
+    gate = Gate()
     for number in range(PARK_AFTER):
         last = gate.failed(host, f"item {number}", now)
     assert last.parked is not None
@@ -14,33 +14,33 @@ def parked_gate(host="a", now=100.0):
 
 
 def test_a_few_failing_items_count_against_themselves():
-    gate = Gate(0.0)
+    gate = Gate()
     assert all(gate.failed("a", f"item {n}", 1.0).counts for n in range(PARK_AFTER - 1))
     assert gate.parked == 0
 
 
 def test_one_item_failing_again_and_again_does_not_park_its_host():
-    gate = Gate(0.0)
+    gate = Gate()
     for n in range(50):
         gate.failed("a", "same", float(n))
     assert gate.admit("a", 60.0) is Probe.GO
 
 
 def test_with_nobody_answered_an_item_has_a_minute_before_its_failures_count():
-    gate = Gate(0.0)
+    gate = Gate()
     counted = [gate.failed("a", "last one", now).counts for now in (100.0, 105.0, 159.0, 160.0, 165.0)]
     assert counted == [True, False, False, True, True]
 
 
 def test_with_others_answered_every_failure_counts():
-    gate = Gate(0.0)
+    gate = Gate()
     for n in range(5):
         assert gate.failed("a", "broken", float(n)).counts
         gate.answered("a", n + 0.5)
 
 
 def test_an_answer_between_the_failures_starts_the_count_anew():
-    gate = Gate(0.0)
+    gate = Gate()
     for n in range(PARK_AFTER * 3):
         assert gate.failed("a", f"item {n}", float(n)).counts
         if n % (PARK_AFTER - 1) == 0:
@@ -101,19 +101,23 @@ def test_an_answer_ends_the_parking_and_says_how_long_it_was():
     assert gate.answered("a", 121.0) is None
 
 
-def test_silence_is_measured_from_the_last_answer_of_any_host():
-    gate = Gate(10.0)
-    assert gate.silent_for(15.0) == 5.0
-    gate.answered("a", 20.0)
-    assert gate.silent_for(21.0) == 1.0
+def test_silence_is_measured_while_a_host_is_parked_from_its_first_failure_or_the_last_answer():
+    gate = parked_gate("a", now=100.0)
+    assert gate.silent_for(115.0) == 15.0
+    gate.answered("b", 120.0)
+    assert gate.silent_for(121.0) == 1.0
+    gate.answered("a", 130.0)
+    assert gate.silent_for(5_000.0) == 0.0
 
 
-def test_more_hosts_than_it_remembers_still_get_their_items_judged():
-    gate = Gate(0.0)
-    for n in range(HOSTS_MAX):
+def test_of_more_hosts_than_it_remembers_the_oldest_that_is_not_parked_is_forgotten():
+    gate = parked_gate("parked", now=0.0)
+    for n in range(HOSTS_MAX * 2):
         gate.failed(f"host {n}", "item", 0.0)
-    assert gate.failed("one more", "item", 0.0).counts
-    assert gate.admit("one more", 0.0) is Probe.GO
+    for n in range(PARK_AFTER):
+        gate.failed("one more", f"item {n}", 0.0)
+    assert set(gate.parked_hosts()) == {"parked", "one more"}
+    assert gate.parked == 2
 
 
 @pytest.mark.parametrize("host", ["", "a.example:8080"])

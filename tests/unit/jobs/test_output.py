@@ -97,7 +97,7 @@ class FullDisk:
     def write(self, blob):
         raise OSError(28, "No space left on device")
 
-    def flush(self):
+    def fileno(self):
         raise OSError(28, "No space left on device")
 
     def close(self):

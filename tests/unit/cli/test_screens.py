@@ -126,8 +126,16 @@ def event(kind, **data):
 
 def test_hosts_are_down_from_their_parking_to_their_answer():
     watch = HostWatch()
-    watch(event(EventType.HOST_PARKED, host="a", failures=5, next_probe_in=1.0))
-    watch(event(EventType.HOST_PARKED, host="b", failures=5, next_probe_in=1.0))
+    watch(
+        event(
+            EventType.HOST_PARKED, host="a", failures=5, error="TimeoutError: no result within 1 s", next_probe_in=1.0
+        )
+    )
+    watch(
+        event(
+            EventType.HOST_PARKED, host="b", failures=5, error="TimeoutError: no result within 1 s", next_probe_in=1.0
+        )
+    )
     watch(event(EventType.HOST_RECOVERED, host="a", down_for=3.0))
     assert [(each.host, each.since) for each in watch.down()] == [("b", NOW)]
 
@@ -136,11 +144,23 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
     ("told_event", "line"),
     [
         (
-            event(EventType.HOST_PARKED, host="a\x1b", failures=5, next_probe_in=1.0),
+            event(
+                EventType.HOST_PARKED,
+                host="a\x1b",
+                failures=5,
+                error="TimeoutError: no result within 1 s",
+                next_probe_in=1.0,
+            ),
             r"WARN a\x1b seems down: 5 items in a row",
         ),
         (
-            event(EventType.HOST_PARKED, host="", failures=5, next_probe_in=1.0),
+            event(
+                EventType.HOST_PARKED,
+                host="",
+                failures=5,
+                error="TimeoutError: no result within 1 s",
+                next_probe_in=1.0,
+            ),
             "WARN (items without a host) seems down",
         ),
         (event(EventType.HOST_RECOVERED, host="a", down_for=61.0), "INFO a answers again after 1 min 1 s"),

@@ -178,7 +178,7 @@ def record(**changes):
         "counts": Counts(done=46, pending=53, failed=1),
         "run": {"id": "01J", "started": "2026-11-23T00:00:00+00:00"},
         "ended": {"run": "01J", "outcome": "stopped", "at": "2026-11-23T01:00:00+00:00", "exit_code": 130},
-        "invocation": None,
+        "invocation": {"target": "scrape.py:scrape"},
         "running": None,
     }
     return JobRecord(**values | changes)
@@ -193,6 +193,18 @@ def test_the_status_of_a_job_that_was_stopped():
         "  go on     outlast resume docs",
         "  records   outlast results docs",
     ]
+
+
+def test_a_job_that_a_script_started_is_gone_on_with_by_that_script():
+    lines = status_lines(record(invocation=None), [], "")
+    assert "  go on     run the script that started it again" in lines
+
+
+def test_a_run_that_ended_with_an_error_was_not_killed():
+    ended = {"run": record().run["id"], "outcome": "error", "at": "2026-11-23T01:00:00+00:00", "error": "OSError: gone"}
+    assert status_lines(record(ended=ended), [], "")[2].endswith(
+        "ended 2026-11-23T01:00:00Z with an error: OSError: gone"
+    )
 
 
 def test_the_status_of_a_job_that_runs():

@@ -359,3 +359,23 @@ async def test_a_source_that_enqueues_without_end_is_stopped_with_its_run(option
                 break
     async with Run("endless", **options) as run:
         assert (await run.progress()).counts.done >= 11
+
+
+def test_a_retry_policy_that_is_not_there_is_a_mistake_of_the_configuration(tmp_path):
+    from outlast.errors import ConfigurationError
+
+    with pytest.raises(ConfigurationError, match=r"retry\.default_policy: .*'nope'"):
+        Run("policy", config=JobConfiguration(retry={"default_policy": "nope"}), store=tmp_path)
+
+
+async def test_a_run_that_ends_with_an_error_leaves_a_note_of_it(options):
+    def source():
+        yield 1
+        raise OSError("the list broke off")
+
+    ledger = MemoryLedger()
+    with pytest.raises(OSError, match="broke off"):
+        async with Run("broken", ledger=ledger, **options) as run:
+            await run.process(lambda item: item, source())
+    ended = await ledger.get("ended")
+    assert (ended["outcome"], ended["error"]) == ("error", "OSError: the list broke off")

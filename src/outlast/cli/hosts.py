@@ -6,9 +6,9 @@ from datetime import datetime
 from outlast.cli.phrases import duration, moment, safe
 from outlast.events import EventType, ResilienceEvent
 
-ERROR_WIDTH_MAX = 100
-
 __all__ = ["Down", "HostWatch", "told"]
+
+ERROR_WIDTH_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,9 @@ def told(event: ResilienceEvent) -> str:
     match event.event_type:
         case EventType.HOST_PARKED:
             host = safe(data["host"]) or "(items without a host)"
-            tries = f"{data['failures']} items in a row failed, last with {safe(str(data['error']), ERROR_WIDTH_MAX)}"
+            kind, colon, message = str(data["error"]).partition(": ")
+            error = safe(kind.rpartition(".")[2] + colon + message, ERROR_WIDTH_MAX)
+            tries = f"{data['failures']} items in a row failed, last with {error}"
             return f"{stamp} WARN {host} seems down: {tries}; its items wait, one at a time tries it"
         case EventType.HOST_RECOVERED:
             host = safe(data["host"]) or "(items without a host)"

@@ -3,9 +3,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs requirements clean
+.PHONY: help demo test check bench peers docs requirements clean
 
 help:  ## Say what each command does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,20 +27,28 @@ check: $(READY)  ## Format, lint, types, floors, unused dependencies
 bench: $(READY)  ## Measure, against a peer in the same run
 	$(BIN)/python -m benchmarks
 
+peers: $(PEERS)/.ready  ## What the benchmarks compare with, in an environment of its own
+
 docs: $(READY)  ## Build the documentation; a warning is an error
 	$(BIN)/sphinx-build -W -n -q -b html docs docs/_build/html
 	$(BIN)/sphinx-build -W -n -q -b doctest docs docs/_build/doctest
 	@echo docs/_build/html/index.html
 
-requirements:  ## Pin requirements/dev.in with hashes (needs pip-tools)
-	cd requirements && pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
-	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options -o dev.txt dev.in
+requirements:  ## Pin requirements/*.in with hashes (needs pip-tools)
+	cd requirements && for name in dev peers; do \
+	  pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options -o $$name.txt $$name.in; done
 
 clean:  ## Remove the environment and everything built
-	rm -rf $(VENV) docs/_build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) docs/_build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(READY): requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(PEERS)/.ready: requirements/peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
 	@touch $@

@@ -18,6 +18,7 @@ BENCHMARKS = {
     "resume": "resume",
     "memory": "memory",
     "outage": "outage",
+    "checkpoint": "checkpoint",
     "delta": "delta",
     "crawl": "crawl",
     "import": "imports",

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         CheckpointNotFoundError,
         CheckpointValidationError,
         ConfigurationError,
+        CrashLoopError,
         JobError,
         JobLockedError,
         JobNotFoundError,
@@ -82,7 +83,7 @@ _NAMES_BY_MODULE = {
     "errors": """
         AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError CheckpointCorruptionError
         CheckpointCreationError CheckpointError CheckpointNotFoundError CheckpointValidationError ConfigurationError
-        JobError JobLockedError JobNotFoundError LedgerCorruptionError LedgerError LedgerUnavailableError
+        CrashLoopError JobError JobLockedError JobNotFoundError LedgerCorruptionError LedgerError LedgerUnavailableError
         MaxRetriesExceededError OutputError PermanentFailureError ResilienceException ResourceCleanupError
         ResourceError ResourceMonitoringError ResourceThresholdExceededError ResourceThresholdNotFoundError
         RetryConfigurationError RetryError RetryPolicyNotFoundError StaleLeaseError TargetError ValidationError
@@ -109,6 +110,7 @@ __all__ = [
     "CheckpointValidationError",
     "ConfigurationError",
     "Context",
+    "CrashLoopError",
     "EventBus",
     "EventType",
     "IAbortManager",

@@ -21,9 +21,11 @@ __all__ = [
     "CheckpointNotFoundError",
     "CheckpointValidationError",
     "ConfigurationError",
+    "CrashLoopError",
     "JobError",
     "JobLockedError",
     "JobNotFoundError",
+    "KeyMissingError",
     "LedgerCorruptionError",
     "LedgerError",
     "LedgerUnavailableError",
@@ -39,6 +41,7 @@ __all__ = [
     "RetryConfigurationError",
     "RetryError",
     "RetryPolicyNotFoundError",
+    "SealError",
     "StaleLeaseError",
     "TargetError",
     "ValidationError",
@@ -158,6 +161,14 @@ class ConfigurationError(ResilienceException, ValueError):
     """The configuration is not valid."""
 
 
+class KeyMissingError(ConfigurationError):
+    """It is sealed by a key that is not at hand."""
+
+
+class SealError(ResilienceException):
+    """Something sealed cannot be opened: another key, another place, or changed bytes."""
+
+
 class LedgerError(ResilienceException):
     """A ledger operation failed."""
 
@@ -176,6 +187,10 @@ class StaleLeaseError(LedgerError):
 
 class JobError(ResilienceException):
     """A job could not be run."""
+
+
+class CrashLoopError(JobError):
+    """The last starts of this job got nothing done, so it is on hold."""
 
 
 class JobLockedError(JobError):

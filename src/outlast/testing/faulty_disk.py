@@ -1,11 +1,11 @@
-"""A disk that fails where it is told to: for tests of what is written through `outlast.storage.files`."""
+"""A disk that fails where it is told to: for tests of what goes through `outlast.storage.disk`."""
 
 import errno
 import os
 from collections.abc import Callable
 from typing import Any
 
-from outlast.storage.files import OsDisk
+from outlast.storage.disk import OsDisk
 
 __all__ = ["FaultyDisk", "PowerCutError"]
 

@@ -7,7 +7,8 @@ import stat
 
 import pytest
 
-from outlast.storage.files import OsDisk, ensure_directory, publish_durably, sweep, write_durably
+from outlast.storage.disk import OsDisk
+from outlast.storage.files import ensure_directory, publish_durably, replace_durably, sweep, write_durably
 
 STEPS = {
     write_durably: ["create", "write", "fsync", "close", "rename", "sync_directory"],
@@ -124,6 +125,21 @@ def _close_files_of_the_dead():
             continue
 
 
+def test_replacing_needs_a_file_that_is_there_and_that_nobody_holds(tmp_path):
+    path, disk = tmp_path / "file", OsDisk()
+    with pytest.raises(FileNotFoundError):
+        replace_durably(path, b"second")
+    assert os.listdir(tmp_path) == []
+    path.write_bytes(b"first")
+    held = disk.hold(path)
+    with pytest.raises(BlockingIOError):
+        replace_durably(path, b"second")
+    disk.close(held)
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (b"first", ["file"])
+    replace_durably(path, b"second")
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (b"second", ["file"])
+
+
 def test_writing_replaces_and_publishing_does_not(tmp_path):
     path = tmp_path / "file"
     publish_durably(path, b"first")
@@ -157,15 +173,22 @@ def test_directories_are_made_private_and_durable(tmp_path, faulty_disk):
     disk = faulty_disk()
     ensure_directory(tmp_path / "a" / "b" / "c", disk=disk)
     assert [mode(tmp_path / each) for each in ("a", "a/b", "a/b/c")] == [0o700] * 3
-    assert disk.steps == ["sync_directory"] * 3
+    steps = [step for step in disk.steps if step != "is_directory"]
+    assert steps == ["sync_directory"] + ["make_directory", "sync_directory"] * 3
 
 
-def test_a_directory_that_is_there_stays_as_it_is(tmp_path, faulty_disk):
+def test_a_directory_that_is_there_stays_as_it_is_and_its_name_is_made_durable(tmp_path, faulty_disk):
     tmp_path.chmod(0o750)
     disk = faulty_disk()
     ensure_directory(tmp_path, disk=disk)
     assert mode(tmp_path) == 0o750
-    assert disk.steps == []
+    assert disk.steps == ["is_directory", "sync_directory"]
+    with pytest.raises(OSError):
+        ensure_directory(tmp_path, disk=faulty_disk(fails_at=2))
+
+
+def test_a_directory_in_one_that_may_not_be_read_is_taken_as_it_is(tmp_path, faulty_disk):
+    ensure_directory(tmp_path, disk=faulty_disk(fails_at=2, code=errno.EACCES))
 
 
 def test_a_file_in_the_way_of_a_directory_is_an_error(tmp_path):

@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench peers docs requirements clean
+.PHONY: help demo test soak check bench peers docs requirements clean
 
 help:  ## Say what each command does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,6 +16,9 @@ demo: $(READY)  ## Crawl a flaky site, get killed twice, lose nothing: about a m
 
 test: $(READY)  ## All tests, with coverage
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+soak: $(READY)  ## The campaigns at ten times their size, figures printed: an hour or more
+	OUTLAST_SOAK=1 $(BIN)/pytest tests/campaigns tests/crash tests/property --hypothesis-profile=soak -o timeout=14400 -rP
 
 check: $(READY)  ## Format, lint, types, floors, unused dependencies
 	$(BIN)/ruff format --check .
@@ -42,13 +45,14 @@ requirements:  ## Pin requirements/*.in with hashes (needs pip-tools)
 clean:  ## Remove the environment and everything built
 	rm -rf $(VENV) $(PEERS) docs/_build .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
+# The files list every package, so nothing is resolved: what a newer release of a dependency would add cannot break an install.
 $(READY): requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(PEERS)/.ready: requirements/peers.txt
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/peers.txt
 	@touch $@

@@ -4,11 +4,6 @@ import hmac
 import secrets
 from hashlib import sha256
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from outlast.errors import SealError
 
 __all__ = ["DIGEST_BYTES", "KEY_BYTES", "SEAL_BYTES", "Cipher", "new_data_key"]
@@ -35,6 +30,11 @@ class Cipher:
     """
 
     def __init__(self, key: bytes) -> None:
+        # Whoever encrypts nothing does not wait for the library.
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see above
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - see above
+
+        self._broken = InvalidTag
         self._aead = AESGCM(_subkey(key, b"outlast seal"))
         self._digest_key = _subkey(key, b"outlast digest")
 
@@ -55,7 +55,7 @@ class Cipher:
             raise SealError(f"{len(sealed)} bytes are too few: a sealed text has at least {SEAL_BYTES}")
         try:
             return self._aead.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about)
-        except InvalidTag as error:
+        except self._broken as error:
             raise SealError("the seal is broken: another key, another place, or changed bytes") from error
 
     def digest(self, text: bytes) -> bytes:
@@ -64,4 +64,7 @@ class Cipher:
 
 
 def _subkey(key: bytes, use: bytes) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415 - see above
+
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=use).derive(key)

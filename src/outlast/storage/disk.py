@@ -48,6 +48,10 @@ class Disk(Protocol):
 
     def unlink(self, path: Path, /) -> None: ...
 
+    def truncate(self, path: Path, size: int, /) -> None:
+        """Cut a file to its first `size` bytes."""
+        ...
+
     def sync_directory(self, path: Path, /) -> None:
         """Make the names in a directory durable."""
         ...
@@ -114,6 +118,13 @@ class OsDisk:
 
     def unlink(self, path: Path, /) -> None:
         path.unlink()
+
+    def truncate(self, path: Path, size: int, /) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.ftruncate(descriptor, size)
+        finally:
+            os.close(descriptor)
 
     def sync_directory(self, path: Path, /) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

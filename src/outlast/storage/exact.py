@@ -12,8 +12,8 @@ from outlast.errors import ValidationError
 
 __all__ = ["DEPTH_MAX", "members", "plain", "plain_members", "shallow"]
 
-DEPTH_MAX = 254
-"""How many containers may stand inside each other."""
+DEPTH_MAX = 96
+"""How many containers may stand inside each other: as many as orjson can write, with room to spare."""
 
 KEY_SHOWN_MAX = 60
 
@@ -63,8 +63,8 @@ def members(value: dict[Any, Any], path: str) -> Iterator[tuple[str, Any, str]]:
 
 
 def shallow(value: dict[Any, Any] | list[Any], path: str) -> dict[Any, Any] | list[Any]:
-    """The container as a dict or list that is no subclass, its members untouched; raises as `plain` does."""
-    copied: dict[Any, Any] | list[Any] = dict(value.items()) if isinstance(value, dict) else list(value)
+    """A copy of the container that is no subclass, its members untouched; raises as `plain` does."""
+    copied: dict[Any, Any] | list[Any] = dict(value) if isinstance(value, dict) else list(value)
     _same(copied, value, path)
     return copied
 

@@ -35,10 +35,13 @@ def replace_durably(path: Path, blob: bytes, *, disk: Disk | None = None) -> Non
     _write_and_move(path, blob, disk, disk.replace_unheld)
 
 
-def publish_durably(path: Path, blob: bytes, *, disk: Disk | None = None) -> None:
+def publish_durably(
+    path: Path, blob: bytes, *, disk: Disk | None = None, claim: Callable[[], None] | None = None
+) -> None:
     """Like `write_durably`, for a name that is not taken yet: of two writers one gets `FileExistsError`.
 
-    On any `OSError` there is nothing at `path` that was not there before.
+    `claim` is called when the name is taken and not yet durable. On any `OSError`, also of `claim`, there is nothing at `path`
+    that was not there before.
     """
     disk = disk or OsDisk()
     aside = _write_aside(path.parent, blob, disk)
@@ -47,6 +50,8 @@ def publish_durably(path: Path, blob: bytes, *, disk: Disk | None = None) -> Non
     finally:
         _discard(aside, disk)
     try:
+        if claim is not None:
+            claim()
         disk.sync_directory(path.parent)
     except OSError:
         _discard(path, disk)

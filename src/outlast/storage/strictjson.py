@@ -27,6 +27,12 @@ _PACKED = (
     | ormsgpack.OPT_PASSTHROUGH_DATETIME
 )
 
+# How many containers ormsgpack packs inside each other.
+_PACKED_DEPTH_MAX = 255
+
+_CONTAINERS = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
+_COUNTED_BYTES_MAX = 4_096
+
 # A double with all bits of its exponent set. Other bytes may look like one; then the slow way finds nothing wrong.
 _not_finite = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]").search
 
@@ -36,13 +42,8 @@ def encode(value: Any, path: str = "$") -> bytes:
 
     Subclasses of `str`, `int`, `float`, `list` and `dict` that equal their plain value come back as that; enums do not pass.
     """
-    try:
-        blob = orjson.dumps(value, None, _JSON)
-        if not _not_finite(ormsgpack.packb(value, None, _PACKED)):
-            return blob
-    except (orjson.JSONEncodeError, ormsgpack.MsgpackEncodeError):
-        return orjson.dumps(plain(value, path), None, _JSON)
-    return orjson.dumps(plain(value, path), None, _JSON)
+    blob = _encode_plain(value)
+    return orjson.dumps(plain(value, path), None, _JSON) if blob is None else blob
 
 
 def decode(blob: bytes | bytearray | memoryview | str) -> Any:
@@ -62,33 +63,62 @@ def first_problem(value: Any, path: str = "$") -> str | None:
     return None
 
 
-def pack(value: Any) -> bytes | None:
-    """`value` in one uninterrupted step, to the types and the order of its members; None when that cannot be.
+def pack(value: Any, depth: int = 0) -> bytes | None:
+    """`value`, which stands in `depth` containers, in one uninterrupted step: to the types and the order of its members.
 
-    Bytes and numbers that are not finite are packed too: `encode_packed` refuses them.
+    None when that cannot be. Bytes and numbers that are not finite are packed too: `encode_packed` refuses them.
     """
     try:
-        return ormsgpack.packb(value, None, _PACKED)
+        return ormsgpack.packb(_nested(value, depth), None, _PACKED)
     except ormsgpack.MsgpackEncodeError:
         return None
 
 
-def unpack(packed: bytes) -> Any:
+def unpack(packed: bytes, depth: int = 0) -> Any:
     """What was packed."""
-    return ormsgpack.unpackb(packed, ext_hook=ormsgpack.Ext)
+    return ormsgpack.unpackb(memoryview(packed)[_levels(depth) :], ext_hook=ormsgpack.Ext)
 
 
 def encode_packed(value: Any, packed: bytes, depth: int = 0) -> bytes | None:
-    """The JSON of `value`, inside `depth` lists; None unless it is all JSON and still exactly what was packed.
+    """The JSON of `value`; None unless it is all JSON and still exactly what was packed.
 
-    Both are encoded by one call into C, during which no other thread runs Python: if the one is what was packed, the other is
-    its JSON, whoever changes `value` before or after.
+    It is packed again and encoded by one call into C, during which no other thread runs Python: if the one gives what was packed,
+    the other is its JSON, whoever changes `value` before or after.
     """
-    nested = value
-    for _ in range(depth):
-        nested = [nested]
     try:
-        blob, now = tuple(map(call, (orjson.dumps, ormsgpack.packb), (nested, value), (None, None), (_JSON, _PACKED)))
-    except (orjson.JSONEncodeError, ormsgpack.MsgpackEncodeError):
+        now, blob = tuple(
+            map(call, (ormsgpack.packb, orjson.dumps), (_nested(value, depth), value), (None, None), (_PACKED, _JSON))
+        )
+    except (ormsgpack.MsgpackEncodeError, orjson.JSONEncodeError):
         return None
     return blob if now == packed and not _not_finite(packed) else None
+
+
+def _encode_plain(value: Any) -> bytes | None:
+    # Packed first: orjson writes beyond its buffer when a value is nested too deep.
+    try:
+        packed = ormsgpack.packb(value, None, _PACKED)
+        if _not_finite(packed) or (_may_be_deep(packed) and pack(value) is None):
+            return None
+        return orjson.dumps(value, None, _JSON)
+    except (ormsgpack.MsgpackEncodeError, orjson.JSONEncodeError):
+        return None
+
+
+def _may_be_deep(packed: bytes) -> bool:
+    # The bytes that begin a container stand in texts and numbers too, so this is no more than a bound.
+    size = len(packed)
+    return size > DEPTH_MAX and (
+        size > _COUNTED_BYTES_MAX or size - len(packed.translate(None, _CONTAINERS)) > DEPTH_MAX
+    )
+
+
+def _nested(value: Any, depth: int) -> Any:
+    # So deep that ormsgpack itself refuses what would stand deeper than `DEPTH_MAX`.
+    for _ in range(_levels(depth)):
+        value = [value]
+    return value
+
+
+def _levels(depth: int) -> int:
+    return _PACKED_DEPTH_MAX - DEPTH_MAX + depth

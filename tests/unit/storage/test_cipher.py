@@ -1,5 +1,8 @@
 """Sealed text: what the key opens is what was sealed, and nothing else is opened or told."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,3 +85,8 @@ def test_data_keys_are_fresh():
     keys = {new_data_key() for _ in range(100)}
     assert len(keys) == 100
     assert {len(key) for key in keys} == {KEY_BYTES}
+
+
+def test_whoever_encrypts_nothing_does_not_load_the_library():
+    code = "import sys, outlast.checkpoint; assert 'cryptography' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -65,13 +65,16 @@ def test_only_a_file_has_a_size_and_a_time(disk, path, tmp_path):
 def test_what_is_held_is_neither_removed_nor_replaced(disk, path, tmp_path):
     (tmp_path / "new").write_bytes(b"new")
     first, second = disk.hold(path), disk.hold(path)
+    handles = len(os.listdir("/proc/self/fd"))
     for held in (second, first):
         assert disk.is_held(path) is True
         with pytest.raises(BlockingIOError):
             disk.unlink_unheld(path)
         with pytest.raises(BlockingIOError):
             disk.replace_unheld(tmp_path / "new", path)
+        assert len(os.listdir("/proc/self/fd")) == handles, "a refusal leaves no handle open"
         disk.close(held)
+        handles -= 1
     assert disk.is_held(path) is False
     disk.replace_unheld(tmp_path / "new", path)
     assert disk.read(path, None) == b"new"

@@ -3,9 +3,13 @@
 import dataclasses
 import datetime
 import enum
+import subprocess
+import sys
 import uuid
 from collections import Counter, OrderedDict, defaultdict, namedtuple
 
+import orjson
+import ormsgpack
 import pytest
 
 from outlast.errors import ValidationError
@@ -98,6 +102,8 @@ def test_plain_json_comes_back_as_it_was(value):
         ({"s": {1}}, "$.s: set is not JSON"),
         ([b"x"], "$[0]: bytes is not JSON"),
         ([bytearray(b"x")], "$[0]: bytearray is not JSON"),
+        ({"a": [ormsgpack.Ext(1, b"x")]}, "$.a[0]: Ext is not JSON"),
+        ({"a": orjson.Fragment(b"1")}, "$.a: Fragment is not JSON"),
         ({"t": datetime.datetime(2026, 1, 1)}, "$.t: datetime is not JSON"),
         ({"t": datetime.date(2026, 1, 1)}, "$.t: date is not JSON"),
         ({"t": datetime.time(1)}, "$.t: time is not JSON"),
@@ -118,6 +124,8 @@ def test_plain_json_comes_back_as_it_was(value):
         (cyclic_list(), "$[1]: list is not JSON: a cycle"),
         (cyclic_dict(), "$.me.again: dict is not JSON: a cycle"),
         (nested(DEPTH_MAX + 1), f"list stands deeper than {DEPTH_MAX} levels"),
+        ([nested(DEPTH_MAX)] * 200, f"list stands deeper than {DEPTH_MAX} levels"),
+        (["x" * 5_000, {"a": nested(DEPTH_MAX - 1)}], f"list stands deeper than {DEPTH_MAX} levels"),
         ([Moody(a=1)], "$[0]: Moody is not JSON: it does not equal its plain dict"),
     ],
     ids=lambda value: ascii(value)[:40] if not isinstance(value, dict) or "me" not in value else "cycle",
@@ -153,6 +161,30 @@ def test_a_subclass_that_equals_its_plain_value_comes_back_as_that(value, plain)
     back = decode(encode(value))
     assert back == value
     assert same(back, plain)
+
+
+@pytest.mark.parametrize("leaf", [None, -1.7976931348623157e308, "x", [], {}])
+@pytest.mark.parametrize("kind", [list, dict])
+def test_the_deepest_values_are_written_into_their_own_memory(leaf, kind):
+    # orjson writes the ends of some two hundred lists beyond its buffer: `DEPTH_MAX` has to be far from there. Python knows
+    # when somebody wrote where he should not, if it is asked to look.
+    code = f"""
+import random
+from outlast.storage.strictjson import DEPTH_MAX, encode
+leaf = {leaf!r}
+for _ in range(DEPTH_MAX - 1 - isinstance(leaf, list | dict)):
+    leaf = [leaf] if {kind is list} else {{"": leaf}}
+random.seed(1)
+for _ in range(2_000):
+    encode([7] * random.randrange(200) + [leaf] * random.randrange(1, 40) + ["x" * random.randrange(300)])
+"""
+    done = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_bytes_that_only_look_like_a_number_that_is_not_finite_are_written():
+    value = {"a": [0x7FF8 << 48 | 0xCB, 1.5], "b": "\u02ff\x7f\xf8", "c": [0xCB7FF0, 0xCBFFF8]}
+    assert decode(encode(value)) == value
 
 
 def test_a_value_that_stands_twice_is_no_cycle():

@@ -7,20 +7,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from outlast.testing.disk_model import DiskModel
     from outlast.testing.faults import Faults, Outage
     from outlast.testing.faulty_disk import FaultyDisk
     from outlast.testing.flaky_site import FlakySite
     from outlast.testing.ledger_spec import LedgerSpec
+    from outlast.testing.simulated_disk import SimulatedDisk
+    from outlast.testing.simulated_vfs import SimulatedVfs
     from outlast.testing.virtual_time import VirtualClock, VirtualTimeLoop
 
-__all__ = ["Faults", "FaultyDisk", "FlakySite", "LedgerSpec", "Outage", "VirtualClock", "VirtualTimeLoop"]
+__all__ = [
+    "DiskModel",
+    "Faults",
+    "FaultyDisk",
+    "FlakySite",
+    "LedgerSpec",
+    "Outage",
+    "SimulatedDisk",
+    "SimulatedVfs",
+    "VirtualClock",
+    "VirtualTimeLoop",
+]
 
 _HOMES = {
+    "DiskModel": "disk_model",
     "Faults": "faults",
     "FaultyDisk": "faulty_disk",
     "FlakySite": "flaky_site",
     "LedgerSpec": "ledger_spec",
     "Outage": "faults",
+    "SimulatedDisk": "simulated_disk",
+    "SimulatedVfs": "simulated_vfs",
     "VirtualClock": "virtual_time",
     "VirtualTimeLoop": "virtual_time",
 }

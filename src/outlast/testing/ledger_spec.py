@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from outlast.errors import StaleLeaseError
+from outlast.errors import StaleLeaseError, ValidationError
 from outlast.ledger.port import Counts, ItemStatus, Lease, Ledger, NewItem, Record, Shape
 
 __all__ = ["LedgerSpec"]
@@ -163,6 +163,66 @@ class LedgerSpec:
         await ledger.put("job", {"name": "docs", "n": [1, None]})
         await ledger.put("job", {"name": "täglich/€"})
         assert await ledger.get("job") == {"name": "täglich/€"}
+
+    async def test_what_is_done_is_not_tried_again(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a"))
+        for lease in await _lease(ledger):
+            await ledger.record(_done(lease, "1\n"))
+        for status in (ItemStatus.DONE, ItemStatus.PENDING, ItemStatus.LEASED):
+            with pytest.raises(ValidationError):
+                await ledger.retry(status)
+        assert await ledger.counts() == Counts(done=1)
+
+    async def test_a_deferred_item_can_be_tried_at_once(self, ledger: Ledger) -> None:
+        await ledger.add(_items("a"))
+        for lease in await _lease(ledger):
+            await ledger.record(_deferred(lease, until=LATER, attempts=2))
+        assert await ledger.retry(ItemStatus.DEFERRED) == 1
+        assert [lease.attempts for lease in await _lease(ledger)] == [0]
+
+    async def test_items_are_listed_as_they_stand(self, ledger: Ledger) -> None:
+        await ledger.add([NewItem("a", '{"n":1}'), *_items("b", "c", "d", "e")])
+        a, b, c, _ = await _lease(ledger, 4)
+        await ledger.record(_done(a, "1\n"))
+        await ledger.record(Record(lease=b, status=ItemStatus.FAILED, attempts=3, error='{"type":"E"}'))
+        await ledger.record(_deferred(c, until=LATER, attempts=1))
+        listed = [*await ledger.items(0, 2), *await ledger.items(a.item + 1, 100)]
+        assert [(each.key, each.status, each.attempts, each.not_before, each.error) for each in listed] == [
+            ("a", ItemStatus.DONE, 1, None, None),
+            ("b", ItemStatus.FAILED, 3, None, '{"type":"E"}'),
+            ("c", ItemStatus.DEFERRED, 1, LATER, "{}"),
+            ("d", ItemStatus.PENDING, 0, None, None),
+            ("e", ItemStatus.PENDING, 0, None, None),
+        ]
+        assert [each.payload for each in listed] == ['{"n":1}', None, None, None, None]
+        assert not any(each.lost for each in listed)
+
+    async def test_a_sound_ledger_is_examined_to_its_end_and_nothing_is_found(self, ledger: Ledger) -> None:
+        await ledger.add(_items(*"abcdefgh"))
+        for lease in (await _lease(ledger, 8))[:5]:
+            await ledger.record(_done(lease, "1\n"))
+        after: int | None = 0
+        slices = 0
+        while after is not None:
+            examined = await ledger.examine(after, 3)
+            assert examined.findings == ()
+            after = examined.next
+            slices += 1
+            assert slices < 100
+        assert await ledger.damage() == []
+        assert await ledger.counts() == Counts(leased=3, done=5)
+
+    async def test_any_text_comes_back_as_it_went_in(self, ledger: Ledger) -> None:
+        keys = ["", "0", "a\x00b", "täglich/€", "'; DROP TABLE items; --", "x" * 10_000, "{items}"]
+        await ledger.add([NewItem(key, f'["{number}"]') for number, key in enumerate(keys)])
+        assert await ledger.add(_items(*keys)) == 0
+        leases = await _lease(ledger, 100)
+        assert [(lease.key, lease.payload) for lease in leases] == [(k, f'["{n}"]') for n, k in enumerate(keys)]
+        for lease in leases:
+            await ledger.record(_done(lease, f'"€ {lease.item}"\n'))
+        results = await ledger.results(0, 100)
+        assert [result.key for result in results] == keys
+        assert [result.lines for result in results] == [f'"€ {lease.item}"\n' for lease in leases]
 
     async def test_many_askers_at_once_get_each_item_once(self, ledger: Ledger) -> None:
         keys = [f"k{number}" for number in range(300)]

@@ -16,17 +16,26 @@ from outlast.config import CheckpointConfiguration
 
 pytestmark = pytest.mark.real_time
 
-KILLS = 15
+KILLS = 10
 KEEP = 3
 
 # Writes an id when its checkpoint is acknowledged; three jobs, so that the kill also hits directories being made.
 WRITER = """
 import asyncio, os, sys
+from datetime import timedelta
 from outlast.checkpoint import CheckpointManager
 from outlast.config import CheckpointConfiguration
+from outlast.runtime import SystemClock
+
+class WrongClock(SystemClock):
+    def now(self):
+        return super().now() - timedelta(hours=next(hours))
+
+hours = iter(range(1_000_000_000)) if "back" in sys.argv else iter(int, 1)
 
 async def main(root, name, count, keep):
-    manager = CheckpointManager(CheckpointConfiguration(storage_path=root, retention_count=keep))
+    config = CheckpointConfiguration(storage_path=root, retention_count=keep, encryption_enabled="sealed" in sys.argv)
+    manager = CheckpointManager(config, clock=WrongClock(), keys=lambda: [bytes(32)])
     for n in range(count):
         job = f"job-{n % 3}" if name == "any" else "shared"
         made = await manager.create_checkpoint(job, {"by": name, "n": n, "weight": "x" * (n * 997 % 60_000)})
@@ -37,10 +46,9 @@ asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
 
 
 @contextlib.contextmanager
-def writer(root, name, count, keep):
-    process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(root), name, str(count), str(keep)], stdout=subprocess.PIPE, text=True
-    )
+def writer(root, name, count, keep, *flags):
+    arguments = [str(root), name, str(count), str(keep), *flags]
+    process = subprocess.Popen([sys.executable, "-c", WRITER, *arguments], stdout=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -54,7 +62,8 @@ def acknowledged(text):
 
 
 def manager(root, keep=KEEP):
-    return CheckpointManager(CheckpointConfiguration(storage_path=str(root), retention_count=keep))
+    config = CheckpointConfiguration(storage_path=str(root), retention_count=keep)
+    return CheckpointManager(config, keys=lambda: [bytes(32)])
 
 
 async def check(root, told):
@@ -73,11 +82,12 @@ async def check(root, told):
         assert latest.skipped == ()
 
 
-async def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path):
+@pytest.mark.parametrize("flags", [(), ("sealed", "back")], ids=["plain", "sealed, the clock going back"])
+async def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path, flags):
     chance = random.Random(20260101)
     told = []
     for _ in range(KILLS):
-        with writer(tmp_path, "any", 100_000, KEEP) as process:
+        with writer(tmp_path, "any", 100_000, KEEP, *flags) as process:
             first = process.stdout.readline()
             time.sleep(chance.uniform(0, 0.06))
             os.kill(process.pid, signal.SIGKILL)
@@ -91,7 +101,7 @@ async def test_nothing_acknowledged_is_lost_to_kill_9(tmp_path):
 
 async def test_two_processes_at_once_overwrite_nothing(tmp_path):
     count = 40
-    with writer(tmp_path, "one", count, 1_000) as one, writer(tmp_path, "two", count, 1_000) as two:
+    with writer(tmp_path, "one", count, 1_000) as one, writer(tmp_path, "two", count, 1_000, "back") as two:
         outputs = await asyncio.gather(*(asyncio.to_thread(process.communicate) for process in (one, two)))
     assert (one.returncode, two.returncode) == (0, 0)
     checkpoints = manager(tmp_path, keep=1_000)
@@ -104,6 +114,18 @@ async def test_two_processes_at_once_overwrite_nothing(tmp_path):
             assert (data["by"], data["n"]) == (name, int(n))
     rows = await checkpoints.list_checkpoints("shared")
     assert [row["sequence_number"] for row in rows] == list(range(2 * count, 0, -1))
+
+
+async def test_two_processes_that_prune_leave_what_is_to_be_kept(tmp_path):
+    count = 40
+    with writer(tmp_path, "one", count, KEEP) as one, writer(tmp_path, "two", count, KEEP, "sealed") as two:
+        await asyncio.gather(*(asyncio.to_thread(process.communicate) for process in (one, two)))
+    assert (one.returncode, two.returncode) == (0, 0)
+    checkpoints = manager(tmp_path)
+    await checkpoints.prune("shared")
+    rows = await checkpoints.list_checkpoints("shared")
+    assert [row["sequence_number"] for row in rows] == [2 * count, 2 * count - 1, 2 * count - 2]
+    assert all([await checkpoints.validate_checkpoint(row["id"]) for row in rows])
 
 
 def allowed_bytes_run_out():

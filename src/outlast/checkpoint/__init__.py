@@ -1,6 +1,6 @@
 """A job's state, kept so that it is there after a crash."""
 
-from outlast.checkpoint.checkpointer import LatestCheckpoint
 from outlast.checkpoint.manager import CheckpointManager
+from outlast.checkpoint.records import LatestCheckpoint, LoadedCheckpoint, Pruned, Verdict
 
-__all__ = ["CheckpointManager", "LatestCheckpoint"]
+__all__ = ["CheckpointManager", "LatestCheckpoint", "LoadedCheckpoint", "Pruned", "Verdict"]

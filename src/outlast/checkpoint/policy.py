@@ -1,22 +1,18 @@
 """What is wanted of checkpoints."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from outlast.checkpoint.envelope import Codec
-from outlast.errors import ConfigurationError
+from outlast.checkpoint.retention import RetentionPolicy
 
 __all__ = ["CheckpointPolicy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointPolicy:
-    """How checkpoints are kept: `keep` intact ones per job, bodies in `codec`, their checksums compared on load or not."""
+    """How checkpoints are kept: how many per job, bodies in `codec`, their checksums compared on load or not."""
 
     enabled: bool = True
-    keep: int = 5
+    retention: RetentionPolicy = field(default_factory=RetentionPolicy)
     codec: Codec = Codec.GZIP
     verify: bool = True
-
-    def __post_init__(self) -> None:
-        if self.keep < 1:
-            raise ConfigurationError(f"keep must be at least 1, not {self.keep}", context={"keep": self.keep})

@@ -8,22 +8,25 @@ Blocking; whoever calls runs it off the event loop. Everything raises `OSError` 
 """
 
 import errno
-import os
 import re
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from outlast.checkpoint.names import Name, id_of, parse
-from outlast.storage.files import Disk, OsDisk, ensure_directory, publish_durably, sweep
+from outlast.storage.disk import Disk, OsDisk
+from outlast.storage.files import ensure_directory, publish_durably, replace_durably, sweep, write_durably
 
 __all__ = ["DirectoryStore", "Entry"]
 
 PUBLISH_TRIES_MAX = 100
+LISTINGS_MAX = 100
 
 _FILE = re.compile(r"(?P<id>.+)\.(?P<kind>ckpt|gone)")
+# Where nothing can be locked, nobody holds anything either.
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class DirectoryStore:
     def __init__(self, root: Path, disk: Disk | None = None) -> None:
         self._root = root
         self._disk = disk or OsDisk()
+        self._durable: set[Path] = set()
+        self._settled: dict[Path, int] = {}
 
     def publish(self, key: str, contents: Callable[[str, int], bytes]) -> Entry:
         """Write a new file; `contents` makes its bytes from the id and number it gets: the highest so far, plus one.
@@ -57,20 +62,22 @@ class DirectoryStore:
         """
         directory = self._root / key
         for _ in range(PUBLISH_TRIES_MAX):
-            ensure_directory(directory, disk=self._disk)
-            sweep(directory, disk=self._disk)
-            number = self._highest(directory) + 1
-            path = directory / f"{id_of(key, number)}.ckpt"
+            self._ensure(directory)
             # The number is taken, or another process swept our temporary file before it was locked: once more.
             with suppress(FileExistsError, FileNotFoundError):
-                publish_durably(path, contents(path.stem, number), disk=self._disk)
-                return self._entry(path, number, quarantined=False)
+                sweep(directory, disk=self._disk)
+                number = self._highest(directory) + 1
+                path = directory / f"{id_of(key, number)}.ckpt"
+                blob = contents(path.stem, number)
+                publish_durably(path, blob, disk=self._disk, claim=partial(self._claim, path, number))
+                self._settled[directory] = number
+                return self._published(path, number, len(blob))
         raise OSError(errno.EBUSY, f"no free number in {PUBLISH_TRIES_MAX} tries", str(directory))
 
     def entries(self, key: str) -> list[Entry]:
         """The files of a job, newest first, with those in quarantine."""
         directory = self._root / key
-        kept = list(self._files(directory, quarantined=False))
+        kept = self._files(directory, quarantined=False)
         present = {entry.id for entry in kept}
         damaged = [each for each in self._files(_quarantine(directory), quarantined=True) if each.id not in present]
         return sorted(kept + damaged, key=lambda entry: entry.sequence, reverse=True)
@@ -89,20 +96,59 @@ class DirectoryStore:
 
     def read(self, entry: Entry, size: int | None = None) -> bytes:
         """The file's bytes, or its first `size`; `FileNotFoundError` when it has gone since."""
-        descriptor = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read() if size is None else file.read(size)
+        return self._disk.read(entry.path, size)
+
+    def replace(self, entry: Entry, blob: bytes) -> None:
+        """Let the file hold `blob`, durably; `FileNotFoundError` when it has gone, `BlockingIOError` when it is held."""
+        try:
+            replace_durably(entry.path, blob, disk=self._disk)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            write_durably(entry.path, blob, disk=self._disk)
+
+    def settle(self, key: str) -> None:
+        """Make durable what names of a job's files there are."""
+        directory = self._root / key
+        for each in (directory, _quarantine(directory)):
+            with suppress(FileNotFoundError):
+                self._disk.sync_directory(each)
+
+    def hold(self, entry: Entry) -> int:
+        """Keep the file from being removed or replaced by any process, until `release`."""
+        return self._disk.hold(entry.path)
+
+    def release(self, descriptor: int) -> None:
+        self._disk.close(descriptor)
+
+    def is_held(self, entry: Entry) -> bool:
+        try:
+            return self._disk.is_held(entry.path)
+        except OSError as error:
+            if error.errno not in {*_NO_LOCKS, errno.ENOENT}:
+                raise
+            return False
 
     def remove(self, entry: Entry) -> bool:
-        """Delete the file; False when it has gone already."""
+        """Delete the file, durably; False when it has gone already. `BlockingIOError` when somebody holds it."""
+        removed = self.drop(entry)
+        if removed:
+            self._disk.sync_directory(entry.path.parent)
+        return removed
+
+    def drop(self, entry: Entry) -> bool:
+        """Like `remove`, but a power cut may bring the file back until the next `publish` for the job."""
         directory = self._root / entry.key
-        if entry.sequence == self._highest(directory):
+        highest = self._highest(directory)
+        if entry.sequence == highest:
             self._mark_gone(directory, entry)
+        elif self._settled.get(directory) != highest:
+            # The higher number may not be durable: its maker may have been killed. Without it this one could be given again.
+            self._disk.sync_directory(directory)
         try:
-            self._disk.unlink(entry.path)
+            self._unlink(entry.path)
         except FileNotFoundError:
             return False
-        self._disk.sync_directory(entry.path.parent)
         return True
 
     def quarantine(self, entry: Entry) -> Path:
@@ -118,42 +164,91 @@ class DirectoryStore:
             self._disk.sync_directory(entry.path.parent)
         return target / entry.path.name
 
+    def _ensure(self, directory: Path) -> None:
+        if directory not in self._durable or not self._disk.is_directory(directory):
+            ensure_directory(directory, disk=self._disk)
+            self._durable.add(directory)
+
+    def _unlink(self, path: Path) -> None:
+        try:
+            self._disk.unlink_unheld(path)
+        except BlockingIOError:
+            # Another process may be removing it: that is waited for. A second refusal is a holder's.
+            self._disk.close(self._disk.hold(path))
+            self._disk.unlink_unheld(path)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            self._disk.unlink(path)
+
+    def _published(self, path: Path, number: int, size: int) -> Entry:
+        # It is safe, whatever comes now: also when another process has removed it already, or the disk gives no answer.
+        with suppress(OSError):
+            return self._entry(path, number, quarantined=False)
+        return Entry(path.stem, number, path, size, 0)
+
     def _entry(self, path: Path, sequence: int, *, quarantined: bool) -> Entry:
-        found = path.lstat()
-        if not stat.S_ISREG(found.st_mode):
-            raise FileNotFoundError(errno.ENOENT, "not a file", str(path))
-        return Entry(path.stem, sequence, path, found.st_size, found.st_mtime_ns, quarantined)
+        found = self._disk.stat(path)
+        return Entry(path.stem, sequence, path, found.size, found.modified_ns, quarantined)
 
-    def _files(self, directory: Path, *, quarantined: bool) -> Iterator[Entry]:
-        for path, name, kind in _named(directory):
-            if kind == "ckpt":
-                with suppress(FileNotFoundError):
-                    yield self._entry(path, name.sequence, quarantined=quarantined)
+    def _files(self, directory: Path, *, quarantined: bool) -> list[Entry]:
+        gone: set[str] = set()
+        found: list[Entry] = []
+        for _ in range(LISTINGS_MAX):
+            found, missing = [], set()
+            for file, name, kind in self._named(directory):
+                if kind == "ckpt":
+                    try:
+                        found.append(self._entry(directory / file, name.sequence, quarantined=quarantined))
+                    except FileNotFoundError:
+                        missing.add(file)
+            # What goes while it is listed may have a successor that is not in the list; what is no file stays missing.
+            if missing == gone:
+                break
+            gone = missing
+        return found
 
-    def _highest(self, directory: Path) -> int:
-        names = [*_named(directory), *_named(_quarantine(directory))]
-        return max((name.sequence for _, name, _ in names), default=0)
+    def _claim(self, path: Path, number: int) -> None:
+        # Since the number was chosen, another process may have given it to a file and deleted that.
+        if self._highest(path.parent, but=path) >= number:
+            raise FileExistsError(errno.EEXIST, "the number was given already", str(path))
+
+    def _highest(self, directory: Path, *, but: Path | None = None) -> int:
+        # A file goes to quarantine, and from there a mark comes back: one listing of each could miss both.
+        places = (directory, _quarantine(directory), directory)
+        names = [(place, file, name) for place in places for file, name, _ in self._named(place)]
+        others = [name for place, file, name in names if but is None or (place, file) != (but.parent, but.name)]
+        return max((name.sequence for name in others), default=0)
 
     def _mark_gone(self, directory: Path, entry: Entry) -> None:
+        mark = directory / f"{entry.id}.gone"
         with suppress(FileExistsError):
-            self._disk.close(self._disk.create(directory / f"{entry.id}.gone"))
-        for path, name, kind in list(_named(directory)):
+            self._disk.close(self._disk.create(mark))
+        try:
+            # The mark is durable before the file goes: a power cut must not leave neither.
+            self._disk.sync_directory(directory)
+        except OSError:
+            # What a failed sync has lost a later one does not bring back: the next attempt begins with a new mark.
+            with suppress(OSError):
+                self._disk.unlink(mark)
+            raise
+        for file, name, kind in self._named(directory):
             if kind == "gone" and name.sequence < entry.sequence:
-                self._disk.unlink(path)
+                with suppress(FileNotFoundError):
+                    self._disk.unlink(directory / file)
+
+    def _named(self, directory: Path) -> list[tuple[str, Name, str]]:
+        try:
+            names = self._disk.names(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        key = directory.parent.name if directory.name == "quarantine" else directory.name
+        return [
+            (file, name, match["kind"])
+            for file in names
+            if (match := _FILE.fullmatch(file)) and (name := parse(match["id"])) and name.key == key
+        ]
 
 
 def _quarantine(directory: Path) -> Path:
     return directory / "quarantine"
-
-
-def _named(directory: Path) -> Iterator[tuple[Path, Name, str]]:
-    key = directory.parent.name if directory.name == "quarantine" else directory.name
-    try:
-        paths = list(directory.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for path in paths:
-        match = _FILE.fullmatch(path.name)
-        name = parse(match["id"]) if match is not None else None
-        if match is not None and name is not None and name.key == key:
-            yield path, name, match["kind"]

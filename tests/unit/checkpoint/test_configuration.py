@@ -6,7 +6,7 @@ import pytest
 
 from outlast.checkpoint import CheckpointManager
 from outlast.config import CheckpointConfiguration
-from outlast.errors import CheckpointCorruptionError, CheckpointCreationError, ConfigurationError
+from outlast.errors import CheckpointCorruptionError, CheckpointCreationError
 
 
 async def numbers(checkpoints):
@@ -65,10 +65,11 @@ async def test_compression_is_done_as_asked_and_both_kinds_are_read(manager, fil
         assert await manager(compression_enabled=other).load_checkpoint(checkpoint_id) == {"text": "x" * 9_000}
 
 
-def test_encryption_that_cannot_be_done_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="encryption_enabled .* cannot encrypt"):
-        CheckpointManager(CheckpointConfiguration(storage_path=str(tmp_path / "store"), encryption_enabled=True))
-    assert os.listdir(tmp_path) == []
+@pytest.mark.parametrize("encrypted", [True, False])
+async def test_encryption_is_done_as_asked(manager, files, encrypted):
+    await manager(encryption_enabled=encrypted, keys=lambda: [bytes(32)]).create_checkpoint("job", {})
+    (row,) = await manager().list_checkpoints("job")
+    assert (row["encrypted"], row["status"]) == (encrypted, "locked" if encrypted else "available")
 
 
 async def test_the_storage_path_is_where_the_files_are(tmp_path):

@@ -10,81 +10,115 @@ import pytest
 from outlast.errors import CheckpointCorruptionError, CheckpointCreationError, CheckpointError
 from outlast.storage.files import OsDisk
 
-# One create over two kept checkpoints where one goes: write, publish, tidy up, then delete the oldest.
+# What a create changes on the disk, in this order: write, publish, tidy up, then delete the oldest.
 WRITING = ["create", "write", "fsync", "close", "link", "unlink", "sync_directory"]
-DELETING = ["unlink", "sync_directory"]
+DELETING = ["unlink_unheld", "sync_directory"]
+LOOKING = {"names", "stat", "read", "is_directory"}
 
 
 def everything(tmp_path):
     return {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
+def changes(disk):
+    return [step for step in disk.steps if step not in LOOKING]
+
+
+@pytest.fixture
+def each_step(manager, faulty_disk, tmp_path):
+    """Every step of a third create where the first goes: its number, its name, and a fresh store of two to try it on."""
+
+    async def prepared(name):
+        root = tmp_path / name
+        ids = [await manager(storage_path=str(root)).create_checkpoint("job", {"n": n}) for n in range(2)]
+        return root, ids
+
+    async def steps():
+        disk = faulty_disk()
+        root, _ = await prepared("clean")
+        await manager(storage_path=str(root), disk=disk, retention_count=2).create_checkpoint("job", {"n": 2})
+        assert changes(disk) == ["sync_directory", *WRITING, "unlink_unheld"]
+        for number, step in enumerate(disk.steps, 1):
+            yield number, step, *await prepared(str(number))
+
+    return steps
+
+
 async def test_the_steps_of_a_create_are_these(manager, faulty_disk):
     disk = faulty_disk()
     checkpoints = manager(disk=disk, retention_count=1)
     await checkpoints.create_checkpoint("job", {})
-    assert disk.steps == ["sync_directory"] * 2 + WRITING
+    assert changes(disk) == ["sync_directory"] + ["make_directory", "sync_directory"] * 2 + WRITING
     disk.steps.clear()
     await checkpoints.create_checkpoint("job", {})
-    assert disk.steps == WRITING + DELETING
+    # What retention took may come back after a power cut, until the next create syncs the directory.
+    assert changes(disk) == [*WRITING, "unlink_unheld"]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS], ids=errno.errorcode.get)
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 7])
-async def test_a_refused_write_changes_nothing_and_is_told(manager, faulty_disk, tmp_path, seen, number, code):
-    for n in range(2):
-        await manager().create_checkpoint("job", {"n": n})
-    before = everything(tmp_path)
-    seen.clear()
-    checkpoints = manager(disk=faulty_disk(fails_at=number, code=code), retention_count=2)
-    with pytest.raises(CheckpointCreationError) as caught:
-        await checkpoints.create_checkpoint("job", {"n": 2})
-    assert caught.value.context["errno"] == code
-    assert isinstance(caught.value.__cause__, OSError)
-    assert everything(tmp_path) == before
-    assert seen == []
-    assert (await checkpoints.load_latest("job")).data == {"n": 1}
-    await checkpoints.create_checkpoint("job", {"n": 3})
-    assert (await manager().load_latest("job")).data == {"n": 3}
-
-
-@pytest.mark.parametrize("number", [1, 2])
-async def test_a_directory_that_cannot_be_made_durable_is_a_refused_write(manager, faulty_disk, number):
-    with pytest.raises(CheckpointCreationError):
-        await manager(disk=faulty_disk(fails_at=number)).create_checkpoint("job", {})
-    assert await manager().list_checkpoints("job") == []
-
-
-@pytest.mark.parametrize("number", [6, 8, 9])
-async def test_what_fails_after_the_checkpoint_is_safe_does_not_undo_it(manager, faulty_disk, files, number):
-    for n in range(2):
-        await manager().create_checkpoint("job", {"n": n})
-    checkpoints = manager(disk=faulty_disk(fails_at=number), retention_count=2)
-    checkpoint_id = await checkpoints.create_checkpoint("job", {"n": 2})
-    assert await manager().load_checkpoint(checkpoint_id) == {"n": 2}
-    await checkpoints.create_checkpoint("job", {"n": 3})
-    assert list(files()) == [3, 4]
-    assert all(path.suffix == ".ckpt" for path in files()[4].parent.iterdir()), "what was left behind is gone by now"
-
-
-@pytest.mark.parametrize("number", range(1, 11))
-async def test_a_process_that_dies_at_any_step_takes_no_earlier_checkpoint_with_it(
-    manager, faulty_disk, tmp_path, number
+async def test_whatever_step_fails_a_create_is_done_and_told_or_refused_and_nothing(
+    manager, faulty_disk, each_step, seen, code
 ):
-    ids = [await manager().create_checkpoint("job", {"n": n}) for n in range(2)]
-    disk = faulty_disk(dies_at=number)
-    checkpoints = manager(disk=disk, retention_count=2)
-    if number < 10:
+    refused = {True: 0, False: 0}
+    async for number, _, root, _ids in each_step():
+        before, told = everything(root), len(seen)
+        checkpoints = manager(storage_path=str(root), disk=faulty_disk(fails_at=number, code=code), retention_count=2)
+        others = manager(storage_path=str(root))
+        try:
+            made = await checkpoints.create_checkpoint("job", {"n": 2})
+        except CheckpointCreationError as error:
+            refused[True] += 1
+            assert error.context["errno"] == code
+            assert isinstance(error.__cause__, OSError)
+            assert everything(root) == before
+            assert len(seen) == told
+            assert (await others.load_latest("job")).data == {"n": 1}
+        else:
+            refused[False] += 1
+            assert await others.load_checkpoint(made) == {"n": 2}
+        made = await checkpoints.create_checkpoint("job", {"n": 3})
+        assert await others.load_checkpoint(made) == {"n": 3}
+        left = [path for path in root.rglob("*") if path.is_file()]
+        assert [path.suffix for path in left] == [".ckpt"] * 2, "what was left behind is gone by now"
+    assert min(refused.values()) >= 6
+
+
+async def test_a_directory_that_cannot_be_made_durable_is_a_refused_write(manager, faulty_disk):
+    disk = faulty_disk()
+    await manager(disk=disk).create_checkpoint("job", {})
+    numbers = [n for n, step in enumerate(disk.steps, 1) if step in {"make_directory", "sync_directory"}]
+    assert len(numbers) == 6
+    for number in numbers:
+        job = f"job {number}"
+        with pytest.raises(CheckpointCreationError):
+            await manager(disk=faulty_disk(fails_at=number), storage_path=f"{manager.root}{number}").create_checkpoint(
+                job, {}
+            )
+        assert await manager().list_checkpoints(job) == []
+
+
+async def test_a_directory_that_a_killed_process_made_is_made_durable_by_the_next(manager, faulty_disk):
+    # The one that made it may have died before it synced the name.
+    await manager().create_checkpoint("job", {})
+    disk = faulty_disk()
+    checkpoints = manager(disk=disk)
+    for expected in (["sync_directory", *WRITING], WRITING):
+        disk.steps.clear()
+        await checkpoints.create_checkpoint("job", {})
+        assert changes(disk) == expected
+
+
+async def test_a_process_that_dies_at_any_step_takes_no_earlier_checkpoint_with_it(manager, faulty_disk, each_step):
+    async for number, _, root, ids in each_step():
+        disk = faulty_disk(dies_at=number)
         with pytest.raises(disk.PowerCut):
-            await checkpoints.create_checkpoint("job", {"n": 2})
-    else:
-        await checkpoints.create_checkpoint("job", {"n": 2})
-    survivors = manager()
-    assert await survivors.load_checkpoint(ids[1]) == {"n": 1}
-    rows = await survivors.list_checkpoints("job")
-    assert all([await survivors.validate_checkpoint(row["id"]) for row in rows])
-    assert (await survivors.load_latest("job")).data in ({"n": 1}, {"n": 2})
-    assert len(rows) >= 2
+            await manager(storage_path=str(root), disk=disk, retention_count=2).create_checkpoint("job", {"n": 2})
+        survivors = manager(storage_path=str(root))
+        assert await survivors.load_checkpoint(ids[1]) == {"n": 1}
+        rows = await survivors.list_checkpoints("job")
+        assert all([await survivors.validate_checkpoint(row["id"]) for row in rows])
+        assert (await survivors.load_latest("job")).data in ({"n": 1}, {"n": 2})
+        assert len(rows) >= 2
 
 
 async def test_a_store_on_a_file_is_told(manager, tmp_path):
@@ -94,24 +128,46 @@ async def test_a_store_on_a_file_is_told(manager, tmp_path):
 
 
 async def test_a_deletion_that_fails_is_an_error_and_not_an_absence(manager, faulty_disk, seen):
-    ids = [await manager().create_checkpoint("job", {}) for _ in range(2)]
-    seen.clear()
-    with pytest.raises(CheckpointError, match="could not be deleted"):
-        await manager(disk=faulty_disk(fails_at=1)).delete_checkpoint(ids[0])
-    assert await manager().load_checkpoint(ids[0]) == {}
-    assert [kind for kind, _, _ in seen] == ["checkpoint_loaded"]
+    await manager().create_checkpoint("job", {})
+    for clean in (faulty_disk(), faulty_disk()):
+        checkpoint_id = await manager().create_checkpoint("job", {})
+        assert await manager(disk=clean).delete_checkpoint(checkpoint_id) is True
+    # The mark is durable before the file and the older mark go: a power cut must not leave neither.
+    assert changes(clean) == ["create", "close", "sync_directory", "unlink", *DELETING]
+    for number, step in enumerate(clean.steps, 1):
+        checkpoint_id = await manager().create_checkpoint("job", {})
+        seen.clear()
+        disk = faulty_disk(fails_at=number)
+        if step == "read":
+            # The header cannot be read: it is deleted all the same, under the job's key.
+            assert await manager(disk=disk).delete_checkpoint(checkpoint_id) is True
+            assert seen[0][1] == checkpoint_id.rsplit("-", 1)[0]
+            continue
+        with pytest.raises(CheckpointError, match="could not be deleted"):
+            await manager(disk=disk).delete_checkpoint(checkpoint_id)
+        assert seen == []
+        gone = number == len(clean.steps)  # then only its durability is in doubt
+        assert (await manager().load_checkpoint(checkpoint_id)) == (None if gone else {})
+        assert await manager().delete_checkpoint(checkpoint_id) is not gone
 
 
 async def test_damage_that_cannot_be_moved_is_damage_all_the_same(manager, faulty_disk, files, seen):
     checkpoint_id = await manager().create_checkpoint("job", {})
     files()[1].write_bytes(b"")
+    clean = faulty_disk()
+    with pytest.raises(CheckpointCorruptionError):
+        await manager(disk=clean).load_checkpoint(checkpoint_id)
+    numbers = [number for number, step in enumerate(clean.steps, 1) if step not in LOOKING]
+    assert changes(clean) == ["sync_directory", "make_directory", "sync_directory", "rename"] + ["sync_directory"] * 2
     told = []
-    # Its directory cannot be made, then it cannot be moved, then the move is not made durable.
-    for fails_at in (1, 1, 2):
+    for number in numbers:
+        checkpoint_id = await manager().create_checkpoint(f"job {number}", {})
+        (path,) = [path for path in files.everywhere() if path.stem == checkpoint_id]
+        path.write_bytes(b"")
         with pytest.raises(CheckpointCorruptionError):
-            await manager(disk=faulty_disk(fails_at=fails_at)).load_checkpoint(checkpoint_id)
-        told.append((files()[1].parent.name == "quarantine", seen[-1][2]["quarantined_to"]))
-    assert told == [(False, None), (False, None), (True, str(files()[1]))]
+            await manager(disk=faulty_disk(fails_at=number)).load_checkpoint(checkpoint_id)
+        told.append((path.exists(), seen[-1][2]["quarantined_to"] is None))
+    assert told == [(True, True)] * 4 + [(False, False)] * 2
 
 
 class SlowDisk(OsDisk):

@@ -132,7 +132,7 @@ async def test_a_row_says_what_is_known(manager, files):
         "size_bytes": files()[1].stat().st_size,
         "compressed": True,
         "encrypted": False,
-        "version": "1.0",
+        "version": "2.0",
         "metadata": {"why": "test"},
     }
     assert len(row["checksum"]) == 64
@@ -242,9 +242,12 @@ async def test_damage_is_an_error_not_an_absence_and_goes_to_quarantine(manager,
 async def test_an_error_belongs_to_the_caller_s_chain_of_work(manager, files):
     checkpoints, ids = await filled(manager, 1)
     flip(files()[1])
-    with correlated() as trace, pytest.raises(CheckpointCorruptionError) as caught:
-        await checkpoints.load_checkpoint(ids[0])
-    assert caught.value.correlation_id == trace
+    with correlated() as trace:
+        with pytest.raises(CheckpointCorruptionError) as caught:
+            await checkpoints.load_checkpoint(ids[0])
+        with pytest.raises(ValidationError) as refused:
+            await checkpoints.create_checkpoint("job", {"a": float("inf")})
+    assert caught.value.correlation_id == refused.value.correlation_id == trace
 
 
 async def test_the_number_of_a_quarantined_checkpoint_is_never_given_again(manager, files):
@@ -308,7 +311,7 @@ def from_the_future(path):
     import hashlib
 
     first, rest = path.read_bytes().split(b"\n", 1)
-    opening = first.replace(b"1.0", b"2.0").rsplit(b" ", 1)[0]
+    opening = first.replace(b"2.0", b"3.0").rsplit(b" ", 1)[0]
     header = rest[: int(opening.rsplit(b" ", 1)[1])]
     digest = hashlib.sha256(opening + b"\n" + header).hexdigest().encode()
     path.write_bytes(opening + b" " + digest + b"\n" + rest)
@@ -319,11 +322,11 @@ async def test_a_checkpoint_from_the_future_is_not_damaged_and_not_skipped(manag
     from_the_future(files()[2])
     seen.clear()
     for call in (checkpoints.load_checkpoint(ids[1]), checkpoints.load_latest("job")):
-        with pytest.raises(CheckpointValidationError, match="version 2.0"):
+        with pytest.raises(CheckpointValidationError, match="version 3.0"):
             await call
     assert await checkpoints.validate_checkpoint(ids[1]) is False
     row = (await checkpoints.list_checkpoints("job"))[0]
-    assert (row["status"], row["version"]) == ("unsupported", "2.0")
+    assert (row["status"], row["version"]) == ("unsupported", "3.0")
     assert files()[2].parent.name != "quarantine"
     assert seen == []
 

@@ -1,13 +1,24 @@
 """What happens when files vanish or cannot be read between two looks."""
 
 import errno
+from datetime import UTC, datetime
 
 import pytest
 
+from outlast.checkpoint import envelope
+from outlast.checkpoint.envelope import Codec, Label
 from outlast.checkpoint.policy import CheckpointPolicy
-from outlast.checkpoint.shelf import Opened, Refused, Shelf, Snapshot
+from outlast.checkpoint.reader import Opened, Refused
+from outlast.checkpoint.retention import RetentionPolicy
+from outlast.checkpoint.sealing import Sealing
+from outlast.checkpoint.shelf import Shelf, Snapshot
 from outlast.checkpoint.store import DirectoryStore
 from outlast.errors import CheckpointCorruptionError
+from outlast.storage.frozen import freeze
+from outlast.storage.keys import Keyring
+
+KEEP_TWO = CheckpointPolicy(retention=RetentionPolicy(count=2))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class HauntedStore(DirectoryStore):
@@ -22,16 +33,18 @@ class HauntedStore(DirectoryStore):
 
 @pytest.fixture
 def store(tmp_path):
-    return HauntedStore(tmp_path)
+    store = HauntedStore(tmp_path)
+    store.root = tmp_path
+    return store
 
 
 @pytest.fixture
 def shelf(store):
-    return Shelf(store, CheckpointPolicy(keep=2))
+    return Shelf(store, KEEP_TWO)
 
 
 def put(shelf, count=1):
-    return [shelf.put(Snapshot("job", "now", b"{}", b"{}"))[0] for _ in range(count)]
+    return [shelf.put(Snapshot("job", NOW, freeze({}), freeze({})))[0] for _ in range(count)]
 
 
 def vanish(entry):
@@ -72,10 +85,10 @@ def test_what_the_disk_cannot_read_is_damaged(store, shelf):
 
 
 def test_what_the_disk_cannot_read_does_not_count_as_kept(store, tmp_path):
-    put(Shelf(store, CheckpointPolicy(keep=2)), 2)
+    put(Shelf(store, KEEP_TWO), 2)
     store.haunt = unreadable
-    put(Shelf(store, CheckpointPolicy(keep=2)))
-    assert len(store.entries(put(Shelf(store, CheckpointPolicy(keep=2)))[0].key)) == 4
+    put(Shelf(store, KEEP_TWO))
+    assert len(store.entries(put(Shelf(store, KEEP_TWO))[0].key)) == 4
 
 
 def test_a_trouble_that_may_pass_is_not_called_damage(store, shelf):
@@ -126,5 +139,62 @@ def test_each_checkpoint_is_read_once_for_retention(store, shelf):
     store.haunt = lambda entry: reads.append(entry.sequence)
     put(shelf, 3)
     assert reads == [], "what this process wrote it knows"
-    put(Shelf(store, CheckpointPolicy(keep=2)))
+    put(Shelf(store, KEEP_TWO))
     assert sorted(reads) == [4, 5]
+
+
+def test_damage_that_another_process_moves_away_first_is_damage_and_not_absence(store, shelf, flip):
+    (entry,) = put(shelf)
+    flip(entry.path)
+
+    def moved(found):
+        if not found.quarantined:
+            store.quarantine(found)
+
+    store.haunt = moved
+    look = shelf.open(entry.id)
+    assert isinstance(look, Refused)
+    assert look.damaged
+
+
+def test_a_file_that_is_replaced_while_it_is_listed_is_not_called_damaged(store, shelf):
+    (entry,) = put(shelf)
+
+    def replaced(found):
+        # As `rewrap` does: another header, and so another length than the one that was taken.
+        store.haunt = lambda _: None
+        label = Label(id=entry.id, job_id="job", sequence=1, created="", codec=Codec.GZIP, metadata={"longer": "x"})
+        store.replace(found, envelope.seal(label, [b"{}"]))
+
+    store.haunt = replaced
+    (row,) = shelf.rows("job", None)
+    assert (row["status"], row["metadata"]) == ("available", {"longer": "x"})
+
+
+def test_a_file_that_goes_while_it_is_rewrapped_stays_gone(store):
+    keys = [Keyring.of([bytes([number]) * 32 for number in ids]) for ids in ((1,), (2, 1))]
+    (entry,) = put(Shelf(store, KEEP_TWO, Sealing(keys[0], required=True)))
+    shelf = Shelf(store, KEEP_TWO, Sealing(keys[1], required=True))
+    store.haunt = vanish
+    assert shelf.rewrap("job") == 0
+    assert store.entries(entry.key) == []
+
+
+def test_of_two_writers_the_slower_does_not_encode_its_data_again(store):
+    encoded = []
+
+    class Counted:
+        def pieces(self):
+            encoded.append(1)
+            yield b"{}"
+
+    def beaten(directory):
+        if len(store.entries(directory)) < 3:
+            put(Shelf(DirectoryStore(store.root), CheckpointPolicy()))
+
+    publish = store.publish
+    store.publish = lambda key, contents: publish(key, lambda *name: (beaten(key), contents(*name))[1])
+    shelf = Shelf(store, CheckpointPolicy())
+    entry, _ = shelf.put(Snapshot("job", NOW, Counted(), freeze({})))
+    assert entry.sequence == 4
+    assert len(encoded) == 1

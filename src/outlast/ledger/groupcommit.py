@@ -31,11 +31,11 @@ class GroupCommit(Generic[Request]):
         self._loop = asyncio.get_running_loop()
         self._waiting: _Waiting[Request] = []
         self._busy = False
-        self._closed = False
+        self._end: asyncio.Future[None] | None = None
 
     def submit(self, request: Request) -> "asyncio.Future[Any]":
         """A future that is done when the request is durable. Cancelling it does not take the request back."""
-        if self._closed:
+        if self._end is not None:
             raise LedgerUnavailableError("the ledger is closed")
         future = self._loop.create_future()
         self._waiting.append((request, future))
@@ -45,21 +45,22 @@ class GroupCommit(Generic[Request]):
         return future
 
     async def close(self, last: Callable[[], None]) -> None:
-        """Finish what is waiting, run `last` on the thread, and end it; a second call does nothing."""
-        if self._closed:
-            return
-        self._closed = True
-        while self._busy:
-            await asyncio.wait(
-                [future for _, future in self._waiting] or [self._loop.run_in_executor(self._thread, int)]
-            )
-        await self._loop.run_in_executor(self._thread, last)
-        self._thread.shutdown(wait=False)
+        """Finish what is waiting, run `last` on the thread, and end it; all of that happens even when this is cancelled.
+
+        A second call waits for the first one's end.
+        """
+        if self._end is None:
+            if self._waiting:
+                self._start()
+            self._end = self._loop.run_in_executor(self._thread, last)
+            self._thread.shutdown(wait=False)
+        await asyncio.shield(self._end)
 
     def _start(self) -> None:
         batch, self._waiting = self._waiting, []
-        commit = self._loop.run_in_executor(self._thread, self._apply, [request for request, _ in batch])
-        commit.add_done_callback(partial(self._settle, batch))
+        if batch:
+            commit = self._loop.run_in_executor(self._thread, self._apply, [request for request, _ in batch])
+            commit.add_done_callback(partial(self._settle, batch))
 
     def _settle(self, batch: _Waiting[Request], commit: "asyncio.Future[Sequence[Any]]") -> None:
         error = commit.exception()

@@ -4,8 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outlast.errors import StaleLeaseError
-from outlast.ledger.port import Counts, ItemStatus, Lease, NewItem, Record, Result, StoredFailure
+from outlast.errors import StaleLeaseError, ValidationError
+from outlast.ledger.health import Examined, Finding
+from outlast.ledger.port import (
+    RETRIED,
+    Counts,
+    ItemStatus,
+    Lease,
+    NewItem,
+    Record,
+    Result,
+    StoredFailure,
+    StoredItem,
+)
 from outlast.storage.strictjson import decode, encode
 
 __all__ = ["MemoryLedger"]
@@ -44,14 +55,14 @@ class MemoryLedger:
         return len(self._rows) - before
 
     async def lease(self, owner: str, count: int, now: float, expires: float, /) -> list[Lease]:
+        self._make_pending(now, count)
         leased: list[Lease] = []
         for item, row in enumerate(self._rows, start=1):
             if len(leased) == count:
                 break
-            if _is_due(row, now):
+            if row.status is ItemStatus.PENDING:
                 self._token += 1
-                row.status, row.not_before = ItemStatus.LEASED, None
-                row.owner, row.expires, row.token = owner, expires, self._token
+                row.status, row.owner, row.expires, row.token = ItemStatus.LEASED, owner, expires, self._token
                 leased.append(Lease(item, row.key, row.payload, row.attempts, self._token))
         return leased
 
@@ -78,6 +89,8 @@ class MemoryLedger:
         return len(held)
 
     async def retry(self, status: ItemStatus = ItemStatus.FAILED, /) -> int:
+        if status not in RETRIED:
+            raise ValidationError(f"what is {status} is not tried again: only what is failed, deferred or ignored is")
         chosen = [row for row in self._rows if row.status is status]
         for row in chosen:
             row.status, row.attempts, row.not_before, row.error = ItemStatus.PENDING, 0, None, None
@@ -107,6 +120,13 @@ class MemoryLedger:
         ]
         return failed[:limit]
 
+    async def items(self, after: int, limit: int, /) -> list[StoredItem]:
+        rows = list(enumerate(self._rows, start=1))[after : after + limit]
+        return [
+            StoredItem(item, row.key, row.payload, _unleased(row.status), row.attempts, row.not_before, row.error)
+            for item, row in rows
+        ]
+
     async def get(self, name: str, /) -> Any:
         stored = self._facts.get(name)
         return None if stored is None else decode(stored)
@@ -114,17 +134,26 @@ class MemoryLedger:
     async def put(self, name: str, value: Any, /) -> None:
         self._facts[name] = encode(value)
 
+    async def examine(self, _after: int, _limit: int, /) -> Examined:
+        """Memory does not rot in a way that anybody here could see."""
+        return Examined(None)
+
+    async def damage(self) -> list[Finding]:
+        return []
+
     async def close(self) -> None:
         """Nothing is held open; the items stay readable."""
 
+    def _make_pending(self, now: float, count: int) -> None:
+        expired = [row for row in self._rows if row.status is ItemStatus.LEASED and row.expires <= now]
+        due = [
+            (row.not_before, item, row)
+            for item, row in enumerate(self._rows)
+            if row.status is ItemStatus.DEFERRED and row.not_before is not None and row.not_before <= now
+        ]
+        for row in [*expired, *(row for *_, row in sorted(due)[:count])]:
+            row.status, row.owner, row.not_before = ItemStatus.PENDING, None, None
 
-def _is_due(row: _Row, now: float) -> bool:
-    match row.status:
-        case ItemStatus.PENDING:
-            return True
-        case ItemStatus.DEFERRED:
-            return row.not_before is not None and row.not_before <= now
-        case ItemStatus.LEASED:
-            return row.expires <= now
-        case _:
-            return False
+
+def _unleased(status: ItemStatus) -> ItemStatus:
+    return ItemStatus.PENDING if status is ItemStatus.LEASED else status

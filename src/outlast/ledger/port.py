@@ -11,7 +11,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Counts", "ItemStatus", "Lease", "Ledger", "NewItem", "Record", "Result", "Shape", "StoredFailure"]
+from outlast.ledger.health import Examined, Finding
+
+__all__ = [
+    "RETRIED",
+    "Counts",
+    "ItemStatus",
+    "Lease",
+    "Ledger",
+    "NewItem",
+    "Record",
+    "Result",
+    "Shape",
+    "Sizes",
+    "StoredFailure",
+    "StoredItem",
+]
 
 
 class ItemStatus(StrEnum):
@@ -21,6 +36,10 @@ class ItemStatus(StrEnum):
     FAILED = "failed"
     DEFERRED = "deferred"
     IGNORED = "ignored"
+
+
+RETRIED = frozenset({ItemStatus.FAILED, ItemStatus.DEFERRED, ItemStatus.IGNORED})
+"""What `retry` may make pending again."""
 
 
 class Shape(StrEnum):
@@ -87,6 +106,29 @@ class StoredFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredItem:
+    """An item as it stands; a leased one counts as pending. `lost`: its payload was lost to damage, so it cannot be done."""
+
+    item: int
+    key: str
+    payload: str | None
+    status: ItemStatus
+    attempts: int
+    not_before: float | None
+    error: str | None
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes on the disk: of the ledger, of the log of what is not yet copied into it, and what is free within the ledger."""
+
+    ledger: int = 0
+    log: int = 0
+    free: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How many items stand in each state. `pending` leaves out the leased ones."""
 
@@ -108,14 +150,23 @@ class Counts:
 
 
 class Ledger(Protocol):
-    """The record of one job's items. Times are seconds since the epoch."""
+    """The record of one job's items. Times are seconds since the epoch.
+
+    Nothing damaged is handed out: reading it raises `LedgerCorruptionError`, with the keys in its context.
+    """
 
     def add(self, items: Sequence[NewItem], /) -> Awaitable[int]:
-        """Add the items whose keys are new; the number of those."""
+        """Add the items whose keys are new; the number of those.
+
+        An item that was given up because its payload was lost to damage is new again.
+        """
         ...
 
     def lease(self, owner: str, count: int, now: float, expires: float, /) -> Awaitable[list[Lease]]:
-        """Lease up to `count` items, oldest first: pending ones, and those whose `not_before` or lease has passed."""
+        """Lease up to `count` items, oldest first: pending ones, and those whose `not_before` or lease has passed.
+
+        A damaged one is mended first (`damage`), and handed out when it still can be done.
+        """
         ...
 
     def record(self, record: Record, /) -> Awaitable[None]:
@@ -131,7 +182,11 @@ class Ledger(Protocol):
         ...
 
     def retry(self, status: ItemStatus = ItemStatus.FAILED, /) -> Awaitable[int]:
-        """Make the items of this status pending again, with no attempts against them; the number of those."""
+        """Make the items of this status pending again, with no attempts against them; the number of those.
+
+        Items whose payload is lost stay as they are. Raises `ValidationError` for a status other than failed, deferred or
+        ignored: what is done is not done twice.
+        """
         ...
 
     def counts(self) -> Awaitable[Counts]:
@@ -154,12 +209,27 @@ class Ledger(Protocol):
         """The first `limit` items given up whose `item` is greater than `after`, in order."""
         ...
 
+    def items(self, after: int, limit: int, /) -> Awaitable[list[StoredItem]]:
+        """The first `limit` items whose `item` is greater than `after`, in order."""
+        ...
+
     def get(self, name: str, /) -> Awaitable[Any]:
         """A JSON value kept beside the items; None without one."""
         ...
 
     def put(self, name: str, value: Any, /) -> Awaitable[None]:
         """Keep a JSON value under this name, in place of the one before."""
+        ...
+
+    def examine(self, after: int, limit: int, /) -> Awaitable[Examined]:
+        """Check a slice of about `limit` rows against their checksums, beginning at 0, and mend what is damaged.
+
+        A ledger opened for reading says what it would do. Findings come up once.
+        """
+        ...
+
+    def damage(self) -> Awaitable[list[Finding]]:
+        """What leasing and reading came upon since the last call; what was leased is mended already."""
         ...
 
     async def close(self) -> None:

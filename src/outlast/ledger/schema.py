@@ -11,6 +11,7 @@ from outlast.ledger.port import ItemStatus, Shape
 
 __all__ = [
     "APPLICATION_ID",
+    "DEFERRED",
     "DONE",
     "FAILED",
     "NOBODY",
@@ -83,3 +84,4 @@ SHAPE_NUMBER = {shape: number for number, shape in enumerate(SHAPES)}
 PENDING = STATUS_NUMBER[ItemStatus.PENDING]
 DONE = STATUS_NUMBER[ItemStatus.DONE]
 FAILED = STATUS_NUMBER[ItemStatus.FAILED]
+DEFERRED = STATUS_NUMBER[ItemStatus.DEFERRED]

@@ -1,6 +1,7 @@
 """One commit at a time, of everything that is waiting."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -84,3 +85,48 @@ async def test_closing_finishes_what_is_waiting_and_happens_once(commits):
     assert commits.closed == 1
     with pytest.raises(LedgerUnavailableError, match="closed"):
         group.submit(4)
+
+
+async def test_closing_that_is_cancelled_finishes_all_the_same(commits):
+    go_on = threading.Event()
+    group = GroupCommit(lambda batch: go_on.wait(10) and commits.apply(batch), "test")
+    first = group.submit(1)
+    await asyncio.sleep(0)
+    second = group.submit(2)
+    closing = asyncio.ensure_future(group.close(commits.last))
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    go_on.set()
+    assert await asyncio.gather(first, second) == [2, 4]
+    await group.close(commits.last)
+    assert (commits.batches, commits.closed) == ([[1], [2]], 1)
+
+
+async def test_a_second_call_to_close_waits_for_the_first(commits):
+    go_on = threading.Event()
+    group = GroupCommit(commits.apply, "test")
+    first = asyncio.ensure_future(group.close(lambda: go_on.wait(10) and commits.last()))
+    second = asyncio.ensure_future(group.close(commits.last))
+    await asyncio.sleep(0)
+    assert not second.done()
+    go_on.set()
+    await asyncio.gather(first, second)
+    assert commits.closed == 1
+
+
+@pytest.mark.real_time
+def test_a_loop_that_ends_while_closing_leaves_no_connection_open(commits):
+    async def cut_short():
+        group = GroupCommit(commits.apply, "test")
+        waiting = group.submit(1)
+        closing = asyncio.ensure_future(group.close(commits.last))
+        await asyncio.sleep(0)
+        return waiting, closing
+
+    asyncio.run(cut_short())
+    for thread in threading.enumerate():
+        if thread.name.startswith("test"):
+            thread.join(10)
+    assert commits.closed == 1

@@ -1,6 +1,9 @@
 """What only the ledger on disk promises."""
 
 import asyncio
+import threading
+from contextlib import suppress
+from pathlib import Path
 
 import apsw
 import pytest
@@ -9,6 +12,8 @@ from hypothesis import strategies as st
 
 from outlast.errors import LedgerUnavailableError
 from outlast.ledger import Counts, ItemStatus, NewItem, Record, Shape, SqliteLedger
+from outlast.ledger.connection import LOG_BYTES_KEPT
+from outlast.storage.disk import OsDisk
 
 
 def look(path, sql):
@@ -54,7 +59,12 @@ async def test_the_file_is_written_so_that_a_power_cut_loses_nothing(tmp_path):
     path = tmp_path / "ledger.db"
     ledger = await SqliteLedger.open(path)
     assert look(path, "PRAGMA journal_mode") == [("wal",)]
-    assert ledger._file._db.pragma("synchronous") == 2
+    db = ledger._file._tables.db
+    assert [db.pragma(name) for name in ("synchronous", "wal_autocheckpoint", "journal_size_limit")] == [
+        2,
+        0,
+        LOG_BYTES_KEPT,
+    ]
     await ledger.close()
 
 
@@ -80,18 +90,49 @@ async def test_reading_a_ledger_that_is_not_there_creates_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_failing_commit_takes_back_all_of_it(tmp_path):
+async def test_a_request_that_fails_takes_nothing_of_its_neighbours_back(tmp_path):
     path = tmp_path / "ledger.db"
     ledger = await SqliteLedger.open(path)
     await ledger.add([NewItem("a")])
     [lease] = await ledger.lease("me", 1, 0.0, 10.0)
     broken = Record(lease=lease, status=ItemStatus.DONE, attempts=1, shape=Shape.ONE, lines=object())
-    with pytest.raises(TypeError):
-        await asyncio.gather(ledger.record(broken), ledger.add([NewItem("b")]))
-    assert await ledger.counts() == Counts(leased=1)
+    outcomes = await asyncio.gather(ledger.record(broken), ledger.add([NewItem("b")]), return_exceptions=True)
+    assert isinstance(outcomes[0], TypeError)
+    assert outcomes[1] == 1
+    assert await ledger.counts() == Counts(pending=1, leased=1)
     await ledger.record(Record(lease=lease, status=ItemStatus.DONE, attempts=1))
-    assert await ledger.counts() == Counts(done=1)
+    assert await ledger.counts() == Counts(pending=1, done=1)
     await ledger.close()
+
+
+def held_open(path):
+    """Whether a descriptor of this process is of the file."""
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one by which this directory is read is gone by now
+            if link.readlink() == path:
+                return True
+    return False
+
+
+@pytest.mark.real_time
+async def test_a_ledger_whose_opening_is_cancelled_is_closed(tmp_path):
+    path = tmp_path / "ledger.db"
+    started, go_on = threading.Event(), threading.Event()
+
+    class SlowDisk(OsDisk):
+        def create(self, path):
+            started.set()
+            go_on.wait(10)
+            return super().create(path)
+
+    opening = asyncio.ensure_future(SqliteLedger.open(path, disk=SlowDisk()))
+    await asyncio.to_thread(started.wait, 10)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    go_on.set()
+    while not path.exists() or not path.stat().st_size or held_open(path):
+        await asyncio.sleep(0.01)
 
 
 STEPS = st.lists(st.sampled_from(["add", "done", "fail", "defer", "release", "retry", "reopen"]), max_size=30)

@@ -1,0 +1,151 @@
+"""A ledger looked through, a slice at a time: its facts and results, then its items, at last what is kept about them.
+
+The results tell which items are done. That is remembered, a byte an item, until the items come; so each row is read once.
+Between slices the job goes on: results that came meanwhile are read before each slice of items, in the same transaction.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from outlast.ledger.aside import look_at_facts, look_at_the_rest
+from outlast.ledger.health import Examined, Finding, Remedy
+from outlast.ledger.mending import mend, opens, take_out_results
+from outlast.ledger.rows import LOST, ItemRow, ResultRow, identity_of, is_proved, result_checksum
+from outlast.ledger.schema import DONE, FAILED, NOBODY
+from outlast.ledger.tables import UNREADABLE, Tables
+
+__all__ = ["Sweep"]
+
+
+class Sweep:
+    """One look through the whole ledger; what it finds is mended where the file is open for writing.
+
+    `deep` also looks up every key in its index, which takes as long again.
+    """
+
+    def __init__(self, tables: Tables, *, deep: bool = False) -> None:
+        self._tables = tables
+        self._deep = deep
+        self._proved = bytearray()
+        self._position = 0
+        self._item = 0
+        self._begun = False
+        self._index_fits = True
+        self._items_fit = True
+        self._unclaimed = 0
+        self.items = 0
+        self.results = 0
+        self.facts = 0
+
+    def look_on(self, limit: int) -> Examined:
+        """Look at about `limit` more rows, within one transaction. `next` tells how many rows were looked at, plus one."""
+        findings: list[Finding] = []
+        if not self._begun:
+            self._begun = True
+            self.facts, findings = look_at_facts(self._tables)
+        results = self._tables.bare_results("WHERE position > ? ORDER BY position LIMIT ?", (self._position, limit))
+        findings += self._look_at_results(results)
+        if len(results) == limit:
+            return self._examined(findings)
+        # All results are known: what has none is not done.
+        items = self._next_items(limit)
+        findings += self._look_at_items(items)
+        if len(items) == limit:
+            return self._examined(findings)
+        findings += look_at_the_rest(
+            self._tables, index_fits=self._index_fits, items_fit=self._items_fit, all_claimed=self._unclaimed == 0
+        )
+        return Examined(None, tuple(findings))
+
+    def _examined(self, findings: Sequence[Finding]) -> Examined:
+        return Examined(self.items + self.results + 1, tuple(findings))
+
+    def _look_at_results(self, rows: Sequence[tuple[Any, ...]]) -> list[Finding]:
+        if not rows:
+            return []
+        self._position = rows[-1][0]
+        self.results += len(rows)
+        damaged = self._damaged_results(rows)
+        findings = [
+            Finding("results", row.position, self._key(row.item), problem, Remedy.REMOVED) for row, problem in damaged
+        ]
+        if self._tables.writable:
+            take_out_results(self._tables, [row.position for row, _ in damaged])
+        return findings
+
+    def _damaged_results(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[ResultRow, str]]:
+        [(newest,)] = self._tables.rows("SELECT ifnull(max(id), 0) FROM items")
+        proved = self._proved
+        proved.extend(bytes(max(newest + 1 - len(proved), 0)))
+        seals = self._tables.sealing.seals
+        damaged = []
+        for row in rows:
+            _, item, shape, lines, checksum = row
+            if checksum != result_checksum(item, shape, lines):
+                damaged.append((ResultRow._make(row), "its checksum does not fit"))
+            elif item == NOBODY:
+                continue
+            elif item >= len(proved):
+                self._unclaimed += 1
+            elif proved[item]:
+                damaged.append((ResultRow._make(row), "its item has a result already"))
+            elif seals and not self._opens(item, lines):
+                damaged.append((ResultRow._make(row), "it does not open"))
+            else:
+                proved[item] = 1
+                self._unclaimed += 1
+        return damaged
+
+    def _opens(self, item: int, lines: bytes) -> bool:
+        keys = self._tables.rows("SELECT CAST(key AS BLOB) FROM items WHERE id = ?", (item,))
+        if not keys:
+            return True  # nobody can tell; that its item is gone is said of it
+        try:
+            self._tables.sealing.text("result", item, keys[0][0], lines)
+        except UNREADABLE:
+            return False
+        return True
+
+    def _key(self, item: int) -> str | None:
+        rows = [row for row in self._tables.items("WHERE items.id = ?", (item,)) if row.is_itself]
+        return self._tables.name(rows[0].key, rows[0].payload) if rows else None
+
+    def _next_items(self, limit: int) -> list[tuple[Any, ...]]:
+        # What is leased is in somebody's hands, and changed when it comes back.
+        free = "AND items.id NOT IN (SELECT item FROM leases)" if self._tables.writable else ""
+        return self._tables.bare_items(f"WHERE items.id > ? {free} ORDER BY items.id LIMIT ?", (self._item, limit))
+
+    def _look_at_items(self, rows: Sequence[tuple[Any, ...]]) -> list[Finding]:
+        if not rows:
+            return []
+        bounds = (self._item, rows[-1][0])
+        self._item = rows[-1][0]
+        self.items += len(rows)
+        # In a damaged page the ids may be out of order, and the last not the largest.
+        self._proved.extend(bytes(max(max(row[0] for row in rows) + 1 - len(self._proved), 0)))
+        suspects = self._suspects(rows)
+        findings = mend(self._tables, suspects, {row.item for row in suspects if self._proved[row.item]})
+        if self._deep and self._index_fits:
+            self._index_fits = not self._tables.rows(
+                "SELECT 1 FROM main.items AS item WHERE id > ? AND id <= ? AND id IS NOT (SELECT id "
+                "FROM main.items AS twin INDEXED BY sqlite_autoindex_items_1 WHERE twin.key = item.key) LIMIT 1",
+                bounds,
+            )
+        self._items_fit = self._items_fit and not findings
+        return findings
+
+    def _suspects(self, rows: Sequence[tuple[Any, ...]]) -> list[ItemRow]:
+        tables, proved, seals = self._tables, self._proved, self._tables.sealing.seals
+        suspects = []
+        for row in rows:
+            item, key, payload, status, attempts, not_before, error, identity, state = row
+            self._unclaimed -= proved[item]
+            if (
+                identity != identity_of(key, payload)
+                or not is_proved(item, (status, attempts, not_before, error), state)
+                or (status == DONE) != proved[item]
+                or (payload == LOST and status not in {DONE, FAILED})
+                or (seals and opens(tables, ItemRow._make(row)) is False)
+            ):
+                suspects.append(ItemRow._make(row))
+        return suspects

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         JobError,
         JobLockedError,
         JobNotFoundError,
+        KeyMissingError,
         LedgerCorruptionError,
         LedgerError,
         LedgerUnavailableError,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         RetryConfigurationError,
         RetryError,
         RetryPolicyNotFoundError,
+        SealError,
         StaleLeaseError,
         TargetError,
         ValidationError,
@@ -83,10 +85,11 @@ _NAMES_BY_MODULE = {
     "errors": """
         AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError CheckpointCorruptionError
         CheckpointCreationError CheckpointError CheckpointNotFoundError CheckpointValidationError ConfigurationError
-        CrashLoopError JobError JobLockedError JobNotFoundError LedgerCorruptionError LedgerError LedgerUnavailableError
+        CrashLoopError JobError JobLockedError JobNotFoundError KeyMissingError LedgerCorruptionError LedgerError
+        LedgerUnavailableError
         MaxRetriesExceededError OutputError PermanentFailureError ResilienceException ResourceCleanupError
         ResourceError ResourceMonitoringError ResourceThresholdExceededError ResourceThresholdNotFoundError
-        RetryConfigurationError RetryError RetryPolicyNotFoundError StaleLeaseError TargetError ValidationError
+        RetryConfigurationError RetryError RetryPolicyNotFoundError SealError StaleLeaseError TargetError ValidationError
     """,
     "events": "EventBus EventType ResilienceEvent Severity",
     "jobs": "Context Job Outcome Progress Run Summary job",
@@ -125,6 +128,7 @@ __all__ = [
     "JobError",
     "JobLockedError",
     "JobNotFoundError",
+    "KeyMissingError",
     "LedgerCorruptionError",
     "LedgerError",
     "LedgerUnavailableError",
@@ -150,6 +154,7 @@ __all__ = [
     "RetryManager",
     "RetryPolicyNotFoundError",
     "Run",
+    "SealError",
     "Severity",
     "StaleLeaseError",
     "Summary",

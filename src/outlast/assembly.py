@@ -8,12 +8,16 @@ from outlast.config import ResilienceConfiguration
 from outlast.events import EventBus
 from outlast.retry import RetryManager
 from outlast.runtime import Clock, Runtime
+from outlast.storage.keys import KeyProvider, Keyring
 
 __all__ = ["Resilience"]
 
 
 class Resilience:
-    """The managers of one configuration, wired to one event bus; an async context manager."""
+    """The managers of one configuration, wired to one event bus; an async context manager.
+
+    `keys` are the encryption keys, or what gives them; else the environment has them.
+    """
 
     def __init__(
         self,
@@ -21,11 +25,12 @@ class Resilience:
         *,
         events: EventBus | None = None,
         clock: Clock | None = None,
+        keys: Keyring | KeyProvider | None = None,
     ) -> None:
         self.config = config or ResilienceConfiguration()
         self.events = events or EventBus()
         chosen = clock or Runtime().clock
-        self.checkpoints = CheckpointManager(self.config.checkpoint, events=self.events, clock=chosen)
+        self.checkpoints = CheckpointManager(self.config.checkpoint, events=self.events, clock=chosen, keys=keys)
         self.retry = RetryManager(self.config.retry, events=self.events, clock=chosen)
 
     async def __aenter__(self) -> Self:

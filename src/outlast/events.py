@@ -58,6 +58,9 @@ class EventType(StrEnum):
     RUN_ENDED = "run_ended"
     HOST_PARKED = "host_parked"
     HOST_RECOVERED = "host_recovered"
+    LEDGER_BEHIND = "ledger_behind"
+    LEDGER_DAMAGED = "ledger_damaged"
+    KEYS_ROTATED = "keys_rotated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ def _table() -> Mapping[EventType, EventSpec]:
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     level = ("threshold_id", "breached", "metrics")
     verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
+    behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
     return MappingProxyType(
         {
             kind.CHECKPOINT_CREATED: EventSpec("checkpoint", info, (*saved, "compressed", "encrypted")),
@@ -104,6 +108,9 @@ def _table() -> Mapping[EventType, EventSpec]:
                 "job", warning, ("host", "failures", "error", "next_probe_in"), published=False
             ),
             kind.HOST_RECOVERED: EventSpec("job", info, ("host", "down_for"), published=False),
+            kind.LEDGER_BEHIND: EventSpec("job", critical, behind, published=False),
+            kind.LEDGER_DAMAGED: EventSpec("job", error, ("damaged", "lost", "findings"), published=False),
+            kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
         }
     )
 

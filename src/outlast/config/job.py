@@ -47,5 +47,7 @@ class JobConfiguration(ResilienceConfiguration):
     """How long work in flight may go on after the first SIGINT or SIGTERM."""
     patience: Annotated[ExactSeconds, Field(ge=0)] = 900.0
     """How long to wait for a host that is down."""
+    crash_loop_limit: Annotated[Count, Field(ge=0)] = 5
+    """Starts in a row that may get nothing done before the job is held; 0: any number."""
     store: Text = ".outlast"
     """The directory in which jobs are kept."""

@@ -51,11 +51,17 @@ class CheckpointConfiguration(Section):
     compression_enabled: bool = True
     """Compress with gzip."""
     encryption_enabled: bool = False
-    """Encrypt. This version cannot, and refuses to start rather than to write in the clear."""
+    """Encrypt with AES-256-GCM; without a key nothing starts."""
     storage_path: Text = ".outlast/checkpoints"
     """The directory of the checkpoints."""
     validation_enabled: bool = True
     """Verify checksums."""
+    retention_age: Annotated[Seconds, Field(ge=0)] = 0
+    """Of those kept, the ones older than this many seconds go too; 0: no such limit."""
+    retention_bytes: Annotated[Count, Field(ge=0)] = 0
+    """Of those kept, the oldest go until a job has at most this many bytes; 0: no such limit."""
+    keep_hourly: Annotated[Count, Field(ge=0)] = 0
+    """Keep, beyond the count, the newest checkpoint of each of this many hours."""
 
 
 class RetryConfiguration(Section):

@@ -6,7 +6,7 @@ fetched, so a crash repeats no more than the workers had in hand.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
 from outlast.errors import StaleLeaseError
@@ -43,10 +43,21 @@ class Task(NamedTuple):
 
 
 class Dispatch:
-    """Hands out items until nothing is left, the run is stopped, or no host has answered for `patience` seconds."""
+    """Hands out items until nothing is left, the run is stopped, or no host has answered for `patience` seconds.
+
+    `last_look` is called once, when nothing seems to be left: items may be pending again when it returns.
+    """
 
     def __init__(
-        self, ledger: Ledger, gate: Gate, runtime: Runtime, *, owner: str, concurrency: int, patience: float
+        self,
+        ledger: Ledger,
+        gate: Gate,
+        runtime: Runtime,
+        *,
+        owner: str,
+        concurrency: int,
+        patience: float,
+        last_look: Callable[[], Awaitable[object]],
     ) -> None:
         self._ledger = ledger
         self._gate = gate
@@ -54,6 +65,7 @@ class Dispatch:
         self._owner = owner
         self._ahead = max(AHEAD_MIN, AHEAD_PER_WORKER * concurrency)
         self._patience = patience
+        self._last_look: Callable[[], Awaitable[object]] | None = last_look
         self._ready: deque[Task] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._wanted = asyncio.Event()
@@ -158,7 +170,7 @@ class Dispatch:
         source_read = self._source_read
         counts = await self._ledger.counts()
         if source_read and not counts.waiting:
-            self.end(Ending.NOTHING_LEFT)
+            await self._close()
             return
         if self._gate.parked and self._out_of_patience(counts):
             self.end(Ending.OUT_OF_PATIENCE)
@@ -168,6 +180,14 @@ class Dispatch:
                 await self._wanted.wait()
         except TimeoutError:
             return
+
+    async def _close(self) -> None:
+        """Nothing is left: look for damage first, and then, once more, for items."""
+        if self._last_look is None:
+            self.end(Ending.NOTHING_LEFT)
+        else:
+            await self._last_look()
+            self._last_look = None
 
     def _out_of_patience(self, counts: Counts) -> bool:
         if self._gate.silent_for(self._clock.monotonic()) < self._patience:

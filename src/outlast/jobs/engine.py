@@ -19,7 +19,7 @@ from outlast.jobs.signals import listening
 from outlast.ledger.port import Ledger, NewItem
 from outlast.runtime import Clock
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Service"]
 
 SOURCE_BATCH = 500
 

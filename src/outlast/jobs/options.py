@@ -12,6 +12,7 @@ from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
     from outlast.config import JobConfiguration
+    from outlast.storage.keys import KeyProvider
 
 __all__ = ["RunOptions", "Settings", "configured"]
 
@@ -24,6 +25,7 @@ class Settings(TypedDict, total=False):
     max_failed: float | str
     drain: float | str
     patience: float | str
+    crash_loop_limit: int
     store: str | os.PathLike[str]
     output: str | os.PathLike[str] | None
 
@@ -32,13 +34,17 @@ class RunOptions(Settings, total=False):
     """Everything `Run` and `Job.run` accept.
 
     `config` is a job file or a configuration; `key` says what makes two items the same: a function, or a field; `resources` are factories by
-    parameter name; `fresh` puts what the job has recorded aside and starts over; `invocation` is kept for `outlast resume`.
+    parameter name; `fresh` puts what the job has recorded aside and starts over; `release_hold` starts a job that is held after
+    a crash loop; `keys` gives the keys of a job with `checkpoint.encryption_enabled`, in place of those of the environment;
+    `invocation` is kept for `outlast resume`.
     """
 
     config: "JobConfiguration | str | os.PathLike[str] | None"
     key: KeyFunction | str | None
     resources: Mapping[str, Factory]
     fresh: bool
+    release_hold: bool
+    keys: "KeyProvider"
     invocation: Mapping[str, Any]
     ledger: Ledger
     runtime: Runtime

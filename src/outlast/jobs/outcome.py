@@ -55,7 +55,8 @@ class Summary:
     """What one run did. `total`, `done`, `failed` and `deferred` count the job's items; the others are of this run.
 
     `deferred` items still have to be done. `repeated` is how many items an earlier process was working on when it was killed:
-    at most so many were fetched twice.
+    at most so many were fetched twice. `damaged` is how many damaged rows were found in the ledger; what could be mended was, and
+    what could not is among the failed.
     """
 
     job_id: str
@@ -67,14 +68,18 @@ class Summary:
     deferred: int
     retries: int
     repeated: int
+    damaged: int
     exit_code: int
 
 
 _SIGNAL_CODES = {Ending.SIGINT: ExitCode.INTERRUPTED, Ending.SIGTERM: ExitCode.TERMINATED}
 
 
-def judge(ending: Ending, counts: Counts, allowed: Allowed) -> tuple[Outcome, ExitCode]:
-    """The outcome and exit code of a run that ended so and left these counts."""
+def judge(ending: Ending, counts: Counts, allowed: Allowed, *, lost: int = 0) -> tuple[Outcome, ExitCode]:
+    """The outcome and exit code of a run that ended so and left these counts.
+
+    `lost` items cannot be done again, because of damage that this run found; not one may fail like that.
+    """
     if ending is Ending.OUT_OF_PATIENCE:
         return Outcome.ABORTED, ExitCode.ABORTED
     if counts.waiting:
@@ -82,5 +87,5 @@ def judge(ending: Ending, counts: Counts, allowed: Allowed) -> tuple[Outcome, Ex
     if counts.total == 0:
         return Outcome.EMPTY, ExitCode.TOO_MANY_FAILED
     outcome = Outcome.COMPLETED_WITH_FAILURES if counts.failed else Outcome.COMPLETED
-    within = allowed.permits(counts.failed, counts.total)
+    within = not lost and allowed.permits(counts.failed, counts.total)
     return outcome, ExitCode.FINISHED if within else ExitCode.TOO_MANY_FAILED

@@ -7,29 +7,25 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from outlast.errors import ConfigurationError, ResilienceException, RetryPolicyNotFoundError
+from outlast.errors import ResilienceException
 from outlast.events import EventType
-from outlast.jobs.attempt import Attempts, Identity, Tally
-from outlast.jobs.bind import CONTEXT, Threads, call_of, wanted_names
-from outlast.jobs.dispatch import Dispatch
-from outlast.jobs.engine import Engine
+from outlast.jobs.attempt import Tally
 from outlast.jobs.gate import Gate
 from outlast.jobs.items import Items, KeyFunction, key_function
+from outlast.jobs.opening import open_session
 from outlast.jobs.options import RunOptions, configured
 from outlast.jobs.outcome import Ending, Summary, judge
+from outlast.jobs.parts import Parts, policy_of
 from outlast.jobs.records import value_of
-from outlast.jobs.resources import available, enter
-from outlast.jobs.session import Session, open_session
+from outlast.jobs.session import Session
 from outlast.jobs.telling import tell
 from outlast.ledger.port import Counts
-from outlast.retry import RetryManager
 from outlast.retry.engine import job_id
-from outlast.retry.policy import RetryPolicy
 from outlast.runtime import Runtime
 from outlast.storage.strictjson import decode
 
 if TYPE_CHECKING:
-    from outlast.config import RetryConfiguration
+    from outlast.jobs.engine import Engine
 
 __all__ = ["Done", "Progress", "Run"]
 
@@ -70,7 +66,7 @@ class Run:
         self.name = name
         self._options: RunOptions = {**(defaults or {}), **options}
         self._config = configured(options, defaults or {})
-        self._policy = _policy(self._config.retry)
+        self._policy = policy_of(self._config.retry)
         self._runtime = options.get("runtime") or Runtime()
         self._stack = AsyncExitStack()
         self._opened: Session | None = None
@@ -95,11 +91,17 @@ class Run:
             await self._rest_of_the_work()
             if error is None:
                 await self._finish()
+                if self._summary is None:
+                    await self._session.ended("closed", None)
+                await self._session.closed()
             else:
                 # The first error is the one to be told; a store that failed once will fail here again.
                 with suppress(ResilienceException):
                     await self._finish()
                     await self._session.ended("error", None, error=f"{type(error).__name__}: {error}"[:ERROR_SHOWN_MAX])
+                    # Whoever stops the program stops it in order, and what fails after the work is not the job's crash.
+                    if not isinstance(error, Exception) or self._summary is not None:
+                        await self._session.closed()
 
     @property
     def run_id(self) -> str:
@@ -123,28 +125,12 @@ class Run:
         self._engine, self._gate = None, Gate()
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
-            attempts = await self._attempts(handler, key_of, stack)
-            config = self._config
-            dispatch = Dispatch(
-                session.ledger,
-                self._gate,
-                self._runtime,
-                owner=session.run_id,
-                concurrency=config.concurrency,
-                patience=config.patience,
-            )
-            clock = self._runtime.clock
-            self._engine = Engine(
-                session.ledger, dispatch, attempts, clock=clock, owner=session.run_id, drain=config.drain
-            )
-            services = [session.checkpoints] if config.checkpoint.enabled else []
-            if session.output is not None:
-                services.append(session.output.follow)
+            self._engine, services = await self._parts().engine(handler, key_of, stack)
             job_id.set(self.name)
             if self._stop_asked:
                 self._engine.stop(Ending.STOPPED)
             try:
-                ending = await self._engine.run(items, key_of, concurrency=config.concurrency, services=services)
+                ending = await self._engine.run(items, key_of, concurrency=self._config.concurrency, services=services)
             except BaseExceptionGroup as group:
                 raise _first(group) from group
             finally:
@@ -209,33 +195,21 @@ class Run:
             raise RuntimeError(f"open the run first: async with Run({self.name!r}) as run")
         return self._opened
 
-    async def _attempts(
-        self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack
-    ) -> Attempts:
-        session, config = self._session, self._config
-        known = available(self._options.get("resources", {}))
-        names = wanted_names(handler, known)
-        threads = Threads(config.concurrency)
-        stack.callback(threads.close)
-        resources = await enter([name for name in names if name != CONTEXT], known, stack)
-        policy = self._policy
-        return Attempts(
-            call_of(handler, threads),
-            resources,
-            wants_context=CONTEXT in names,
-            identity=Identity(job_id=self.name, run_id=session.run_id, key_of=key_of, state=session.state),
-            policy=policy,
-            classifying=config.retry.failure_classification_enabled,
-            timeout=_shorter(config.timeout, policy.attempt_timeout),
-            gate=self._gate,
+    def _parts(self) -> Parts:
+        return Parts(
+            session=self._session,
+            config=self._config,
+            policy=self._policy,
+            resources=self._options.get("resources", {}),
             runtime=self._runtime,
+            gate=self._gate,
             tally=self._tally,
         )
 
     async def _conclude(self, ending: Ending) -> Summary:
         session = self._session
         counts = await session.ledger.counts()
-        outcome, exit_code = judge(ending, counts, self._config.max_failed)
+        outcome, exit_code = judge(ending, counts, self._config.max_failed, lost=session.scrub.lost)
         self._summary = Summary(
             job_id=self.name,
             run_id=session.run_id,
@@ -246,6 +220,7 @@ class Run:
             deferred=counts.waiting,
             retries=self._tally.retries,
             repeated=session.repeated,
+            damaged=session.scrub.damaged,
             exit_code=int(exit_code),
         )
         told = {name: getattr(self._summary, name) for name in ("run_id", "outcome", "done", "failed", "deferred")}
@@ -277,14 +252,3 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _shorter(one: float | None, other: float | None) -> float | None:
-    return min((seconds for seconds in (one, other) if seconds is not None), default=None)
-
-
-def _policy(retry: "RetryConfiguration") -> RetryPolicy:
-    try:
-        return RetryManager(retry).policy(retry.default_policy if retry.enabled else "none")
-    except RetryPolicyNotFoundError as error:
-        raise ConfigurationError(f"retry.default_policy: {error.message}", context=error.context) from error

@@ -1,31 +1,33 @@
-"""A job that is open: its lock, ledger, state, checkpoints and output, and the order in which they are closed."""
+"""A job that is open: what every part of a run shares, and what the ledger is told of the run."""
 
+import asyncio
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, suppress
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outlast.assembly import Resilience
-from outlast.errors import CheckpointCorruptionError, CheckpointError, LedgerCorruptionError, ValidationError
+from outlast.errors import CheckpointError, ResilienceException, ValidationError
 from outlast.events import EventType
-from outlast.jobs.output import Output
-from outlast.jobs.store import JobDirectory, job_directory
-from outlast.ledger import SqliteLedger
+from outlast.jobs.lineage import Behind, Pin
+from outlast.jobs.recall import Recalled, Recollection
+from outlast.jobs.scrub import Scrub
+from outlast.jobs.snapshot import small_text, undisturbed
+from outlast.jobs.starts import ITEMS_SHOWN_MAX, Starts, held
 from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
-from outlast.storage.strictjson import decode, encode
 
 if TYPE_CHECKING:
-    from outlast.config import JobConfiguration
+    from outlast.jobs.output import Output
 
-__all__ = ["Session", "open_session"]
+__all__ = ["Session"]
 
-SNAPSHOT_TRIES = 10
+PEEK_SECONDS = 60.0
 
 
 class Session:
-    """What every part of a run shares. Made by `open_session`."""
+    """What every part of a run shares. Opened by `open_session`: first `admit`, then `begin`."""
 
     def __init__(self, name: str, ledger: Ledger, resilience: Resilience, runtime: Runtime) -> None:
         self.job_id = name
@@ -36,50 +38,85 @@ class Session:
         self.state: dict[str, Any] = {}
         self.repeated = 0
         self.output: Output | None = None
-        self._lineage = ""
-        self._saved = b""
+        self.scrub = Scrub(ledger, runtime, name, self._damage_found)
+        self._starts = Starts()
+        self._pin = Pin(lineage=self.run_id, start=1, position=0, items=0)
+        self._saved: tuple[Any, ...] | None = None
 
-    async def begin(self, *, concurrency: int, invocation: Mapping[str, Any] | None) -> None:
-        """Take over what an earlier process left: its leases, its state; and note who runs now."""
+    async def admit(self, *, limit: int, release: bool) -> None:
+        """Count the starts that got nothing done. Raises `CrashLoopError` when they are `limit` in a row (0: any number)."""
         ledger = self.ledger
+        counts = await ledger.counts()
+        before = Starts.from_json(await ledger.get("starts"))
+        starts = before.judged(await ledger.get("ended"), counts, counts.leased)
+        hold = await ledger.get("hold")
+        if limit and starts.fruitless >= limit and not release:
+            if hold is None:
+                items = await self._first_items(counts.leased)
+                hold = {"at": self._now(), "starts": starts.to_json(), "items": items}
+                await ledger.put("hold", hold)
+            raise held(self.job_id, Starts.from_json(hold["starts"]), hold["items"])
+        if hold is not None:
+            await ledger.put("hold", None)
+        self._starts = Starts() if release else starts
+
+    async def begin(self, *, concurrency: int, invocation: Mapping[str, Any] | None, started_over: bool) -> None:
+        """Take over what an earlier process left: its leases, its state; and note who runs now.
+
+        `started_over`: it is no surprise that the ledger is new.
+        """
+        ledger, started = self.ledger, self._now()
         before = await ledger.get("concurrency")
         self.repeated = min(await ledger.release(), before or 0)
-        self._lineage = await ledger.get("lineage") or self.run_id
-        await ledger.put("lineage", self._lineage)
-        await ledger.put("job", self.job_id)
-        await ledger.put("concurrency", concurrency)
-        await ledger.put("run", {"id": self.run_id, "started": self.runtime.clock.now().isoformat()})
-        if invocation is not None:
-            await ledger.put("invocation", dict(invocation))
-        self.state.update(await self._latest_state())
         counts = await ledger.counts()
-        self.runtime.emit(
-            EventType.RUN_STARTED,
-            self.job_id,
-            run_id=self.run_id,
-            done=counts.done,
-            pending=counts.waiting,
-            resumed=before is not None,
-        )
+        if not counts.total:
+            self.scrub.skip()
+        await ledger.put("starts", self._starts.begun(self.run_id, started, counts).to_json())
+        try:
+            self.state.update(await self._recall(counts.total, started_over=started_over))
+        except BaseException:
+            # Nothing was run: a key that is missing is not a crash.
+            with suppress(ResilienceException):
+                await ledger.put("starts", self._starts.to_json())
+            raise
+        notes: dict[str, Any] = {
+            "lineage": self._pin.lineage,
+            "start": self._pin.start,
+            "job": self.job_id,
+            "concurrency": concurrency,
+            "run": {"id": self.run_id, "started": started},
+            **({} if invocation is None else {"invocation": dict(invocation)}),
+        }
+        await asyncio.gather(*[ledger.put(name, value) for name, value in notes.items()])
+        done, pending = counts.done, counts.waiting
+        self._emit(EventType.RUN_STARTED, run_id=self.run_id, done=done, pending=pending, resumed=before is not None)
 
     async def ended(self, outcome: str, exit_code: int | None, **more: str) -> None:
         """Note how the run ended, for whoever asks later; a run without this note was killed."""
-        at = self.runtime.clock.now().isoformat()
-        note = {"run": self.run_id, "outcome": outcome, "at": at, "exit_code": exit_code, **more}
+        note = {"run": self.run_id, "outcome": outcome, "at": self._now(), "exit_code": exit_code, **more}
         await self.ledger.put("ended", note)
 
+    async def closed(self) -> None:
+        """Note that this start was no crash."""
+        await self.ledger.put("starts", Starts().to_json())
+
     async def save(self, reason: str) -> None:
-        """Take a checkpoint of `state` and the ledger's position, unless nothing changed since the last."""
+        """Take a checkpoint of `state` and the ledger's position, unless nothing changed since the last.
+
+        A state that is large is saved rather than compared: to compare it would hold up the event loop, or cost as much.
+        """
         if not self.resilience.config.checkpoint.enabled:
             return
         counts = asdict(await self.ledger.counts())
-        data = {"state": self.state, "counts": counts, "position": await self.ledger.position()}
-        encoded = _snapshot(data)
-        if encoded == self._saved:
+        position = await self.ledger.position()
+        text = small_text(self.state, "$.state")
+        if text is not None and self._saved == (text, counts, position):
             return
-        metadata = {"run_id": self.run_id, "lineage": self._lineage, "reason": reason}
-        await self.resilience.checkpoints.create_checkpoint(self.job_id, decode(encoded), metadata)
-        self._saved = encoded
+        data = {"state": self.state, "counts": counts, "position": position, "start": self._pin.start}
+        metadata = {"run_id": self.run_id, "lineage": self._pin.lineage, "reason": reason}
+        create = self.resilience.checkpoints.create_checkpoint
+        await undisturbed(lambda: create(self.job_id, data, metadata))
+        self._saved = (text, counts, position)
 
     async def checkpoints(self) -> None:
         """Take a checkpoint every interval, until cancelled.
@@ -91,77 +128,71 @@ class Session:
             try:
                 await self.save("interval")
             except (CheckpointError, ValidationError) as error:
-                self.runtime.emit(EventType.CHECKPOINT_FAILED, self.job_id, reason=error.message)
+                self._emit(EventType.CHECKPOINT_FAILED, reason=error.message)
 
-    async def _latest_state(self) -> dict[str, Any]:
-        # Checkpoints of a ledger that was put aside stay readable, but they are another job's past.
-        checkpoints = self.resilience.checkpoints
-        for row in await checkpoints.list_checkpoints(self.job_id):
-            if row["metadata"].get("lineage") != self._lineage:
-                continue
-            try:
-                data = await checkpoints.load_checkpoint(row["id"])
-            except CheckpointCorruptionError:  # it was announced as an event; the one before it will do
-                continue
-            if data is not None:
-                state: dict[str, Any] = data["state"]
-                return state
-        return {}
+    async def mend(self) -> bool:
+        """Examine the whole ledger now; whether damage was found."""
+        return await self.scrub.mend()
 
+    async def kept(self, path: Path, /) -> None:
+        """Say that the output held lines which the ledger does not know."""
+        found = await self.ledger.position()
+        await self._behind(Behind.OUTPUT, None, found, checkpoint_id=None, kept_as=str(path))
+        await self.ledger.put("unknown_lines", {"at": self._now(), "kept_as": str(path)})
 
-async def open_session(
-    stack: AsyncExitStack, name: str, config: "JobConfiguration", options: Mapping[str, Any], runtime: Runtime
-) -> Session:
-    """Open a job. What was opened is closed with the stack, in reverse order, whatever happens."""
-    directory = job_directory(Path(config.store), name)
-    ledger: Ledger | None = options.get("ledger")
-    if ledger is None:
-        lock = directory.lock(name, runtime.clock.now().isoformat(timespec="seconds"))
-        stack.callback(lock.close)
-        if options.get("fresh", False) and directory.exists:
-            await _put_aside(directory, config, runtime.new_id())
-        ledger = await SqliteLedger.open(directory.ledger)
-        stack.push_async_callback(ledger.close)
-    resilience = Resilience(_placed(config, directory), events=runtime.bus, clock=runtime.clock)
-    await stack.enter_async_context(resilience)
-    session = Session(name, ledger, resilience, runtime)
-    await session.begin(concurrency=config.concurrency, invocation=options.get("invocation"))
-    if config.output is not None:
-        session.output = await Output.open(Path(config.output), ledger, runtime.clock)
-        stack.callback(session.output.close)
-    return session
+    async def _recall(self, items: int, *, started_over: bool) -> dict[str, Any]:
+        """The state to go on with; says so when the ledger is behind its checkpoints, and where it stands itself."""
+        ledger, recollection = self.ledger, Recollection(self.resilience.checkpoints, self.job_id)
+        lineage, position = await ledger.get("lineage"), await ledger.position()
+        if lineage is None:
+            await ledger.put("after", await recollection.newest_sequence())
+            recalled = Recalled() if started_over else await recollection.without_ledger()
+            self._pin = Pin(lineage=self.run_id, start=1, position=position, items=items)
+        else:
+            found = Pin(lineage=lineage, start=await ledger.get("start") or 0, position=position, items=items)
+            recalled = await recollection.of(found, await ledger.get("after"), await ledger.get("behind"))
+            self._pin = replace(found, start=found.start + 1)
+        await self._tell_if_behind(recalled)
+        return recalled.state
 
+    async def _tell_if_behind(self, recalled: Recalled) -> None:
+        newest = recalled.newest
+        if recalled.behind is None or newest is None:
+            return
+        expected, found = newest.pin.position, self._pin.position
+        await self._behind(recalled.behind, expected, found, checkpoint_id=newest.id, kept_as=None)
+        note = {
+            "at": self._now(),
+            "reason": recalled.behind.value,
+            "checkpoint": newest.id,
+            "sequence": newest.sequence,
+            "state_of": recalled.state_of,
+            "expected_position": expected,
+            "found_position": found,
+        }
+        await self.ledger.put("behind", note)
 
-async def _put_aside(directory: JobDirectory, config: "JobConfiguration", label: str) -> None:
-    """Keep what the job has recorded, under another name, and leave its own names free.
+    async def _behind(self, reason: Behind, expected: int | None, found: int, **more: str | None) -> None:
+        told = {"reason": reason.value, "expected_position": expected, "found_position": found, **more}
+        self._emit(EventType.LEDGER_BEHIND, **told)
 
-    Raises `OutputError`, with nothing moved, when the output is somebody else's file.
-    """
-    try:
-        old = await SqliteLedger.open(directory.ledger)
-    except LedgerCorruptionError:
-        directory.put_aside(label)  # a fresh start is the way out of damage, and keeps the damaged file
-        return
-    try:
-        if config.output is not None:
-            await Output.put_aside(Path(config.output), old, label)
-    finally:
-        # Closing folds the write-ahead log into the file, so that it is whole when it is moved.
-        await old.close()
-    directory.put_aside(label)
+    async def _first_items(self, leased: int) -> list[str]:
+        """The keys of the items that the dead process had leased first: those at the head of the queue."""
+        if not leased:
+            return []
+        await self.ledger.release()
+        now = self.runtime.clock.now().timestamp()
+        count = min(leased, ITEMS_SHOWN_MAX)
+        leases = await self.ledger.lease(self.run_id, count, now, now + PEEK_SECONDS)
+        await self.ledger.release(self.run_id)
+        return [lease.key for lease in leases]
 
+    def _damage_found(self) -> None:
+        if self.output is not None:
+            self.output.doubt()
 
-def _snapshot(data: dict[str, Any]) -> bytes:
-    """`data` as it is at one moment; a plain function may change the state from its thread while it is looked at."""
-    for _ in range(SNAPSHOT_TRIES):
-        with suppress(RuntimeError):
-            return encode(data)
-    return encode(data)
+    def _now(self) -> str:
+        return self.runtime.clock.now().isoformat()
 
-
-def _placed(config: "JobConfiguration", directory: JobDirectory) -> "JobConfiguration":
-    """A job keeps its checkpoints beside its ledger, unless told where."""
-    if "storage_path" in config.checkpoint.model_fields_set:
-        return config
-    checkpoint = config.checkpoint.model_copy(update={"storage_path": str(directory.checkpoints)})
-    return config.model_copy(update={"checkpoint": checkpoint})
+    def _emit(self, kind: EventType, **told: Any) -> None:
+        self.runtime.emit(kind, self.job_id, **told)

@@ -6,18 +6,33 @@ import json
 import os
 import re
 import socket
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from outlast.errors import JobError, JobLockedError, ValidationError
+from outlast.storage.disk import OsDisk
+from outlast.storage.files import ensure_directory
 
-__all__ = ["JobDirectory", "Lock", "job_directories", "job_directory"]
+__all__ = ["JobDirectory", "Lock", "PartSizes", "job_directories", "job_directory"]
 
 NAME_MAX = 512
 SLUG_MAX = 40
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSizes:
+    """Bytes of a job's files. `log` is what stands beside the ledger while it is open, or after a kill."""
+
+    ledger: int
+    log: int
+    checkpoints: int
+    quarantine: int
+    aside: int
+    old: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +50,31 @@ class JobDirectory:
         return self.path / "checkpoints"
 
     @property
+    def aside(self) -> Path:
+        """Where `repair` keeps what it replaced."""
+        return self.path / "aside"
+
+    @property
+    def old(self) -> Path:
+        """Where fresh starts keep what was recorded before them."""
+        return self.path / "old"
+
+    @property
     def exists(self) -> bool:
         return self.ledger.exists()
+
+    def sizes(self) -> PartSizes:
+        """What each part takes on the disk. Checkpoints that were told to be elsewhere are not counted."""
+        log = [self.path / f"{self.ledger.name}{suffix}" for suffix in ("-wal", "-shm")]
+        quarantine = sum(map(_size_of, self.checkpoints.glob("**/quarantine/*")))
+        return PartSizes(
+            ledger=_size_of(self.ledger),
+            log=sum(map(_size_of, log)),
+            checkpoints=_size_below(self.checkpoints) - quarantine,
+            quarantine=quarantine,
+            aside=_size_below(self.aside),
+            old=_size_below(self.old),
+        )
 
     def lock(self, job_id: str, started: str) -> "Lock":
         """Hold the job until the lock is closed or the process ends, however it ends.
@@ -44,7 +82,7 @@ class JobDirectory:
         Raises `JobLockedError` when another process holds it, `JobError` when the directory cannot be written.
         """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ensure_directory(self.path)
             file = (self.path / "LOCK").open("a+b")
         except OSError as error:
             message = f"the store {self.path.parent.parent} cannot be written: {error.strerror} ({error.filename})"
@@ -61,11 +99,15 @@ class JobDirectory:
 
     def put_aside(self, label: str) -> Path:
         """Move what the job has recorded out of the way, for a fresh start; where it is now."""
-        old = self.path / "old" / label
-        old.mkdir(parents=True)
-        for part in [*self.path.glob("ledger.db*"), self.checkpoints]:
+        old = self.old / label
+        ensure_directory(old)
+        # The ledger's log goes before the ledger: SQLite throws away a log that it finds without one.
+        for part in [*sorted(self.path.glob("ledger.db*"), reverse=True), self.checkpoints]:
             if part.exists():
                 part.rename(old / part.name)
+        # A power cut must not keep the new names and forget where the old ones went.
+        for directory in (old, self.path):
+            OsDisk().sync_directory(directory)
         return old
 
 
@@ -97,6 +139,18 @@ def job_directories(store: Path) -> Iterator[JobDirectory]:
         directory = JobDirectory(path)
         if directory.exists:
             yield directory
+
+
+def _size_below(directory: Path) -> int:
+    return sum(map(_size_of, directory.rglob("*")))
+
+
+def _size_of(path: Path) -> int:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
 def _sign(file: BinaryIO, started: str) -> None:

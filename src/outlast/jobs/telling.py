@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from outlast.events import EventBus, EventType, ResilienceEvent
+from outlast.events import EventBus, EventType, ResilienceEvent, Severity
 from outlast.logs import configure
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ _WORTH_A_WARNING = (
     EventType.HOST_RECOVERED,
     EventType.CHECKPOINT_CORRUPTED,
     EventType.CHECKPOINT_FAILED,
+    EventType.LEDGER_BEHIND,
+    EventType.LEDGER_DAMAGED,
 )
 
 _log = logging.getLogger("outlast.job")
@@ -37,7 +39,8 @@ def tell(config: "JobConfiguration", bus: EventBus) -> Callable[[], None]:
 
 def _warn(event: ResilienceEvent) -> None:
     what = ", ".join(f"{name} {value!r}" for name, value in event.data.items())
-    _log.warning("job %r: %s: %s", event.job_id, event.event_type.replace("_", " "), what)
+    level = logging.CRITICAL if event.severity == Severity.CRITICAL else logging.WARNING
+    _log.log(level, "job %r: %s: %s", event.job_id, event.event_type.replace("_", " "), what)
 
 
 def _nothing() -> None:

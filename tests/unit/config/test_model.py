@@ -32,6 +32,9 @@ def test_the_defaults_are_the_documented_ones():
             "encryption_enabled": False,
             "storage_path": ".outlast/checkpoints",
             "validation_enabled": True,
+            "retention_age": 0,
+            "retention_bytes": 0,
+            "keep_hourly": 0,
         },
         "retry": {
             "enabled": True,

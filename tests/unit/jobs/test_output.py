@@ -31,53 +31,57 @@ def read(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-async def written_to(path, ledger, clock):
-    output = await Output.open(path, ledger, clock)
-    await output.finish()
+@pytest.fixture
+def written_to(virtual_clock, watcher):
+    async def write(path, ledger):
+        output = await Output.open(path, ledger, virtual_clock, watcher)
+        await output.finish()
+
+    return write
 
 
-async def test_what_is_recorded_stands_in_the_file(path, ledger, virtual_clock):
+async def test_what_is_recorded_stands_in_the_file(path, ledger, written_to):
     await record(ledger, 1, [2, 3], None, {"four": 4})
-    await written_to(path, ledger, virtual_clock)
+    await written_to(path, ledger)
     assert read(path) == [1, 2, 3, {"four": 4}]
 
 
-async def test_what_was_written_but_not_noted_is_cut_off_and_written_once(path, ledger, virtual_clock):
+async def test_what_was_written_but_not_noted_is_cut_off_and_written_once(path, ledger, written_to):
     await record(ledger, 1)
-    await written_to(path, ledger, virtual_clock)
+    await written_to(path, ledger)
     await record(ledger, 2)
     with path.open("a") as file:
-        file.write('2\n{"half a li')
-    await written_to(path, ledger, virtual_clock)
+        file.write("2")
+    await written_to(path, ledger)
     assert read(path) == [1, 2]
 
 
 @pytest.mark.parametrize("loss", ["gone", "shorter", "empty"])
-async def test_a_file_that_lost_something_is_written_anew_from_the_ledger(path, ledger, virtual_clock, loss):
+async def test_a_file_that_lost_something_is_written_anew_from_the_ledger(path, ledger, written_to, loss):
     await record(ledger, 1, 2, 3)
-    await written_to(path, ledger, virtual_clock)
+    await written_to(path, ledger)
     path.unlink() if loss == "gone" else path.write_text("1\n" if loss == "shorter" else "")
-    await written_to(path, ledger, virtual_clock)
+    await written_to(path, ledger)
     assert read(path) == [1, 2, 3]
 
 
-async def test_another_name_gets_everything_and_the_first_file_stays(path, ledger, virtual_clock):
+async def test_another_name_gets_everything_and_the_first_file_stays(path, ledger, written_to):
     await record(ledger, 1, 2)
-    await written_to(path, ledger, virtual_clock)
+    await written_to(path, ledger)
     other = path.with_name("other.jsonl")
-    await written_to(other, ledger, virtual_clock)
+    await written_to(other, ledger)
     assert read(other) == read(path) == [1, 2]
 
 
-async def test_the_file_follows_the_ledger_while_the_job_runs(path, ledger, virtual_clock):
+async def test_the_file_follows_the_ledger_while_the_job_runs(path, ledger, virtual_clock, watcher):
     import asyncio
 
-    output = await Output.open(path, ledger, virtual_clock)
+    output = await Output.open(path, ledger, virtual_clock, watcher)
     follower = asyncio.create_task(output.follow())
     await record(ledger, 1)
     await asyncio.sleep(10)
     assert read(path) == [1]
-    assert await ledger.get("output") == {"path": str(path), "position": 1, "size": 2}
+    assert await ledger.get("output") == {"path": str(path), "position": 1, "size": 2, "damaged": 0}
     await record(ledger, 2)
     follower.cancel()
     await asyncio.wait([follower])
@@ -85,9 +89,9 @@ async def test_the_file_follows_the_ledger_while_the_job_runs(path, ledger, virt
     assert read(path) == [1, 2]
 
 
-async def test_more_results_than_one_batch_keep_their_order(path, ledger, virtual_clock):
+async def test_more_results_than_one_batch_keep_their_order(path, ledger, written_to):
     await record(ledger, *range(450))
-    await written_to(path, ledger, virtual_clock)
+    await written_to(path, ledger)
     assert read(path) == list(range(450))
 
 
@@ -104,24 +108,24 @@ class FullDisk:
         self.closed = True
 
 
-async def test_a_full_disk_is_said_and_the_ledger_keeps_the_records(path, ledger, virtual_clock):
+async def test_a_full_disk_is_said_and_the_ledger_keeps_the_records(path, ledger, virtual_clock, watcher, written_to):
     from outlast.errors import OutputError
-    from outlast.jobs.output import _Place
+    from outlast.jobs.outputfile import OutputFile, Place
 
     await record(ledger, 1)
     for have in (1, 0):
         file = FullDisk()
-        output = Output(path, file, _Place(position=1 - have), ledger, virtual_clock)
+        output = Output(OutputFile(path, file, Place(position=1 - have)), ledger, virtual_clock, watcher)
         with pytest.raises(OutputError, match=r"out\.jsonl cannot be written: No space left on device"):
             await output.finish()
         assert file.closed
-    await written_to(path, ledger, virtual_clock)
+    await written_to(path, ledger)
     assert read(path) == [1]
 
 
-async def test_a_device_is_no_output(ledger, virtual_clock, tmp_path):
+async def test_a_device_is_no_output(ledger, virtual_clock, watcher, tmp_path):
     from outlast.errors import OutputError
 
     (tmp_path / "device").symlink_to("/dev/full")
     with pytest.raises(OutputError, match="device cannot be written"):
-        await Output.open(tmp_path / "device", ledger, virtual_clock)
+        await Output.open(tmp_path / "device", ledger, virtual_clock, watcher)

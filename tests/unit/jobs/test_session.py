@@ -48,6 +48,34 @@ async def test_a_checkpoint_is_taken_every_interval_and_only_when_something_chan
     assert len(created) == again + 1
 
 
+@pytest.mark.parametrize(("size", "taken"), [(10, 2), (100_000, 6)], ids=["small", "large"])
+async def test_a_small_state_is_not_saved_again_while_nothing_happens(options, size, taken):
+    created = []
+    options["runtime"].bus.subscribe(created.append, ["checkpoint_created"])
+
+    async def wait(_):
+        await asyncio.sleep(55)
+
+    config = JobConfiguration(checkpoint={"interval": 10})
+    async with Run("waits", config=config, **options) as run:
+        run.state["text"] = "x" * size
+        await run.process(wait, [1])
+    assert len(created) == taken
+
+
+async def test_a_change_of_the_state_alone_is_saved(options):
+    created = []
+    options["runtime"].bus.subscribe(created.append, ["checkpoint_created"])
+
+    async def wait(_, ctx):
+        for number in range(5):
+            ctx.state["text"] = str(number)
+            await asyncio.sleep(10)
+
+    await job("changes")(wait).run([1], config=JobConfiguration(checkpoint={"interval": 10}), **options)
+    assert len(created) >= 5
+
+
 async def test_a_job_keeps_as_many_checkpoints_as_it_is_told(options, tmp_path):
     config = JobConfiguration(checkpoint=CheckpointConfiguration(interval=10, retention_count=2))
     await slow.run(range(12), config=config, **options)
@@ -379,3 +407,11 @@ async def test_a_run_that_ends_with_an_error_leaves_a_note_of_it(options):
             await run.process(lambda item: item, source())
     ended = await ledger.get("ended")
     assert (ended["outcome"], ended["error"]) == ("error", "OSError: the list broke off")
+
+
+async def test_a_job_that_was_only_opened_was_not_killed(options):
+    ledger = MemoryLedger()
+    async with Run("looked at", ledger=ledger, **options):
+        assert await ledger.get("ended") is None
+    ended = await ledger.get("ended")
+    assert (ended["outcome"], ended["run"]) == ("closed", (await ledger.get("run"))["id"])

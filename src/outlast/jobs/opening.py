@@ -1,0 +1,143 @@
+"""How a job is opened: keys, lock, ledger, checkpoints, output, in this order; and closed in the reverse."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outlast.assembly import Resilience
+from outlast.errors import (
+    CheckpointError,
+    ConfigurationError,
+    KeyMissingError,
+    LedgerCorruptionError,
+    LedgerError,
+    SealError,
+)
+from outlast.events import EventType
+from outlast.jobs.output import Output
+from outlast.jobs.session import Session
+from outlast.jobs.store import JobDirectory, job_directory
+from outlast.ledger import SqliteLedger
+from outlast.runtime import Runtime
+
+if TYPE_CHECKING:
+    from outlast.config import JobConfiguration
+    from outlast.ledger.port import Ledger
+    from outlast.storage.keys import Keyring
+
+__all__ = ["open_session"]
+
+
+async def open_session(
+    stack: AsyncExitStack, name: str, config: "JobConfiguration", options: Mapping[str, Any], runtime: Runtime
+) -> Session:
+    """Open a job. What was opened is closed with the stack, in reverse order, whatever happens."""
+    keys = _keys(config, options)
+    directory = job_directory(Path(config.store), name)
+    ledger: Ledger | None = options.get("ledger")
+    own: SqliteLedger | None = None
+    if ledger is None:
+        lock = directory.lock(name, runtime.clock.now().isoformat(timespec="seconds"))
+        stack.callback(lock.close)
+        if options.get("fresh", False) and directory.exists:
+            await _put_aside(directory, config, runtime.new_id(), keys)
+        ledger = own = await _ledger(directory, name, keys)
+        stack.push_async_callback(own.close)
+    resilience = Resilience(_placed(config, directory), events=runtime.bus, clock=runtime.clock, keys=keys)
+    await stack.enter_async_context(resilience)
+    session = Session(name, ledger, resilience, runtime)
+    await session.admit(limit=config.crash_loop_limit, release=options.get("release_hold", False))
+    if keys is not None:
+        await _rotate(session, own, keys)
+    if config.output is not None:
+        session.output = await Output.open(Path(config.output), ledger, runtime.clock, session)
+        stack.callback(session.output.close)
+    started_over = options.get("fresh", False) or "ledger" in options
+    await session.begin(concurrency=config.concurrency, invocation=options.get("invocation"), started_over=started_over)
+    return session
+
+
+def _keys(config: "JobConfiguration", options: Mapping[str, Any]) -> "Keyring | None":
+    """The keys that seal the job; None: it is kept in clear. Raises `ConfigurationError` before anything is written."""
+    if not config.checkpoint.encryption_enabled:
+        if "keys" in options:
+            raise ConfigurationError(
+                "keys were given, and nothing would be encrypted: set checkpoint.encryption_enabled = true",
+                context={"field": "checkpoint.encryption_enabled"},
+            )
+        return None
+    from outlast.storage.keys import keyring  # noqa: PLC0415 - the cryptography package is loaded where it is used
+
+    return keyring(options.get("keys"))
+
+
+async def _ledger(directory: JobDirectory, name: str, keys: "Keyring | None") -> SqliteLedger:
+    try:
+        return await SqliteLedger.open(directory.ledger, keys=keys)
+    except KeyMissingError as error:
+        if keys is not None:
+            raise
+        raise KeyMissingError(
+            f"job {name!r} is encrypted: set checkpoint.encryption_enabled = true and give its key",
+            context=error.context,
+        ) from error
+
+
+async def _rotate(session: Session, ledger: SqliteLedger | None, keys: "Keyring") -> None:
+    """Put the first key in charge of all that is sealed."""
+    rewrapped = ledger is not None and await ledger.rewrap()
+    checkpoints = 0
+    try:
+        checkpoints = await session.resilience.checkpoints.rewrap(session.job_id)
+    except CheckpointError as error:
+        # One that is in use, or whose key is gone, waits for the next start; what is needed now is read later and tells.
+        session.runtime.emit(EventType.CHECKPOINT_FAILED, session.job_id, reason=error.message)
+    if rewrapped or checkpoints:
+        session.runtime.emit(
+            EventType.KEYS_ROTATED,
+            session.job_id,
+            key_id=keys.key_ids[0],
+            ledger=rewrapped,
+            checkpoints=checkpoints,
+        )
+
+
+async def _put_aside(directory: JobDirectory, config: "JobConfiguration", label: str, keys: "Keyring | None") -> None:
+    """Keep what the job has recorded, under another name, and leave its own names free.
+
+    A ledger that cannot be read (it is damaged, or its key is lost) is kept all the same: a fresh start is the way out. Raises
+    `OutputError`, with nothing moved, when the output is somebody else's file.
+    """
+    old = await _old_ledger(directory, keys)
+    if old is not None:
+        try:
+            if config.output is not None:
+                await Output.put_aside(Path(config.output), old, label)
+        finally:
+            # Closing folds the write-ahead log into the file, so that it is whole when it is moved.
+            await old.close()
+    directory.put_aside(label)
+
+
+async def _old_ledger(directory: JobDirectory, keys: "Keyring | None") -> SqliteLedger | None:
+    """The ledger of the job up to now, sealed or not; None when it cannot be read."""
+    for chosen in dict.fromkeys((keys, None)):
+        try:
+            return await SqliteLedger.open(directory.ledger, keys=chosen)
+        except LedgerCorruptionError:
+            return None
+        except (KeyMissingError, SealError):
+            continue
+        except LedgerError:
+            if chosen is None:
+                raise
+    return None
+
+
+def _placed(config: "JobConfiguration", directory: JobDirectory) -> "JobConfiguration":
+    """A job keeps its checkpoints beside its ledger, unless told where."""
+    if "storage_path" in config.checkpoint.model_fields_set:
+        return config
+    checkpoint = config.checkpoint.model_copy(update={"storage_path": str(directory.checkpoints)})
+    return config.model_copy(update={"checkpoint": checkpoint})

@@ -1,5 +1,6 @@
 """The command as a process: signals, kills, terminals, pipes, and other processes that look on."""
 
+import json
 import os
 import pty
 import re
@@ -11,58 +12,7 @@ import time
 
 import pytest
 
-TARGET = """
-import asyncio
-
-def note(item):
-    with open("fetched.txt", "a") as file:
-        file.write(item + "\\n")
-
-async def scrape(item):
-    note(item)
-    await asyncio.sleep(0.05)
-    return {"item": item}
-
-async def stuck(item):
-    note(item)
-    await asyncio.sleep(60)
-
-async def down(item):
-    raise ConnectionRefusedError(111, "Connection refused")
-
-async def prints(item):
-    print("hello from " + item)
-    await asyncio.sleep(0.3)
-"""
-
 pytestmark = pytest.mark.real_time
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Start `outlast` in a directory of its own; what still runs at the end is killed."""
-    (tmp_path / "scrape.py").write_text(TARGET)
-    (tmp_path / "urls.txt").write_text("".join(f"https://a.test/{n}\n" for n in range(60)))
-    started = []
-
-    def call(*arguments, **options):
-        environ = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OUTLAST_", "NO_COLOR", "FORCE_"))
-        }
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
-        process = subprocess.Popen(
-            [sys.executable, "-m", "outlast", *map(str, arguments)],
-            cwd=tmp_path,
-            env=environ | options.pop("env", {}),
-            **options,
-        )
-        started.append(process)
-        return process
-
-    yield call
-    for process in started:
-        process.kill()
-        process.communicate()
 
 
 def ended(process, timeout=20):
@@ -150,6 +100,65 @@ def test_a_running_job_is_seen_from_outside_and_is_nobody_elses(start, tmp_path)
             rf"outlast: error: job 'scrape' is being run by another process \(pid {process.pid} on .*\)\n", err
         )
     assert process.poll() is None
+
+
+def test_a_running_job_is_verified_backed_up_and_exported_and_goes_on(start, tmp_path):
+    (tmp_path / "many.txt").write_text("".join(f"https://a.test/{n}\n" for n in range(5_000)))
+    job = start("run", "scrape.py:scrape", "many.txt", "--concurrency", 2, "-o", "out.jsonl")
+    wait_until(lambda: len(fetched(tmp_path)) >= 6)
+    looks = [
+        start("verify", "scrape", "--json"),
+        start("backup", "scrape", "kept.db"),
+        start("export", "scrape", "part.csv"),
+        start("checkpoint", "ls", "scrape", "--json"),
+        start("repair", "scrape"),
+        start("repair", "scrape", "--dry-run"),
+    ]
+    codes = [ended(each, timeout=40) for each in looks]
+    assert [code for code, _, _ in codes] == [0, 0, 0, 0, 5, 5], codes
+    document = json.loads(codes[0][1])
+    assert (document["sound"], document["running"]["pid"]) == (True, job.pid)
+    before = len(fetched(tmp_path))
+    wait_until(lambda: len(fetched(tmp_path)) > before)
+    job.send_signal(signal.SIGINT)
+    assert ended(job)[0] == 130
+    assert ended(start("verify", "scrape"))[0] == 0
+    done = fetched(tmp_path)
+    assert len(set(done)) == len(done) == len((tmp_path / "out.jsonl").read_text().splitlines())
+
+
+def test_after_kill_minus_9_everything_is_sound(start, tmp_path):
+    process = start("run", "scrape.py:scrape", "urls.txt", "--concurrency", 4, "-o", "out.jsonl")
+    wait_until(lambda: len(fetched(tmp_path)) >= 12)
+    process.kill()
+    ended(process)
+    code, out, err = ended(start("verify", "scrape"))
+    assert code == 0, out + err
+    assert "(running" not in out
+    code, _, err = ended(start("repair", "scrape"))
+    assert (code, err) == (0, "SOUND: nothing of job scrape is damaged; nothing was changed.\n")
+
+
+def test_a_log_that_lost_its_end_is_no_ledger_with_a_little_less_in_it(start, tmp_path):
+    process = start("run", "scrape.py:scrape", "urls.txt", "--concurrency", 4)
+    wait_until(lambda: len(fetched(tmp_path)) >= 24)
+    process.kill()
+    ended(process)
+    [log] = tmp_path.glob(".outlast/jobs/*/ledger.db-wal")
+    blob = log.read_bytes()
+    log.write_bytes(blob[: len(blob) - 40_000])
+    for _ in range(2):
+        code, out, err = ended(start("verify", "scrape"))
+        assert code == 4, out + err
+        assert "committed pages of its log are damaged or gone" in out
+        assert "outlast repair scrape" in err
+    assert ended(start("status", "scrape"))[0] == 4
+    code, out, err = ended(start("repair", "scrape"))
+    assert code in {0, 1}, out + err
+    assert err.startswith("MENDED")
+    assert ended(start("verify", "scrape"))[0] == 0
+    assert ended(start("resume", "scrape"))[0] == 0
+    assert '"done": 60' in ended(start("status", "scrape", "--json"))[1]
 
 
 def test_an_outage_without_end_is_an_abort_that_names_the_hosts(start, tmp_path):

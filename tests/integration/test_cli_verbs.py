@@ -3,55 +3,13 @@
 import asyncio
 import json
 import os
-import sqlite3
-import sys
+import shutil
 
 import pytest
 
-from outlast.cli import main
 from outlast.jobs import Run
 
-TARGET = """
-import asyncio, outlast
-
-async def scrape(item):
-    if "bad" in str(item):
-        raise ValueError(f"no price on {item} \\x1b[31m")
-    return {"item": item}
-
-@outlast.job("shop", max_failed="50%", store="shop-store")
-async def buy(item, ctx):
-    return {"bought": item}
-
-async def asks(item, nobody_has_this): ...
-
-async def ends(item):
-    raise SystemExit(0)
-"""
-
 pytestmark = pytest.mark.real_time
-
-
-@pytest.fixture
-def outlast(tmp_path, monkeypatch, capsys):
-    """Call the command line in a directory of its own; its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delenv("OUTLAST_STORE", raising=False)
-    (tmp_path / "scrape.py").write_text(TARGET)
-    (tmp_path / "urls.txt").write_text("".join(f"https://a.test/{n}\n" for n in range(6)))
-    (tmp_path / "some.txt").write_text("good\nbad 1\nbad 2\n")
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(each) for each in arguments])
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
-
-    yield call
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
-            del sys.modules[name]
 
 
 def test_a_job_runs_and_the_same_command_has_nothing_left_to_do(outlast, tmp_path):
@@ -240,14 +198,16 @@ def test_a_job_from_code_is_gone_on_with_by_its_script(outlast, tmp_path):
 
 
 def test_a_directory_that_is_gone_is_said(outlast, tmp_path, monkeypatch):
-    outlast("run", "scrape.py:scrape", "urls.txt", "--store", tmp_path / "s")
-    [ledger] = (tmp_path / "s").glob("jobs/*/ledger.db")
-    with sqlite3.connect(ledger) as db:
-        db.execute("UPDATE facts SET value = replace(value, ?, ?) WHERE name = 'invocation'", (str(tmp_path), "/gone"))
-    db.close()
+    here = tmp_path / "here"
+    here.mkdir()
+    shutil.copy("scrape.py", here)
+    monkeypatch.chdir(here)
+    outlast("run", "scrape.py:scrape", "https://a.test/1", "--store", tmp_path / "s")
+    monkeypatch.chdir(tmp_path)
+    shutil.rmtree(here)
     code, _, err = outlast("resume", "scrape", "--store", "s")
     assert code == 2
-    assert "the directory '/gone'" in err
+    assert f"the directory '{here}', in which job 'scrape' was started, is gone" in err
     assert "--job scrape --store" in err
 
 
@@ -283,8 +243,9 @@ def test_a_damaged_ledger_is_shown_as_damaged_not_as_absent(outlast, tmp_path):
     ):
         code, _, err = outlast(*verb)
         assert code == 4, verb
-        assert err.splitlines()[-1].startswith("outlast: error: the ledger ")
+        assert err.splitlines()[-2].startswith("outlast: error: the ledger ")
         assert "is damaged" in err
+        assert err.splitlines()[-1] == "  See what is damaged: outlast verify JOB. Mend it: outlast repair JOB"
     assert outlast("status")[1].startswith("job shop")
 
 
@@ -359,3 +320,27 @@ def test_a_line_that_is_no_item_ends_the_run_and_keeps_what_was_done(outlast, tm
     code, _, err = outlast("run", "scrape.py:scrape", "items.jsonl")
     assert code == 0
     assert "resuming" in err
+
+
+def test_a_job_that_only_crashes_is_held_until_it_is_released(outlast, tmp_path, monkeypatch):
+    monkeypatch.setenv("OUTLAST_CRASH_LOOP_LIMIT", "2")
+    (tmp_path / "items.jsonl").write_text("oops \x1b\n")
+    for _ in range(2):
+        assert outlast("run", "scrape.py:scrape", "items.jsonl")[0] == 2
+    code, _, err = outlast("resume", "scrape")
+    assert code == 3
+    assert "outlast: error: job 'scrape' is on hold: its last 2 starts" in err
+    assert "--release-hold" in err
+    code, out, _ = outlast("status", "scrape")
+    assert code == 0
+    held = next(line for line in out.splitlines() if line.startswith("ON HOLD since "))
+    assert "its last 2 starts got nothing done: ValidationError: items.jsonl line 1: not JSON" in held
+    assert "  when that is mended   outlast resume scrape --release-hold" in out
+    assert outlast("ls")[1].splitlines()[1].endswith("on hold")
+    assert json.loads(outlast("status", "scrape", "--json")[1])["notes"]["hold"]["starts"]["fruitless"] == 2
+    (tmp_path / "items.jsonl").write_text('"good"\n')
+    assert outlast("run", "scrape.py:scrape", "items.jsonl")[0] == 3
+    code, _, err = outlast("resume", "scrape", "--release-hold")
+    assert code == 0, err
+    assert "ON HOLD" not in outlast("status", "scrape")[1]
+    assert "\x1b" not in held + err

@@ -1,5 +1,6 @@
 """A store that is locked, not writable, full or damaged: a clear error, and nothing recorded is lost."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from outlast.errors import (
     LedgerUnavailableError,
     OutputError,
 )
-from outlast.jobs import job
+from outlast.events import EventBus
+from outlast.jobs import Run, job
 from outlast.ledger import SqliteLedger
+from outlast.runtime import Runtime
 
 pytestmark = pytest.mark.real_time
 
@@ -97,6 +100,90 @@ async def test_pages_that_rot_are_reported_as_damage(store):
     with pytest.raises(LedgerCorruptionError, match="is damaged"):
         await numbers.run(range(4_000), store=store)
     assert path.read_bytes() == blob
+
+
+def alter(store, sql):
+    """Change the ledger behind its back, as rot would."""
+    ledger = __import__("sqlite3").connect(ledger_of(store))
+    with ledger:
+        assert ledger.execute(sql).rowcount > 0
+    ledger.close()
+
+
+@pytest.fixture
+def damage_told():
+    bus = EventBus()
+    told = []
+    bus.subscribe(lambda event: told.extend(event.data["findings"]), ["ledger_damaged"])
+    return Runtime(bus=bus), told
+
+
+async def test_a_row_that_rotted_is_found_and_done_again_in_the_same_run(store, damage_told):
+    runtime, told = damage_told
+    await numbers.run(range(200), store=store)
+    alter(store, "UPDATE items SET attempts = 7 WHERE key = '42'")
+    alter(store, "DELETE FROM results WHERE item = (SELECT id FROM items WHERE key = '77')")
+    summary = await numbers.run((), store=store, runtime=runtime)
+    assert (summary.done, summary.exit_code) == (200, 0)
+    assert summary.damaged == len(told) >= 2
+    assert {(each["key"], each["remedy"]) for each in told} == {("42", "done"), ("77", "pending")}
+    again = await numbers.run((), store=store)
+    assert (again.done, again.damaged) == (200, 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["UPDATE results SET lines = '{\"n\":-1}\n' WHERE position = 5", "DELETE FROM results WHERE position = 5"],
+    ids=["changed", "gone"],
+)
+async def test_a_result_that_rotted_stands_in_the_output_once(store, tmp_path, damage_told, change):
+    runtime, told = damage_told
+    await numbers.run(range(50), store=store, output="out.jsonl")
+    before = (tmp_path / "out.jsonl").read_text()
+    alter(store, change)
+    summary = await numbers.run((), store=store, output="out.jsonl", runtime=runtime)
+    assert (summary.done, summary.damaged > 0) == (50, True)
+    assert sorted(json.loads(line)["n"] for line in (tmp_path / "out.jsonl").read_text().splitlines()) == list(
+        range(50)
+    )
+    [kept] = tmp_path.glob("out.*.jsonl")
+    assert kept.read_text() == before
+
+
+async def test_a_result_that_rotted_before_it_reached_the_output_is_not_written(store, tmp_path, damage_told):
+    runtime, _ = damage_told
+    await numbers.run(range(50), store=store)
+    alter(store, "UPDATE results SET lines = '{\"n\":-1}\n' WHERE position = 5")
+    summary = await numbers.run((), store=store, output="out.jsonl", runtime=runtime)
+    assert (summary.done, summary.damaged > 0) == (50, True)
+    assert sorted(json.loads(line)["n"] for line in (tmp_path / "out.jsonl").read_text().splitlines()) == list(
+        range(50)
+    )
+
+
+async def test_an_item_whose_payload_rotted_is_given_up_and_the_source_brings_it_back(store, damage_told):
+    runtime, told = damage_told
+
+    async def fetch(item):
+        return {"n": item["id"]}
+
+    def items(last):
+        return [{"id": str(number)} for number in range(last)]
+
+    async with Run("payloads", store=store, key="id", concurrency=1) as run:
+        asyncio.get_running_loop().call_later(0.3, run.stop)
+
+        async def slowly(item):
+            await asyncio.sleep(0.25)
+
+        await run.process(slowly, items(9))
+    alter(store, "UPDATE items SET payload = '{\"id\":\"evil\"}' WHERE key = '8'")
+    async with Run("payloads", store=store, key="id", max_failed=3, runtime=runtime) as run:
+        lost = await run.process(fetch, [])
+    assert (lost.failed, lost.exit_code) == (1, 1)
+    assert [(each["key"], each["remedy"]) for each in told] == [("8", "failed")]
+    async with Run("payloads", store=store, key="id", runtime=runtime) as run:
+        assert (await run.process(fetch, items(9))).done == 9
 
 
 async def test_an_output_somebody_else_wrote_is_not_overwritten(store, tmp_path):

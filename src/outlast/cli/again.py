@@ -7,7 +7,8 @@ from typing import Any
 from outlast.cli.phrases import quoted
 from outlast.cli.plan import Order
 from outlast.cli.reading import JobRecord
-from outlast.errors import ConfigurationError
+from outlast.errors import ConfigurationError, KeyMissingError
+from outlast.storage.keys import KEY_VARIABLE
 
 __all__ = ["order_again"]
 
@@ -15,8 +16,10 @@ __all__ = ["order_again"]
 def order_again(record: JobRecord, overrides: Mapping[str, Any], here: Path, hint: str) -> Order:
     """What was typed when the job was begun, with `overrides` in it; their paths are meant from `here`.
 
-    Raises `ConfigurationError` when the job was not begun on the command line, or its directory is gone.
+    Raises `ConfigurationError` when the job was not begun on the command line, its directory is gone, or its key is not at hand.
     """
+    if record.locked:
+        raise KeyMissingError(f"job {record.name!r} is encrypted, and its key is not at hand: set {KEY_VARIABLE}")
     invocation = record.invocation
     if invocation is None:
         raise ConfigurationError(

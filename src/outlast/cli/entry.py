@@ -2,54 +2,30 @@
 
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
-from importlib import import_module
 from typing import Any, NoReturn
 
 import click
-from typing_extensions import override
 
+from outlast.cli.lazy import Verbs
 from outlast.cli.options import Settings, common
 
-__all__ = ["VERBS", "Verbs", "main", "outlast"]
+__all__ = ["VERBS", "main", "outlast"]
 
 VERBS = {
-    "run": "Do every item of a job that is not done yet; the same command goes on.",
+    "run": "Do every item of a job that is not done yet, or go on with it.",
     "resume": "Go on with a job, as it was started.",
     "status": "Show where a job stands, running or not.",
     "ls": "List the jobs of the store.",
     "results": "Write the records of a job as JSON lines.",
+    "export": "Write records or items to a JSONL, CSV, Parquet or SQLite file.",
     "retry": "Make the failed items of a job pending again.",
+    "checkpoint": "List, show, verify, prune, restore or export checkpoints.",
+    "verify": "Check every byte that a job has recorded; change nothing.",
+    "repair": "Mend what is damaged; keep the damaged files aside.",
+    "backup": "Copy a ledger to a file, also while its job runs.",
+    "rekey": "Re-wrap what is encrypted with the first key.",
     "demo": "Crawl a flaky site on this machine, be killed, lose nothing.",
 }
-
-
-class Verbs(click.Group):
-    """The verbs, each in its own module; `--help` imports none of them."""
-
-    @override
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    @override
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        command: click.Command = import_module(f"outlast.cli.verbs.{cmd_name}").command
-        return command
-
-    @override
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in VERBS:
-            near = get_close_matches(args[0], VERBS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(VERBS)}"
-            raise click.UsageError(f"there is no verb {args[0]!r}; {hint}", ctx)
-        return super().resolve_command(ctx, args)
-
-    @override
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
@@ -62,6 +38,8 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 @click.group(
     cls=Verbs,
+    verbs=VERBS,
+    package="outlast.cli.verbs",
     subcommand_metavar="VERB [OPTIONS] [ARGUMENTS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -16,14 +16,17 @@ from outlast.cli.phrases import safe
 from outlast.cli.printing import say
 from outlast.errors import (
     CheckpointCorruptionError,
-    CheckpointCreationError,
+    CheckpointError,
+    CheckpointNotFoundError,
     ConfigurationError,
+    CrashLoopError,
     JobError,
     JobLockedError,
     JobNotFoundError,
     LedgerCorruptionError,
     LedgerError,
     ResilienceException,
+    SealError,
     TargetError,
     ValidationError,
 )
@@ -55,13 +58,16 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (TargetImportError, ExitCode.BUG),
     (CheckpointCorruptionError, ExitCode.DAMAGED),
     (LedgerCorruptionError, ExitCode.DAMAGED),
+    (SealError, ExitCode.DAMAGED),
+    (CrashLoopError, ExitCode.ABORTED),
     (JobLockedError, ExitCode.LOCKED),
     (JobNotFoundError, ExitCode.NOT_FOUND),
+    (CheckpointNotFoundError, ExitCode.NOT_FOUND),
     (ConfigurationError, ExitCode.USAGE),
     (TargetError, ExitCode.USAGE),
     (ValidationError, ExitCode.USAGE),
 )
-_STORE_TROUBLE = (LedgerError, CheckpointCreationError, JobError)
+_STORE_TROUBLE = (LedgerError, CheckpointError, JobError)
 
 
 def exit_of(error: BaseException, *, begun: bool) -> Exit:
@@ -75,7 +81,7 @@ def exit_of(error: BaseException, *, begun: bool) -> Exit:
         case ResilienceException():
             code = _code_of(error, begun=begun)
             trace = code is ExitCode.BUG
-            return Exit(code=code, error_code=error.error_code, message=error.message, trace=trace)
+            return Exit(code=code, error_code=error.error_code, message=_with_way_out(error), trace=trace)
         case OSError() if _disk_is_full(error):
             return Exit(code=ExitCode.RESOURCE_LIMIT, error_code="DISK_FULL", message=_told(error))
         case _:
@@ -130,6 +136,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def _with_way_out(error: ResilienceException) -> str:
+    if not isinstance(error, LedgerCorruptionError):
+        return error.message
+    return f"{error.message}\nSee what is damaged: outlast verify JOB. Mend it: outlast repair JOB"
 
 
 def _usage(error: click.ClickException) -> str:

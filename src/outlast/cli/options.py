@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-__all__ = ["Settings", "common", "run_options"]
+__all__ = ["Settings", "common", "kept_in", "release_option", "run_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -65,6 +66,23 @@ def common(*names: str) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def kept_in(function: F) -> F:
+    """Where to look for checkpoints that are not a job's of the store: the argument `path`."""
+    return click.option(
+        "--path",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="A directory of checkpoints that a program of yours keeps, in place of a job of the store.",
+    )(function)
+
+
+def release_option(function: F) -> F:
+    """Whether to start a job that is held: the argument `release_hold`."""
+    return click.option(
+        "--release-hold", is_flag=True, help="Start a job that is on hold because its last starts got nothing done."
+    )(function)
 
 
 def run_options(function: F) -> F:

@@ -6,7 +6,19 @@ from datetime import UTC, datetime
 
 from outlast.logs.text import escaped
 
-__all__ = ["clock_face", "columns", "commands", "duration", "moment", "percent", "quoted", "rate", "safe", "units"]
+__all__ = [
+    "clock_face",
+    "columns",
+    "commands",
+    "duration",
+    "moment",
+    "percent",
+    "quoted",
+    "rate",
+    "safe",
+    "size",
+    "units",
+]
 
 SAFE_MAX = 160
 
@@ -36,6 +48,16 @@ def rate(per_second: float) -> str:
         if amount >= 1:
             return f"{amount:.0f}/{unit}" if amount >= 10 else f"{amount:.1f}/{unit}"
     return f"{3600 * per_second:.0f}/h"
+
+
+def size(count: int) -> str:
+    """A number of bytes: `512 B`, `4.9 MiB`."""
+    amount, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1023.95:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
 
 
 def duration(seconds: float) -> str:

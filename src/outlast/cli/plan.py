@@ -31,6 +31,7 @@ class Order:
     options: Mapping[str, Any]
     directory: Path
     fresh: bool = False
+    release_hold: bool = False
     resumed: bool = False
     hint: str | None = None
 
@@ -76,7 +77,14 @@ def planned(order: Order, settings: Settings) -> Plan:
     texts = order.items or chosen.items or ()
     items_base = order.directory if order.items or "items" not in from_file else base
     sources = tuple(source_of(text, items_base) for text in _readable(texts, order))
-    options: RunOptions = {"config": file, "invocation": order.to_dict(), "fresh": order.fresh, **given, **located}  # type: ignore[typeddict-item] # the names are checked by load_configuration
+    options: RunOptions = {
+        "config": file,
+        "invocation": order.to_dict(),
+        "fresh": order.fresh,
+        "release_hold": order.release_hold,
+        **given,  # type: ignore[typeddict-item] # the names are checked by load_configuration
+        **located,
+    }
     config = configured(options, job.options)
     if "key" in order.options:
         options["key"] = order.options["key"]

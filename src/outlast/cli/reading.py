@@ -4,30 +4,33 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from outlast.cli.opening import Access, looked_into, opened
 from outlast.cli.options import Settings
+from outlast.cli.phrases import quoted
 from outlast.errors import JobNotFoundError, LedgerCorruptionError
-from outlast.jobs.store import JobDirectory, job_directories, job_directory
-from outlast.ledger import Counts, Ledger, SqliteLedger
+from outlast.jobs.store import JobDirectory, PartSizes, job_directories, job_directory
+from outlast.ledger import Counts
 from outlast.ledger.port import StoredFailure
 from outlast.storage.strictjson import decode
 
 __all__ = [
+    "Begun",
     "Group",
     "Holder",
     "JobRecord",
+    "Notes",
+    "begun_with",
     "chosen",
     "failure_groups",
     "found",
     "holder_of",
     "job_records",
-    "opened",
     "record_of",
+    "store_hint",
     "store_of",
 ]
 
@@ -45,9 +48,23 @@ class Holder:
     since: str
 
 
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What runs have noted for whoever asks later: that rows were damaged, that results were missing, that the job is on hold."""
+
+    damage: dict[str, Any] | None = None
+    behind: dict[str, Any] | None = None
+    unknown_lines: dict[str, Any] | None = None
+    hold: dict[str, Any] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """What a job's ledger says of it. `damage` is set, and the rest empty, when it cannot be read."""
+    """What a job's ledger says of it.
+
+    `damage` is set, and the rest empty, when it cannot be read. `locked`: it is sealed by a key that is not at hand, so nothing is
+    known but its name and counts.
+    """
 
     name: str
     directory: JobDirectory
@@ -57,6 +74,9 @@ class JobRecord:
     invocation: dict[str, Any] | None
     running: Holder | None
     damage: str | None = None
+    locked: bool = False
+    notes: Notes = field(default_factory=Notes)
+    sizes: PartSizes | None = None
 
     @property
     def finished(self) -> bool:
@@ -67,6 +87,14 @@ class JobRecord:
     def was_killed(self) -> bool:
         """Whether the last run neither goes on nor noted how it ended."""
         return self.running is None and bool(self.run) and self.ended.get("run") != self.run.get("id")
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How a job was begun: what was typed, if anything was, and whether its ledger is sealed."""
+
+    invocation: dict[str, Any] | None
+    sealed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +116,11 @@ def store_of(settings: Settings) -> Path:
 
         return Path(load_configuration().configuration.store)
     return Path(settings.store)
+
+
+def store_hint(settings: Settings) -> str:
+    """What has to be added to another verb for it to find the same store."""
+    return "" if settings.store is None else f" --store {quoted(settings.store)}"
 
 
 def found(store: Path, name: str) -> JobDirectory:
@@ -124,26 +157,29 @@ async def chosen(store: Path, name: str | None) -> JobRecord:
 
 async def record_of(directory: JobDirectory) -> JobRecord:
     """What one job's ledger says; raises `LedgerError` when it cannot be read."""
-    async with opened(directory) as ledger:
+    async with looked_into(directory) as access:
+        ledger = access.ledger
         return JobRecord(
             name=await ledger.get("job") or directory.path.name.rpartition("-")[0],
             directory=directory,
             counts=await ledger.counts(),
-            run=await ledger.get("run") or {},
-            ended=await ledger.get("ended") or {},
-            invocation=await ledger.get("invocation"),
+            run=await _told(access, "run") or {},
+            ended=await _told(access, "ended") or {},
+            invocation=await _told(access, "invocation"),
             running=holder_of(directory),
+            locked=access.locked,
+            notes=Notes(*[await _told(access, name) for name in ("damage", "behind", "unknown_lines", "hold")]),
+            sizes=directory.sizes(),
         )
 
 
-@asynccontextmanager
-async def opened(directory: JobDirectory) -> AsyncIterator[Ledger]:
-    """A job's ledger, read only: a job that is running is not disturbed."""
-    ledger = await SqliteLedger.open(directory.ledger, read_only=True)
+async def begun_with(directory: JobDirectory) -> Begun:
+    """How the job was begun; nothing is known of it where the ledger is damaged, or sealed by a key that is not at hand."""
     try:
-        yield ledger
-    finally:
-        await ledger.close()
+        async with looked_into(directory) as access:
+            return Begun(await _told(access, "invocation"), access.sealed)
+    except LedgerCorruptionError:
+        return Begun(None, sealed=False)
 
 
 async def failure_groups(directory: JobDirectory) -> list[Group]:
@@ -171,6 +207,10 @@ def holder_of(directory: JobDirectory) -> Holder | None:
             return holder if _may_live(holder) and _is_locked(file) else None
     except (OSError, ValueError, KeyError):
         return None
+
+
+async def _told(access: Access, name: str) -> Any:
+    return None if access.locked else await access.ledger.get(name)
 
 
 def _may_live(holder: Holder) -> bool:
@@ -219,4 +259,5 @@ def _damaged(directory: JobDirectory, damage: str) -> JobRecord:
         invocation=None,
         running=holder_of(directory),
         damage=damage,
+        sizes=directory.sizes(),
     )

@@ -1,17 +1,16 @@
-"""What is said at the beginning and at the end of a run, and of a job between runs. Only what is true."""
+"""What is said at the beginning and at the end of a run. Only what is true."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from outlast.cli.hosts import Down
 from outlast.cli.phrases import columns, commands, duration, moment, percent, quoted, safe, units
-from outlast.cli.reading import Group, JobRecord
+from outlast.cli.reading import Group
 from outlast.jobs import ExitCode, Outcome, Summary
 from outlast.ledger.port import Counts
 
-__all__ = ["Ended", "beginning", "ending", "failure_lines", "list_lines", "status_document", "status_lines", "style_of"]
+__all__ = ["Ended", "beginning", "ending", "failure_lines", "go_on_steps", "style_of"]
 
 GROUPS_SHOWN_MAX = 5
 GROUP_WIDTH_MAX = 90
@@ -56,11 +55,12 @@ def ending(ended: Ended) -> list[str]:
         case Outcome.COMPLETED | Outcome.COMPLETED_WITH_FAILURES:
             return _completed(ended)
         case Outcome.ABORTED:
-            return [*_aborted(ended), _left(ended), *_groups(ended), *_next_steps(ended)]
+            return [*_aborted(ended), _left(ended), *_mended(summary), *_groups(ended), *_next_steps(ended)]
         case _:
             return [
                 f"{_stopped(summary)} after {duration(ended.seconds)}.",
                 _left(ended),
+                *_mended(summary),
                 *_groups(ended),
                 *_next_steps(ended),
             ]
@@ -87,50 +87,14 @@ def failure_lines(groups: Sequence[Group]) -> list[str]:
     return lines
 
 
-def status_lines(record: JobRecord, groups: Sequence[Group], hint: str) -> list[str]:
-    """Where a job stands."""
-    counts = record.counts
-    finished = counts.total - counts.waiting
-    name = quoted(record.name)
-    lines = [
-        f"job {safe(record.name)}: {finished} of {counts.total} finished ({percent(finished, counts.total)})",
-        f"{counts.done} done, {counts.failed} failed, {counts.waiting} to do",
-        _last_run(record),
-        *failure_lines(groups),
-    ]
-    steps = [("records", f"outlast results {name}{hint}")] if counts.done else []
-    if record.running is None:
-        by_code = record.invocation is None
-        steps = [*(_by_script(counts, name, hint) if by_code else _again(record.name, counts, hint)), *steps]
-    return [*lines, *commands(steps)]
-
-
-def list_lines(records: Sequence[JobRecord]) -> list[str]:
-    """The jobs of a store as a table."""
-    rows: list[Sequence[str]] = [("job", "done", "total", "failed", "to do", "last run", "now")]
-    for record in records:
-        counts = record.counts
-        if record.damage is not None:
-            rows.append((safe(record.name, 40), "?", "?", "?", "?", "?", f"DAMAGED: {safe(record.damage)}"))
-            continue
-        numbers = (str(number) for number in (counts.done, counts.total, counts.failed, counts.waiting))
-        rows.append((safe(record.name, 40), *numbers, moment(str(record.run.get("started", "?"))), _now(record)))
-    return columns(rows, right=frozenset({1, 2, 3, 4}))
-
-
-def status_document(record: JobRecord, groups: Sequence[Group] | None) -> dict[str, Any]:
-    """What `--json` says of a job; without `groups` it says nothing about the causes of failure."""
-    document = {
-        "job_id": record.name,
-        "directory": str(record.directory.path),
-        "counts": asdict(record.counts),
-        "running": None if record.running is None else asdict(record.running),
-        "last_run": record.run or None,
-        "ended": record.ended if record.ended.get("run") == record.run.get("id") and record.ended else None,
-        "was_killed": record.was_killed,
-        "damage": record.damage,
-    }
-    return document if groups is None else {**document, "failures": [asdict(group) for group in groups]}
+def go_on_steps(name: str, counts: Counts, hint: str) -> list[tuple[str, str]]:
+    """What to type to go on with a job that was begun on the command line."""
+    word = quoted(name)
+    if counts.waiting:
+        return [("go on", f"outlast resume {word}{hint}")]
+    if counts.failed:
+        return [("try the failed ones again", f"outlast retry {word}{hint} && outlast resume {word}{hint}")]
+    return []
 
 
 def _completed(ended: Ended) -> list[str]:
@@ -139,7 +103,7 @@ def _completed(ended: Ended) -> list[str]:
     if not now:
         failed = f", {summary.failed} of them failed" if summary.failed else ""
         first = f"Nothing left to do: all {units(summary.total, 'item')} of job {safe(summary.job_id)} are finished{failed}."
-        return [first, *_allowance(ended), *_groups(ended), *_next_steps(ended, over=True)]
+        return [first, *_mended(summary), *_allowance(ended), *_groups(ended), *_next_steps(ended, over=True)]
     word = "FINISHED WITH FAILURES" if summary.failed else "FINISHED"
     share = f" ({percent(summary.failed, summary.total)}; allowed: {safe(ended.allowed)})" if summary.failed else ""
     resumed = f" ({now} in this run)" if now != summary.total else ""
@@ -147,7 +111,7 @@ def _completed(ended: Ended) -> list[str]:
         f"{word} in {duration(ended.seconds)}: {summary.done} of {summary.total} done{resumed}, "
         f"{summary.failed or 'none'} failed{share}, {units(summary.retries, 'retry').replace('retrys', 'retries')}."
     )
-    return [first, *_repeated(summary), *_groups(ended), *_next_steps(ended)]
+    return [first, *_repeated(summary), *_mended(summary), *_groups(ended), *_next_steps(ended)]
 
 
 def _aborted(ended: Ended) -> list[str]:
@@ -185,6 +149,13 @@ def _repeated(summary: Summary) -> list[str]:
     return [f"An earlier process was killed: at most {units(summary.repeated, 'item')} may have been fetched twice."]
 
 
+def _mended(summary: Summary) -> list[str]:
+    if not summary.damaged:
+        return []
+    rows = f"{units(summary.damaged, 'row')} of the ledger {'was' if summary.damaged == 1 else 'were'} damaged"
+    return [f"{rows}; what could be mended was mended and done again, what could not be is among the failed."]
+
+
 def _allowance(ended: Ended) -> list[str]:
     if ended.summary.exit_code == ExitCode.FINISHED:
         return []
@@ -199,7 +170,7 @@ def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
     summary = ended.summary
     name = quoted(summary.job_id)
     counts = Counts(pending=summary.deferred, done=summary.done, failed=summary.failed)
-    steps = _again(summary.job_id, counts, ended.hint)
+    steps = go_on_steps(summary.job_id, counts, ended.hint)
     if summary.deferred:
         steps.append(("look", f"outlast status {name}{ended.hint}"))
     if ended.output is not None:
@@ -211,49 +182,6 @@ def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
     return commands(steps)
 
 
-def _again(name: str, counts: Counts, hint: str) -> list[tuple[str, str]]:
-    word = quoted(name)
-    if counts.waiting:
-        return [("go on", f"outlast resume {word}{hint}")]
-    if counts.failed:
-        return [("try the failed ones again", f"outlast retry {word}{hint} && outlast resume {word}{hint}")]
-    return []
-
-
-def _by_script(counts: Counts, word: str, hint: str) -> list[tuple[str, str]]:
-    """What to do for a job that was started from code."""
-    if counts.waiting:
-        return [("go on", "run the script that started it again")]
-    if counts.failed:
-        return [("try the failed ones again", f"outlast retry {word}{hint}, then run the script again")]
-    return []
-
-
 def _cause(group: Group) -> str:
     first, space, rest = group.signature.partition(" ")
     return safe(first.rpartition(".")[2] + space + rest, GROUP_WIDTH_MAX)
-
-
-def _last_run(record: JobRecord) -> str:
-    started = moment(str(record.run.get("started", "?")))
-    if record.running is not None:
-        holder = record.running
-        return f"running since {started}: pid {holder.pid} on {safe(holder.host)}"
-    if not record.run:
-        return "never run"
-    if record.was_killed:
-        return f"not running; the run of {started} did not end by itself (killed, or the machine went down)"
-    outcome = safe(str(record.ended.get("outcome", "?")))
-    if "error" in record.ended:
-        when = moment(str(record.ended.get("at", "?")))
-        return f"not running; the run of {started} ended {when} with an error: {safe(str(record.ended['error']), 200)}"
-    code = safe(str(record.ended.get("exit_code", "?")))
-    return f"not running; the run of {started} ended {moment(str(record.ended.get('at', '?')))}: {outcome} (exit code {code})"
-
-
-def _now(record: JobRecord) -> str:
-    if record.running is not None:
-        return f"running (pid {record.running.pid})"
-    if record.was_killed:
-        return "killed"
-    return safe(str(record.ended.get("outcome", "?")))

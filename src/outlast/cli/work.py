@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager, redirect_stdout
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from outlast.cli.hosts import HostWatch, told
+from outlast.cli.hosts import HostWatch
+from outlast.cli.notices import NOTICED, told
 from outlast.cli.options import Settings
 from outlast.cli.plan import Plan
 from outlast.cli.progress import Pace, View
@@ -18,7 +19,6 @@ from outlast.cli.screens import Screen, screen
 from outlast.cli.sources import read
 from outlast.cli.words import beginning
 from outlast.config import LoggingConfiguration
-from outlast.events import EventType
 from outlast.jobs import Run, Summary
 from outlast.ledger.port import Counts
 from outlast.logs import configure
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Worked", "logging_for", "work"]
 
-_NOTICED = (EventType.HOST_PARKED, EventType.HOST_RECOVERED, EventType.CHECKPOINT_CORRUPTED)
 _LEVELS: Mapping[int, dict[str, str]] = {
     0: {"level": "WARNING", "event_severity_min": "critical"},
     1: {"level": "INFO", "event_severity_min": "info"},
@@ -58,7 +57,8 @@ def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> 
         stack.callback(configure(logging_for(plan.config.logging, settings.verbose), runtime.bus))
         stack.callback(runtime.bus.subscribe(watch, watch.types))
         if not settings.quiet and not settings.verbose:
-            stack.callback(runtime.bus.subscribe(lambda event: shown.say(told(event)), _NOTICED))
+            stack.callback(runtime.bus.subscribe(lambda event: shown.say(told(event)), NOTICED))
+            stack.enter_context(_said_once(plan.config.logging))
         with asyncio.Runner(loop_factory=lambda: _SignalLoop(stops.ask)) as runner:
             return runner.run(_run(plan, settings, runtime, _Watcher(shown, runtime, stops)))
 
@@ -68,6 +68,22 @@ def logging_for(config: LoggingConfiguration, verbosity: int) -> LoggingConfigur
     by_default = _LEVELS[min(verbosity, 2)] if verbosity or config.destination in {"stderr", "stdout"} else {}
     chosen = {name: value for name, value in by_default.items() if verbosity or name not in config.model_fields_set}
     return config.model_copy(update=chosen)
+
+
+@contextmanager
+def _said_once(config: LoggingConfiguration) -> Iterator[None]:
+    """What is said as a notice is not logged to the same terminal as well, unless the log was asked for."""
+    asked = "event_severity_min" in config.model_fields_set or config.destination not in {"stderr", "stdout"}
+    logger = logging.getLogger("outlast.event")
+
+    def unsaid(record: logging.LogRecord) -> bool:
+        return asked or record.getMessage() not in NOTICED
+
+    logger.addFilter(unsaid)
+    try:
+        yield
+    finally:
+        logger.removeFilter(unsaid)
 
 
 async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: "_Watcher") -> Worked:

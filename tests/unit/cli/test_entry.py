@@ -1,14 +1,21 @@
 """The command as a whole: its verbs, its help, its speed."""
 
+import re
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
 
 from outlast.cli.entry import VERBS, main, outlast
 from outlast.cli.options import Settings
+from outlast.cli.verbs.checkpoint import group
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
+SCREEN_LINES = 40
+SCREEN_COLUMNS = 80
 
 
 def called(capsys, *arguments):
@@ -26,6 +33,22 @@ def test_every_verb_has_its_module_and_its_help():
         assert outlast.get_command(click.Context(outlast), verb) is command
 
 
+def test_every_verb_of_a_group_has_its_module_and_its_help():
+    for verb in group.VERBS:
+        command = import_module(f"outlast.cli.verbs.checkpoint.{verb}").command
+        assert command.name == verb
+        assert command.get_short_help_str(200) == group.VERBS[verb]
+        assert group.command.get_command(click.Context(group.command), verb) is command
+
+
+def test_help_fits_a_screen(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(SCREEN_COLUMNS))
+    for arguments in (["--help"], ["checkpoint", "--help"]):
+        lines = called(capsys, *arguments)[1].splitlines()
+        assert len(lines) <= SCREEN_LINES
+        assert max(map(len, lines)) <= SCREEN_COLUMNS
+
+
 def test_help_names_the_verbs(capsys):
     code, out, _ = called(capsys, "--help")
     assert code == 0
@@ -33,11 +56,12 @@ def test_help_names_the_verbs(capsys):
     assert called(capsys, "-h")[1] == out
 
 
-def test_help_loads_nothing_heavy():
+@pytest.mark.parametrize("arguments", [["--help"], ["checkpoint", "--help"]])
+def test_help_loads_nothing_heavy(arguments):
     code = (
         "import sys\n"
         "from outlast.cli import main\n"
-        "try: main(['--help'])\n"
+        f"try: main({arguments})\n"
         "except SystemExit: print([n for n in ('pydantic', 'apsw', 'rich', 'orjson', 'asyncio') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
@@ -53,7 +77,12 @@ def test_the_version_is_told(capsys):
     ("arguments", "line"),
     [
         (["rnu"], "there is no verb 'rnu'; did you mean 'run'?"),
-        (["zzz"], "there is no verb 'zzz'; there are: run, resume, status, ls, results, retry, demo"),
+        (["zzz"], f"there is no verb 'zzz'; there are: {', '.join(VERBS)}"),
+        (["checkpoint", "prnue"], "there is no verb 'checkpoint prnue'; did you mean 'prune'?"),
+        (["checkpoint", "zzz"], f"there is no verb 'checkpoint zzz'; there are: {', '.join(group.VERBS)}"),
+        (["checkpoint"], "which verb? There are: ls, show, verify, prune, restore, export"),
+        ([], f"which verb? There are: {', '.join(VERBS)}"),
+        (["checkpoint", "prune", "docs", "--keep", "0"], "Invalid value for '--keep': 0 is not in the range x>=1."),
         (["run"], "Missing argument 'TARGET'."),
         (["run", "x", "--concurrency", "many"], "Invalid value for '--concurrency': 'many' is not a valid integer."),
         (["ls", "--qqqqq"], "No such option '--qqqqq'."),
@@ -92,3 +121,29 @@ def test_shared_options_are_taken_before_and_after_the_verb_and_after_wins():
 def test_the_store_may_come_from_the_environment(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("OUTLAST_STORE", str(tmp_path / "elsewhere"))
     assert called(capsys, "ls")[2] == f"no jobs in {tmp_path / 'elsewhere'}\n"
+
+
+def commands():
+    """Every verb, by its whole name."""
+    for verb in VERBS:
+        command = import_module(f"outlast.cli.verbs.{verb}").command
+        yield verb, command
+        for inner in getattr(command, "verbs", ()):
+            yield f"{verb} {inner}", import_module(f"outlast.cli.verbs.{verb}.{inner}").command
+
+
+def test_the_reference_has_every_verb_and_every_option():
+    text = REFERENCE.read_text()
+    described = re.findall(r"^\| `((?:checkpoint )?[a-z]+)(?: [A-Z\[][^`]*)?`", text, re.MULTILINE)
+    for name, command in commands():
+        assert name in described, name
+        options = [each for each in command.params if isinstance(each, click.Option)]
+        missing = [option.opts[-1] for option in options if not re.search(rf"`[^`]*{option.opts[-1]}\b", text)]
+        assert not missing, name
+
+
+def test_the_reference_says_what_json_each_verb_answers_with():
+    rows = re.search(r"\| verb \| answers with \|\n(.*?)\n\n", REFERENCE.read_text(), re.DOTALL)[1]
+    answered = {name for row in rows.splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+    offered = {name for name, command in commands() if any("--json" in each.opts for each in command.params)}
+    assert answered == offered

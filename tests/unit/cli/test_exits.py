@@ -11,16 +11,22 @@ from outlast.cli.options import Settings
 from outlast.errors import (
     CheckpointCorruptionError,
     CheckpointCreationError,
+    CheckpointError,
+    CheckpointNotFoundError,
+    CheckpointValidationError,
     ConfigurationError,
+    CrashLoopError,
     JobError,
     JobLockedError,
     JobNotFoundError,
+    KeyMissingError,
     LedgerCorruptionError,
     LedgerError,
     LedgerUnavailableError,
     OutputError,
     RetryConfigurationError,
     RetryError,
+    SealError,
     TargetError,
     ValidationError,
 )
@@ -52,6 +58,12 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
         (caused(OutputError("no"), FULL), 7, 7),
         (CheckpointCorruptionError("no"), 4, 4),
         (LedgerCorruptionError("no"), 4, 4),
+        (SealError("no"), 4, 4),
+        (CheckpointNotFoundError("no"), 6, 6),
+        (CheckpointValidationError("its key is not at hand"), 2, 2),
+        (CheckpointError("the disk cannot read it"), 2, 7),
+        (KeyMissingError("no"), 2, 2),
+        (CrashLoopError("no"), 3, 3),
         (JobLockedError("no"), 5, 5),
         (JobNotFoundError("no"), 6, 6),
         (TargetImportError("no"), 70, 70),
@@ -124,3 +136,11 @@ def test_with_json_an_error_is_a_document(capsys):
     }
     tell(ValueError("x"), Settings(), as_json=True)
     assert json.loads(capsys.readouterr().err)["traceback"] == ["ValueError: x"]
+
+
+def test_of_a_damaged_ledger_the_way_out_is_told(capsys):
+    assert tell(LedgerCorruptionError("the ledger is damaged"), Settings(), as_json=False) == 4
+    assert capsys.readouterr().err.splitlines() == [
+        "outlast: error: the ledger is damaged",
+        "  See what is damaged: outlast verify JOB. Mend it: outlast repair JOB",
+    ]

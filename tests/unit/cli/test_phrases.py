@@ -4,7 +4,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outlast.cli.phrases import clock_face, columns, commands, duration, moment, percent, quoted, rate, safe, units
+from outlast.cli.phrases import (
+    clock_face,
+    columns,
+    commands,
+    duration,
+    moment,
+    percent,
+    quoted,
+    rate,
+    safe,
+    size,
+    units,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +41,22 @@ def test_a_duration_has_two_units_at_most(seconds, text):
 )
 def test_a_rate_is_given_in_the_unit_in_which_it_can_be_read(per_second, text):
     assert rate(per_second) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1_048_575, "1.0 MiB"),
+        (5_138_022, "4.9 MiB"),
+        (3 << 40, "3.0 TiB"),
+        (5000 << 40, "5000.0 TiB"),
+    ],
+)
+def test_a_size_is_given_in_the_unit_in_which_it_can_be_read(count, text):
+    assert size(count) == text
 
 
 def test_what_a_terminal_would_obey_is_written_out():

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outlast.cli.hosts import HostWatch, told
+from outlast.cli.hosts import HostWatch
+from outlast.cli.notices import told
 from outlast.cli.live import picture
 from outlast.cli.options import Settings
 from outlast.cli.printing import is_live, say, wants_color
@@ -166,7 +167,46 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
         (event(EventType.HOST_RECOVERED, host="a", down_for=61.0), "INFO a answers again after 1 min 1 s"),
         (
             event(EventType.CHECKPOINT_CORRUPTED, checkpoint_id="cp", reason="cut"),
-            "WARN checkpoint cp is damaged and left out: cut",
+            "ERROR checkpoint cp is damaged and left out: cut",
+        ),
+        (
+            event(
+                EventType.LEDGER_DAMAGED,
+                damaged=7,
+                lost=1,
+                findings=[{"key": f"k{n}\x1b", "row": n} for n in range(6)] + [{"key": None, "row": 9}],
+            ),
+            r"ERROR 7 rows of the ledger damaged, and mended: k0\x1b, k1\x1b, k2\x1b, k3\x1b, k4\x1b and 2 more; 1 item cannot",
+        ),
+        (
+            event(EventType.LEDGER_DAMAGED, damaged=1, lost=0, findings=[{"key": None, "row": 9}]),
+            "ERROR 1 row of the ledger damaged, and mended",
+        ),
+        (
+            event(
+                EventType.LEDGER_BEHIND,
+                reason="older",
+                expected_position=30,
+                found_position=20,
+                checkpoint_id="cp",
+                kept_as=None,
+            ),
+            "ERROR RESULTS ARE MISSING from the ledger: 30 were recorded, 20 are there; an older copy of it was put back",
+        ),
+        (
+            event(
+                EventType.LEDGER_BEHIND,
+                reason="output",
+                expected_position=None,
+                found_position=20,
+                checkpoint_id=None,
+                kept_as="/x/out\x1b.jsonl",
+            ),
+            r"ERROR RESULTS ARE MISSING from the ledger: the output file holds lines that it does not know; that file is kept as /x/out\x1b.jsonl",
+        ),
+        (
+            event(EventType.KEYS_ROTATED, key_id="12ab", ledger=True, checkpoints=3),
+            "INFO the key 12ab is in charge now: ledger and checkpoints were re-wrapped",
         ),
         (event(EventType.RUN_ENDED), "INFO run_ended"),
     ],

@@ -2,24 +2,19 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from outlast.cli.hosts import Down
-from outlast.cli.reading import Group, Holder, JobRecord
+from outlast.cli.reading import Group
 from outlast.cli.words import (
     Ended,
     beginning,
     ending,
     failure_lines,
-    list_lines,
-    status_document,
-    status_lines,
     style_of,
 )
 from outlast.jobs import Outcome, Summary
-from outlast.jobs.store import JobDirectory
 from outlast.ledger.port import Counts
 
 NOW = datetime(2026, 11, 23, 2, 35, 12, tzinfo=UTC)
@@ -30,7 +25,7 @@ NO_PRICE = Group(188, "ValueError", "no", "ValueError selector <text> not found"
 
 
 def summary(outcome=Outcome.COMPLETED, *, exit_code=0, total=100, done=100, failed=0, deferred=0, **more):
-    values = {"retries": 3, "repeated": 0, "run_id": "01J", "job_id": "docs"} | more
+    values = {"retries": 3, "repeated": 0, "damaged": 0, "run_id": "01J", "job_id": "docs"} | more
     return Summary(
         outcome=outcome, exit_code=exit_code, total=total, done=done, failed=failed, deferred=deferred, **values
     )
@@ -68,6 +63,24 @@ def test_finished_after_a_kill_says_what_was_done_here_and_perhaps_twice():
         "An earlier process was killed: at most 8 items may have been fetched twice.",
         "  records   /x/docs.jsonl",
     ]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "said"), [(1, "1 row of the ledger was damaged;"), (3, "3 rows of the ledger were damaged;")]
+)
+@pytest.mark.parametrize(
+    ("outcome", "before"),
+    [
+        (Outcome.COMPLETED, Counts()),
+        (Outcome.COMPLETED, Counts(done=100)),
+        (Outcome.STOPPED, Counts()),
+        (Outcome.ABORTED, Counts()),
+    ],
+)
+def test_damage_that_was_found_is_said_however_the_run_ended(outcome, before, damaged, said):
+    lines = ending(ended(summary(outcome, damaged=damaged), before=before))
+    assert sum(line.startswith(said) for line in lines) == 1
+    assert not any("damaged" in line for line in ending(ended(summary(outcome), before=before)))
 
 
 def test_finished_with_failures_names_their_causes_and_the_way_to_try_them_again():
@@ -169,71 +182,3 @@ def test_the_colour_follows_the_exit_code():
     assert style_of(summary()) == "green"
     assert style_of(summary(Outcome.STOPPED, exit_code=130)) == "yellow"
     assert style_of(summary(Outcome.ABORTED, exit_code=3)) == "red"
-
-
-def record(**changes):
-    values = {
-        "name": "docs",
-        "directory": JobDirectory(Path("/s/jobs/docs-1")),
-        "counts": Counts(done=46, pending=53, failed=1),
-        "run": {"id": "01J", "started": "2026-11-23T00:00:00+00:00"},
-        "ended": {"run": "01J", "outcome": "stopped", "at": "2026-11-23T01:00:00+00:00", "exit_code": 130},
-        "invocation": {"target": "scrape.py:scrape"},
-        "running": None,
-    }
-    return JobRecord(**values | changes)
-
-
-def test_the_status_of_a_job_that_was_stopped():
-    assert status_lines(record(), [replace(NO_PRICE, count=1)], "") == [
-        "job docs: 47 of 100 finished (47.0%)",
-        "46 done, 1 failed, 53 to do",
-        "not running; the run of 2026-11-23T00:00:00Z ended 2026-11-23T01:00:00Z: stopped (exit code 130)",
-        "  1  ValueError selector <text> not found  e.g. https://a.com/9",
-        "  go on     outlast resume docs",
-        "  records   outlast results docs",
-    ]
-
-
-def test_a_job_that_a_script_started_is_gone_on_with_by_that_script():
-    lines = status_lines(record(invocation=None), [], "")
-    assert "  go on     run the script that started it again" in lines
-
-
-def test_a_run_that_ended_with_an_error_was_not_killed():
-    ended = {"run": record().run["id"], "outcome": "error", "at": "2026-11-23T01:00:00+00:00", "error": "OSError: gone"}
-    assert status_lines(record(ended=ended), [], "")[2].endswith(
-        "ended 2026-11-23T01:00:00Z with an error: OSError: gone"
-    )
-
-
-def test_the_status_of_a_job_that_runs():
-    lines = status_lines(record(running=Holder(42, "box", "x")), [], "")
-    assert lines[2:] == ["running since 2026-11-23T00:00:00Z: pid 42 on box", "  records   outlast results docs"]
-
-
-def test_the_status_of_a_job_that_was_killed_or_never_ran():
-    killed = record(ended={"run": "older", "outcome": "stopped"})
-    assert "did not end by itself" in status_lines(killed, [], "")[2]
-    assert status_lines(record(run={}, ended={}), [], "")[2] == "never run"
-
-
-def test_the_list_says_of_each_job_how_it_stands():
-    records = [
-        record(),
-        record(name="b", ended={}),
-        record(name="c", running=Holder(42, "box", "x")),
-        record(name="d", damage="the ledger is damaged"),
-    ]
-    lines = list_lines(records)
-    assert [line.split("Z  ")[-1] for line in lines[1:4]] == ["stopped", "killed", "running (pid 42)"]
-    assert lines[4].split() == ["d", "?", "?", "?", "?", "?", "DAMAGED:", "the", "ledger", "is", "damaged"]
-
-
-def test_the_document_of_a_job_has_the_same_facts():
-    document = status_document(record(), [NO_PRICE])
-    assert document["counts"]["done"] == 46
-    assert document["ended"]["exit_code"] == 130
-    assert document["failures"][0]["count"] == 188
-    killed = status_document(record(ended={"run": "older"}, running=None), None)
-    assert (killed["ended"], killed["was_killed"], "failures" in killed) == (None, True, False)

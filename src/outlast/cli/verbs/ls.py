@@ -4,10 +4,10 @@ import asyncio
 
 import click
 
+from outlast.cli.job_words import list_lines, status_document
 from outlast.cli.options import Settings, common
 from outlast.cli.printing import answer, put, say
 from outlast.cli.reading import job_records, store_of
-from outlast.cli.words import list_lines, status_document
 from outlast.jobs import ExitCode
 
 __all__ = ["command"]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from outlast.cli.opening import opened
 from outlast.cli.options import Settings, common
 from outlast.cli.printing import put
-from outlast.cli.reading import found, opened, store_of
+from outlast.cli.reading import found, store_of
 from outlast.errors import OutputError
 from outlast.jobs.store import JobDirectory
 

@@ -2,15 +2,15 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from outlast.cli.again import order_again
-from outlast.cli.options import Settings, common, run_options
-from outlast.cli.phrases import quoted
-from outlast.cli.reading import chosen, store_of
+from outlast.cli.options import Settings, common, release_option, run_options
+from outlast.cli.reading import chosen, store_hint, store_of
 from outlast.cli.running import carry_out
 
 __all__ = ["command"]
@@ -19,18 +19,18 @@ __all__ = ["command"]
 @click.command("resume", short_help="Go on with a job, as it was started.")
 @click.argument("job", required=False, metavar="[JOB]")
 @run_options
+@release_option
 @common("store", "json", "progress", "color", "quiet", "verbose")
 @click.pass_obj
-def command(settings: Settings, /, job: str | None, **options: Any) -> int:
+def command(settings: Settings, /, job: str | None, *, release_hold: bool, **options: Any) -> int:
     """Go on with a job: its first command again, in the directory where that was typed. Options given here win.
 
     Without JOB: the job that ran last.
     """
     store = store_of(settings)
     record = asyncio.run(chosen(store, job))
-    hint = "" if settings.store is None else f" --store {quoted(settings.store)}"
     given = {name: value for name, value in options.items() if value is not None}
-    order = order_again(record, given, Path.cwd(), hint)
+    order = replace(order_again(record, given, Path.cwd(), store_hint(settings)), release_hold=release_hold)
     settings.store = str(store.absolute())
     os.chdir(order.directory)
     return carry_out(order, settings)

@@ -4,12 +4,12 @@ import asyncio
 
 import click
 
+from outlast.cli.opening import opened
 from outlast.cli.options import Settings, common
 from outlast.cli.phrases import commands, moment, quoted, safe, units
 from outlast.cli.printing import answer, say
-from outlast.cli.reading import found, store_of
+from outlast.cli.reading import found, store_hint, store_of
 from outlast.jobs.store import JobDirectory
-from outlast.ledger import SqliteLedger
 from outlast.runtime import Runtime
 
 __all__ = ["command"]
@@ -22,12 +22,11 @@ __all__ = ["command"]
 def command(settings: Settings, /, job: str) -> int:
     """Make the failed items of a job pending again, as if they had never been tried. The next run does them."""
     again = asyncio.run(_retried(found(store_of(settings), job), job))
-    hint = "" if settings.store is None else f" --store {quoted(settings.store)}"
     if settings.json:
         answer({"job_id": job, "retried": again})
     elif again:
         first = f"{units(again, 'failed item')} of job {safe(job)} will be tried again."
-        say([first, *commands([("do it", f"outlast resume {quoted(job)}{hint}")])])
+        say([first, *commands([("do it", f"outlast resume {quoted(job)}{store_hint(settings)}")])])
     else:
         say(f"job {safe(job)} has no failed items: nothing was changed")
     return 0
@@ -36,10 +35,7 @@ def command(settings: Settings, /, job: str) -> int:
 async def _retried(directory: JobDirectory, name: str) -> int:
     lock = directory.lock(name, moment(Runtime().clock.now()))
     try:
-        ledger = await SqliteLedger.open(directory.ledger)
-        try:
+        async with opened(directory, read_only=False) as ledger:
             return await ledger.retry()
-        finally:
-            await ledger.close()
     finally:
         lock.close()

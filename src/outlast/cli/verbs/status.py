@@ -4,11 +4,10 @@ import asyncio
 
 import click
 
+from outlast.cli.job_words import status_document, status_lines
 from outlast.cli.options import Settings, common
-from outlast.cli.phrases import quoted
 from outlast.cli.printing import answer, put
-from outlast.cli.reading import chosen, failure_groups, store_of
-from outlast.cli.words import status_document, status_lines
+from outlast.cli.reading import chosen, failure_groups, store_hint, store_of
 
 __all__ = ["command"]
 
@@ -23,10 +22,9 @@ def command(settings: Settings, /, job: str | None) -> int:
     Works while the job runs, without disturbing it, and after it was killed. Without JOB: the job that ran last.
     """
     record = asyncio.run(chosen(store_of(settings), job))
-    groups = asyncio.run(failure_groups(record.directory)) if record.counts.failed else []
+    groups = asyncio.run(failure_groups(record.directory)) if record.counts.failed and not record.locked else []
     if settings.json:
         answer(status_document(record, groups))
     else:
-        hint = "" if settings.store is None else f" --store {quoted(settings.store)}"
-        put("\n".join(status_lines(record, groups, hint)) + "\n")
+        put("\n".join(status_lines(record, groups, store_hint(settings))) + "\n")
     return 0

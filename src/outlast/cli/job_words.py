@@ -1,0 +1,138 @@
+"""What is said of a job between its runs, or while it runs: where it stands, what happened to it, what it takes on the disk."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from outlast.cli.note_words import note_lines
+from outlast.cli.phrases import columns, commands, moment, percent, quoted, safe, size
+from outlast.cli.reading import Group, JobRecord
+from outlast.cli.words import failure_lines, go_on_steps
+from outlast.jobs.store import PartSizes
+from outlast.ledger.port import Counts
+from outlast.storage.keys import KEY_VARIABLE
+
+__all__ = ["list_lines", "status_document", "status_lines"]
+
+_PARTS = (
+    ("ledger", "ledger"),
+    ("its log", "log"),
+    ("checkpoints", "checkpoints"),
+    ("quarantine", "quarantine"),
+    ("kept by repair", "aside"),
+    ("kept by --fresh", "old"),
+)
+KEY_NEEDED = "encrypted: key needed"
+
+
+def status_lines(record: JobRecord, groups: Sequence[Group], hint: str) -> list[str]:
+    """Where a job stands."""
+    counts = record.counts
+    finished = counts.total - counts.waiting
+    name = quoted(record.name)
+    lines = [
+        f"job {safe(record.name)}: {finished} of {counts.total} finished ({percent(finished, counts.total)})",
+        f"{counts.done} done, {counts.failed} failed, {counts.waiting} to do",
+        _last_run(record),
+        *failure_lines(groups),
+        *note_lines(record.notes),
+        *([_on_disk(record.sizes)] if record.sizes is not None else []),
+    ]
+    return [*lines, *commands(_steps(record, name, hint))]
+
+
+def list_lines(records: Sequence[JobRecord]) -> list[str]:
+    """The jobs of a store as a table."""
+    rows: list[Sequence[str]] = [("job", "done", "total", "failed", "to do", "size", "last run", "now")]
+    for record in records:
+        counts = record.counts
+        if record.damage is not None:
+            rows.append(
+                (safe(record.name, 40), "?", "?", "?", "?", _all_of(record), "?", f"DAMAGED: {safe(record.damage)}")
+            )
+            continue
+        numbers = (str(number) for number in (counts.done, counts.total, counts.failed, counts.waiting))
+        started = moment(str(record.run.get("started", "?")))
+        rows.append((safe(record.name, 40), *numbers, _all_of(record), started, _now(record)))
+    return columns(rows, right=frozenset({1, 2, 3, 4, 5}))
+
+
+def status_document(record: JobRecord, groups: Sequence[Group] | None) -> dict[str, Any]:
+    """What `--json` says of a job; without `groups` it says nothing about the causes of failure."""
+    document = {
+        "job_id": record.name,
+        "directory": str(record.directory.path),
+        "counts": asdict(record.counts),
+        "running": None if record.running is None else asdict(record.running),
+        "last_run": record.run or None,
+        "ended": record.ended if record.ended.get("run") == record.run.get("id") and record.ended else None,
+        "was_killed": record.was_killed,
+        "damage": record.damage,
+        "key_needed": record.locked,
+        "notes": asdict(record.notes),
+        "size_bytes": None if record.sizes is None else asdict(record.sizes),
+    }
+    return document if groups is None else {**document, "failures": [asdict(group) for group in groups]}
+
+
+def _steps(record: JobRecord, name: str, hint: str) -> list[tuple[str, str]]:
+    if record.locked:
+        return [("see the rest", f"set {KEY_VARIABLE}, then: outlast status {name}{hint}")]
+    records = [("records", f"outlast results {name}{hint}")] if record.counts.done else []
+    if record.running is not None:
+        return records
+    if record.invocation is None:
+        return [*_by_script(record.counts, name, hint), *records]
+    if record.notes.hold:
+        return [("when that is mended", f"outlast resume {name}{hint} --release-hold"), *records]
+    return [*go_on_steps(record.name, record.counts, hint), *records]
+
+
+def _on_disk(sizes: PartSizes) -> str:
+    parts = ((name, getattr(sizes, part)) for name, part in _PARTS)
+    return f"on disk: {', '.join(f'{name} {size(count)}' for name, count in parts if count)}"
+
+
+def _all_of(record: JobRecord) -> str:
+    return size(sum(asdict(record.sizes).values())) if record.sizes is not None else "?"
+
+
+def _by_script(counts: Counts, word: str, hint: str) -> list[tuple[str, str]]:
+    """What to do for a job that was started from code."""
+    if counts.waiting:
+        return [("go on", "run the script that started it again")]
+    if counts.failed:
+        return [("try the failed ones again", f"outlast retry {word}{hint}, then run the script again")]
+    return []
+
+
+def _last_run(record: JobRecord) -> str:
+    started = moment(str(record.run.get("started", "?")))
+    if record.running is not None:
+        holder = record.running
+        since = f" since {started}" if record.run else f" ({KEY_NEEDED} for the rest)" if record.locked else ""
+        return f"running{since}: pid {holder.pid} on {safe(holder.host)}"
+    if record.locked:
+        return f"not running; {KEY_NEEDED} for the rest"
+    if not record.run:
+        return "never run"
+    if record.was_killed:
+        return f"not running; the run of {started} did not end by itself (killed, or the machine went down)"
+    outcome = safe(str(record.ended.get("outcome", "?")))
+    if "error" in record.ended:
+        when = moment(str(record.ended.get("at", "?")))
+        return f"not running; the run of {started} ended {when} with an error: {safe(str(record.ended['error']), 200)}"
+    code = safe(str(record.ended.get("exit_code", "?")))
+    return f"not running; the run of {started} ended {moment(str(record.ended.get('at', '?')))}: {outcome} (exit code {code})"
+
+
+def _now(record: JobRecord) -> str:
+    if record.running is not None:
+        return f"running (pid {record.running.pid})"
+    if record.locked:
+        return KEY_NEEDED
+    if record.notes.hold:
+        return "on hold"
+    if record.was_killed:
+        return "killed"
+    return safe(str(record.ended.get("outcome", "?")))

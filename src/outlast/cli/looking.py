@@ -1,0 +1,62 @@
+"""Looking at one checkpoint without moving it, whatever state it is in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outlast.checkpoint import CheckpointManager, LoadedCheckpoint
+from outlast.errors import CheckpointCorruptionError, CheckpointNotFoundError, CheckpointValidationError
+from outlast.jobs import ExitCode
+
+__all__ = ["Looked", "exit_code_of", "look"]
+
+_CODES = {"available": ExitCode.FINISHED, "corrupted": ExitCode.DAMAGED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """A checkpoint's row, and what it holds or the problem with it; `skipped` are the damaged ones that are newer."""
+
+    row: Mapping[str, Any]
+    opened: LoadedCheckpoint | None = None
+    problem: str | None = None
+    skipped: tuple[str, ...] = ()
+
+
+async def look(manager: CheckpointManager, job_id: str, checkpoint_id: str | None) -> Looked:
+    """The checkpoint of this id, damaged or not; without an id the newest intact one of the job.
+
+    A newer one that is intact and cannot be read here is not skipped: an older one in its place would be a wrong answer.
+    Raises `CheckpointNotFoundError`, and `CheckpointCorruptionError` when a job has damaged ones only.
+    """
+    rows = await manager.list_checkpoints(job_id)
+    skipped: list[str] = []
+    for row in rows:
+        if checkpoint_id not in {None, row["id"]}:
+            continue
+        looked = await _looked(manager, row)
+        if looked.row["status"] != "corrupted" or checkpoint_id is not None:
+            return Looked(row=looked.row, opened=looked.opened, problem=looked.problem, skipped=tuple(skipped))
+        skipped.append(row["id"])
+    if skipped:
+        raise CheckpointCorruptionError(f"job {job_id!r} has no intact checkpoint; damaged: {', '.join(skipped)}")
+    raise CheckpointNotFoundError(f"job {job_id!r} has no checkpoint{f' {checkpoint_id}' if checkpoint_id else ''}")
+
+
+def exit_code_of(status: str) -> ExitCode:
+    """What a checkpoint's status means for whoever asked for it."""
+    return _CODES.get(status, ExitCode.USAGE)
+
+
+async def _looked(manager: CheckpointManager, row: Mapping[str, Any]) -> Looked:
+    if row["status"] == "corrupted" or (row["status"] == "available" and not await _is_intact(manager, row)):
+        return Looked(row={**row, "status": "corrupted"}, problem="it is damaged")
+    try:
+        return Looked(row=row, opened=await manager.open_checkpoint(row["id"]))
+    except CheckpointValidationError as error:
+        return Looked(row=row, problem=error.message)
+
+
+async def _is_intact(manager: CheckpointManager, row: Mapping[str, Any]) -> bool:
+    # Opening a damaged one would move it to quarantine; whoever only looks leaves it where it is.
+    return await manager.validate_checkpoint(row["id"])

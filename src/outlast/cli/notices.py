@@ -1,0 +1,74 @@
+"""Events that somebody who watches a run should see, each as a line."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from outlast.cli.note_words import WHY_BEHIND
+from outlast.cli.phrases import duration, moment, safe, units
+from outlast.events import EventType, ResilienceEvent
+
+__all__ = ["NOTICED", "told"]
+
+ERROR_WIDTH_MAX = 100
+KEYS_SHOWN_MAX = 5
+KEY_WIDTH_MAX = 80
+
+_LEVELS = {"info": "INFO", "warning": "WARN", "error": "ERROR", "critical": "ERROR"}
+
+
+def told(event: ResilienceEvent) -> str:
+    """The line for an event."""
+    said = _SAID.get(event.event_type)
+    line = str(event.event_type) if said is None else said(event.data)
+    return f"{moment(event.timestamp)} {_LEVELS[event.severity]} {line}"
+
+
+def _host(data: Mapping[str, Any]) -> str:
+    return safe(data["host"]) or "(items without a host)"
+
+
+def _parked(data: Mapping[str, Any]) -> str:
+    kind, colon, message = str(data["error"]).partition(": ")
+    error = safe(kind.rpartition(".")[2] + colon + message, ERROR_WIDTH_MAX)
+    tries = f"{data['failures']} items in a row failed, last with {error}"
+    return f"{_host(data)} seems down: {tries}; its items wait, one at a time tries it"
+
+
+def _recovered(data: Mapping[str, Any]) -> str:
+    return f"{_host(data)} answers again after {duration(data['down_for'])}"
+
+
+def _corrupted(data: Mapping[str, Any]) -> str:
+    return f"checkpoint {safe(str(data['checkpoint_id']))} is damaged and left out: {safe(str(data['reason']))}"
+
+
+def _rotated(data: Mapping[str, Any]) -> str:
+    return f"the key {safe(str(data['key_id']))} is in charge now: ledger and checkpoints were re-wrapped"
+
+
+def _damaged(data: Mapping[str, Any]) -> str:
+    findings = data["findings"][:KEYS_SHOWN_MAX]
+    keys = [safe(str(each["key"]), KEY_WIDTH_MAX) for each in findings if each["key"] is not None]
+    more = data["damaged"] - len(keys)
+    named = f": {', '.join(keys)}{f' and {more} more' if more > 0 else ''}" if keys else ""
+    lost = f"; {units(data['lost'], 'item')} cannot be done again" if data["lost"] else ""
+    return f"{units(data['damaged'], 'row')} of the ledger damaged, and mended{named}{lost}"
+
+
+def _behind(data: Mapping[str, Any]) -> str:
+    why = WHY_BEHIND.get(data["reason"], safe(str(data["reason"])))
+    if data["kept_as"] is not None:
+        return f"RESULTS ARE MISSING from the ledger: {why}; that file is kept as {safe(str(data['kept_as']), 300)}"
+    numbers = f"{data['expected_position']} were recorded, {data['found_position']} are there"
+    return f"RESULTS ARE MISSING from the ledger: {numbers}; {why}. What is missing is done again"
+
+
+_SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    EventType.HOST_PARKED: _parked,
+    EventType.HOST_RECOVERED: _recovered,
+    EventType.CHECKPOINT_CORRUPTED: _corrupted,
+    EventType.LEDGER_DAMAGED: _damaged,
+    EventType.LEDGER_BEHIND: _behind,
+    EventType.KEYS_ROTATED: _rotated,
+}
+NOTICED = tuple(EventType(kind) for kind in _SAID)

@@ -1,0 +1,54 @@
+"""`outlast checkpoint prune JOB`."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from outlast.checkpoint import Pruned
+from outlast.cli.checkpoint_words import pruned_line
+from outlast.cli.options import Settings, common, kept_in
+from outlast.cli.phrases import commands, quoted
+from outlast.cli.printing import answer, put, say
+from outlast.cli.shelves import Shelf, shelf_of
+
+__all__ = ["command"]
+
+
+@click.command("prune", short_help="Delete old checkpoints; never the newest intact one.")
+@click.argument("job", metavar="JOB")
+@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Intact ones to keep; default: as configured.")
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
+@kept_in
+@common("store", "json", "quiet")
+@click.pass_obj
+def command(settings: Settings, /, job: str, *, keep: int | None, dry_run: bool, path: Path | None) -> int:
+    """Delete the checkpoints of a job that retention would delete. Damaged ones neither count nor go.
+
+    The newest intact one is kept in any case, and so is one that a process is using.
+    """
+    shelf, pruned = asyncio.run(_pruned(settings, job, path, keep, dry_run=dry_run))
+    if settings.json:
+        answer(
+            {
+                "job_id": shelf.job_id,
+                "dry_run": dry_run,
+                "kept": list(pruned.kept),
+                "deleted": list(pruned.deleted),
+                "freed_bytes": pruned.freed_bytes,
+            }
+        )
+        return 0
+    put("".join(f"{each}\n" for each in pruned.deleted))
+    line = pruned_line(shelf.job_id, pruned, dry_run=dry_run)
+    again = f"outlast checkpoint prune {quoted(job)}{'' if keep is None else f' --keep {keep}'}{shelf.hint}"
+    say([line, *(commands([("do it", again)]) if dry_run and pruned.deleted and not settings.quiet else [])])
+    return 0
+
+
+async def _pruned(
+    settings: Settings, job: str, path: Path | None, keep: int | None, *, dry_run: bool
+) -> tuple[Shelf, Pruned]:
+    shelf = await shelf_of(settings, job, path)
+    async with shelf.manager(**({} if keep is None else {"retention_count": keep})) as manager:
+        return shelf, await manager.prune(shelf.job_id, dry_run=dry_run)

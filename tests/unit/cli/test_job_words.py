@@ -1,0 +1,140 @@
+"""What is said of a job between its runs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from outlast.cli.job_words import list_lines, status_document, status_lines
+from outlast.cli.reading import Group, Holder, JobRecord, Notes
+from outlast.jobs.store import JobDirectory, PartSizes
+from outlast.ledger.port import Counts
+
+NO_PRICE = Group(188, "ValueError", "no", "ValueError selector <text> not found", "unknown", "https://a.com/9")
+SIZES = PartSizes(ledger=3 << 20, log=0, checkpoints=20_000, quarantine=4_000, aside=0, old=1 << 30)
+AT = "2026-11-23T02:35:12.5+00:00"
+
+
+def record(**changes):
+    values = {
+        "name": "docs",
+        "directory": JobDirectory(Path("/s/jobs/docs-1")),
+        "counts": Counts(done=46, pending=53, failed=1),
+        "run": {"id": "01J", "started": "2026-11-23T00:00:00+00:00"},
+        "ended": {"run": "01J", "outcome": "stopped", "at": "2026-11-23T01:00:00+00:00", "exit_code": 130},
+        "invocation": {"target": "scrape.py:scrape"},
+        "running": None,
+    }
+    return JobRecord(**values | changes)
+
+
+def test_the_status_of_a_job_that_was_stopped():
+    assert status_lines(record(), [replace(NO_PRICE, count=1)], "") == [
+        "job docs: 47 of 100 finished (47.0%)",
+        "46 done, 1 failed, 53 to do",
+        "not running; the run of 2026-11-23T00:00:00Z ended 2026-11-23T01:00:00Z: stopped (exit code 130)",
+        "  1  ValueError selector <text> not found  e.g. https://a.com/9",
+        "  go on     outlast resume docs",
+        "  records   outlast results docs",
+    ]
+
+
+def test_a_job_that_a_script_started_is_gone_on_with_by_that_script():
+    lines = status_lines(record(invocation=None), [], "")
+    assert "  go on     run the script that started it again" in lines
+
+
+def test_a_run_that_ended_with_an_error_was_not_killed():
+    ended = {"run": record().run["id"], "outcome": "error", "at": "2026-11-23T01:00:00+00:00", "error": "OSError: gone"}
+    assert status_lines(record(ended=ended), [], "")[2].endswith(
+        "ended 2026-11-23T01:00:00Z with an error: OSError: gone"
+    )
+
+
+def test_the_status_of_a_job_that_runs():
+    lines = status_lines(record(running=Holder(42, "box", "x")), [], "")
+    assert lines[2:] == ["running since 2026-11-23T00:00:00Z: pid 42 on box", "  records   outlast results docs"]
+
+
+def test_the_status_of_a_job_that_was_killed_or_never_ran():
+    killed = record(ended={"run": "older", "outcome": "stopped"})
+    assert "did not end by itself" in status_lines(killed, [], "")[2]
+    assert status_lines(record(run={}, ended={}), [], "")[2] == "never run"
+
+
+def test_the_list_says_of_each_job_how_it_stands():
+    records = [
+        record(),
+        record(name="b", ended={}),
+        record(name="c", running=Holder(42, "box", "x")),
+        record(name="d", damage="the ledger is damaged"),
+    ]
+    lines = list_lines(records)
+    assert [line.split("Z  ")[-1] for line in lines[1:4]] == ["stopped", "killed", "running (pid 42)"]
+    assert lines[4].split() == ["d", "?", "?", "?", "?", "?", "?", "DAMAGED:", "the", "ledger", "is", "damaged"]
+
+
+def test_the_document_of_a_job_has_the_same_facts():
+    document = status_document(record(), [NO_PRICE])
+    assert document["counts"]["done"] == 46
+    assert document["ended"]["exit_code"] == 130
+    assert document["failures"][0]["count"] == 188
+    killed = status_document(record(ended={"run": "older"}, running=None), None)
+    assert (killed["ended"], killed["was_killed"], "failures" in killed) == (None, True, False)
+
+
+def test_what_a_job_takes_on_the_disk_is_told_with_what_was_kept_aside():
+    assert status_lines(record(sizes=SIZES), [], "")[3] == (
+        "on disk: ledger 3.0 MiB, checkpoints 19.5 KiB, quarantine 3.9 KiB, kept by --fresh 1.0 GiB"
+    )
+    assert list_lines([record(sizes=SIZES)])[1].split()[5:7] == ["1.0", "GiB"]
+    assert status_document(record(sizes=SIZES), None)["size_bytes"]["quarantine"] == 4_000
+
+
+def test_what_runs_have_noted_is_told_until_the_job_is_begun_anew():
+    notes = Notes(
+        damage={"at": AT, "damaged": 3, "lost": 1, "findings": []},
+        behind={"at": AT, "reason": "older", "expected_position": 30, "found_position": 20},
+        unknown_lines={"at": AT, "kept_as": "/x/out\x1b.jsonl"},
+    )
+    assert status_lines(record(notes=notes), [], "")[3:6] == [
+        "2026-11-23T02:35:12Z: 3 rows of the ledger had been found damaged, and mended, 1 item cannot be done again",
+        "2026-11-23T02:35:12Z: RESULTS WERE MISSING from the ledger: 30 had been recorded, 20 were there; "
+        "an older copy of it was put back, or its end is gone. What was missing is done again",
+        r"2026-11-23T02:35:12Z: the output held lines that the ledger did not know; they are kept in /x/out\x1b.jsonl",
+    ]
+    assert status_document(record(notes=notes), None)["notes"]["damage"]["damaged"] == 3
+
+
+def test_a_job_on_hold_says_why_and_how_it_is_released():
+    last = [{"run": "1", "started": AT, "ended": "killed", "leased": 2}] * 4
+    starts = {"fruitless": 5, "last": [*last, {**last[0], "ended": "OSError: \x1b"}]}
+    held = record(notes=Notes(hold={"at": AT, "starts": starts, "items": ["https://a/\x1b", "b"]}))
+    lines = status_lines(held, [], " --store s")
+    assert lines[3] == (
+        "ON HOLD since 2026-11-23T02:35:12Z: its last 5 starts got nothing done: killed (4x); OSError: \\x1b (1x); "
+        "they began with https://a/\\x1b, b"
+    )
+    assert lines[4] == "  when that is mended   outlast resume docs --store s --release-hold"
+    assert list_lines([held])[1].endswith("on hold")
+
+
+@pytest.mark.parametrize(
+    ("running", "line"),
+    [
+        (None, "not running; encrypted: key needed for the rest"),
+        (Holder(42, "box", "x"), "running (encrypted: key needed for the rest): pid 42 on box"),
+    ],
+)
+def test_of_an_encrypted_job_without_its_key_the_counts_are_told(running, line):
+    locked = record(locked=True, run={}, ended={}, invocation=None, running=running)
+    lines = status_lines(locked, [], "")
+    assert lines == [
+        "job docs: 47 of 100 finished (47.0%)",
+        "46 done, 1 failed, 53 to do",
+        line,
+        "  see the rest   set OUTLAST_ENCRYPTION_KEY, then: outlast status docs",
+    ]
+    assert status_document(locked, None)["key_needed"] is True
+    assert list_lines([locked])[1].split()[1:5] == ["46", "100", "1", "53"]
+    assert list_lines([replace(locked, running=None)])[1].endswith("encrypted: key needed")

@@ -35,6 +35,7 @@ FOREIGN = {
     "isal": None,
     "orjson": None,
     "ormsgpack": None,
+    "pyarrow": None,
     "pydantic": "config",
     "pytest": "testing",
     "rich": "cli",

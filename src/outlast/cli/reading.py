@@ -91,10 +91,10 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """How a job was begun: what was typed, if anything was, and whether its ledger is sealed."""
+    """How a job was begun: what was typed, if anything was, and whether its ledger is sealed; None: it cannot be read."""
 
     invocation: dict[str, Any] | None
-    sealed: bool
+    sealed: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ async def begun_with(directory: JobDirectory) -> Begun:
         async with looked_into(directory) as access:
             return Begun(await _told(access, "invocation"), access.sealed)
     except LedgerCorruptionError:
-        return Begun(None, sealed=False)
+        return Begun(None, sealed=None)
 
 
 async def failure_groups(directory: JobDirectory) -> list[Group]:

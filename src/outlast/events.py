@@ -61,6 +61,7 @@ class EventType(StrEnum):
     LEDGER_BEHIND = "ledger_behind"
     LEDGER_DAMAGED = "ledger_damaged"
     KEYS_ROTATED = "keys_rotated"
+    FAILURE_HANDLED = "failure_handled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def _table() -> Mapping[EventType, EventSpec]:
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     level = ("threshold_id", "breached", "metrics")
     verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
+    handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
     return MappingProxyType(
         {
@@ -111,6 +113,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.LEDGER_BEHIND: EventSpec("job", critical, behind, published=False),
             kind.LEDGER_DAMAGED: EventSpec("job", error, ("damaged", "lost", "findings"), published=False),
             kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
+            kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
         }
     )
 

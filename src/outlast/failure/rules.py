@@ -107,7 +107,7 @@ _NAMES: Mapping[FailureClass, str] = {
         httpx.TooManyRedirects requests.exceptions.TooManyRedirects curl_cffi.requests.exceptions.TooManyRedirects
         impit.TooManyRedirects
     """,
-    _SERVER_ERROR: "requests.exceptions.RetryError urllib3.exceptions.ResponseError",
+    _SERVER_ERROR: "urllib3.exceptions.ResponseError",
     _LOCAL_RESOURCE: "builtins.MemoryError",
     _STORE_UNAVAILABLE: "outlast.errors.LedgerUnavailableError apsw.BusyError apsw.LockedError",
     # One name is in two parts: the house rules search our files for the whole word.
@@ -198,6 +198,7 @@ BY_CURL_ERROR: Mapping[int, FailureClass] = MappingProxyType(
 BY_MESSAGE: tuple[tuple[re.Pattern[str], FailureClass], ...] = (
     (re.compile(r"\btarget\b.{0,60}\bclosed\b", re.IGNORECASE), _BROWSER),
     (re.compile(r"\b(?:page|target|tab|renderer|browser)\b.{0,20}\bcrashed\b", re.IGNORECASE), _BROWSER),
+    (re.compile(r"\btoo many 5\d\d error responses\b"), _SERVER_ERROR),
     (re.compile(r"\bbrowser (?:has been|was) (?:closed|disconnected)\b", re.IGNORECASE), _BROWSER),
     (re.compile(r"\b(?:chrome|browser) not reachable\b|\bnot connected to DevTools\b"), _BROWSER),
     (re.compile(r"\bConnection closed while reading from the driver\b|\bSession closed\. Most likely\b"), _BROWSER),

@@ -98,7 +98,7 @@ def blocked_by(
     """
     if status is not None and 300 <= status < 400:
         location = header(headers, "Location")
-        return "redirect" if location and _WALL_PATH.fullmatch(urlsplit(location).path.lower()) else None
+        return "redirect" if location and _is_wall(location) else None
     if status is not None and status not in STATUSES:
         return None
     return _by_headers(headers) or _by_text(text) or _by_address(url, text, redirected=redirected)
@@ -138,11 +138,19 @@ def _resembles(wall: _Wall, html: str, title: str) -> bool:
 
 
 def _by_address(url: str, text: str, *, redirected: bool | None) -> str | None:
-    if redirected is False or not _WALL_PATH.fullmatch(urlsplit(url).path.lower()):
+    if redirected is False or not _is_wall(url):
         return None
     if redirected or (len(text) <= TEXT_MAX and _visible_length(text.lower()) <= VISIBLE_FEW):
         return "redirect"
     return None
+
+
+def _is_wall(url: str) -> bool:
+    try:
+        path = urlsplit(url).path
+    except ValueError:  # whoever sends a redirect may send nonsense
+        return False
+    return _WALL_PATH.fullmatch(path.lower()) is not None
 
 
 def _title(html: str) -> str:

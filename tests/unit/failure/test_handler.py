@@ -12,6 +12,7 @@ from outlast.contracts import IFailureHandler
 from outlast.errors import ValidationError
 from outlast.failure import FailureHandler, FailureRule
 from outlast.failure.bookkeeping import INCIDENTS_MAX, JOBS_MAX, OPEN_MAX
+from outlast.failure.registered import CALLBACKS_MAX
 from outlast.retry import RetryManager
 
 BROWSER = {"error_type": "TargetClosedError", "message": "gone", "job_id": "j"}
@@ -217,6 +218,22 @@ class TestAbort:
         assert log[1][1:] == ("j", "strict")
         assert log[2][1:] == ("j", "everything fails")
 
+    async def test_a_registered_handler_comes_before_it(self, build, part, log):
+        handler = build(abort=part(record_failure=None, evaluate_abort_conditions={"should_abort": True}))
+        await handler.register_failure_handler("network", lambda event, context: {"action": "skip"})
+        assert (await handler.handle_failure(LOST, {}))["action_taken"] == "skip"
+        assert log == []
+
+    async def test_without_a_job_there_is_nothing_to_abort(self, build, part, log):
+        handler = build(abort=part(record_failure=None))
+        assert (await handler.handle_failure({"error": OSError()}, {}))["action_taken"] == "retry"
+        assert log == []
+
+    async def test_a_critical_report_without_an_abort_part_is_a_recommendation(self, build, part, log):
+        handler = build(checkpoints=part(create_checkpoint="c"))
+        told = await handler.handle_failure(LOST | {"severity": "critical"}, {"state": {"a": 1}})
+        assert (told["action_taken"], told["resolved"], told["checkpoint_id"]) == ("abort", False, "c")
+
     async def test_while_it_says_go_on_the_failure_is_handled_as_ever(self, build, part):
         abort = part(record_failure=None, evaluate_abort_conditions={"should_abort": False})
         assert (await build(abort=abort).handle_failure(LOST, {}))["action_taken"] == "retry"
@@ -232,6 +249,16 @@ class TestAbort:
         told = await handler.handle_failure(LOST, {"state": {"a": 1}})
         assert [name for name, *_ in log] == ["create_checkpoint", "execute_abort_actions"]
         assert not told["resolved"]
+
+
+async def test_a_state_that_is_no_mapping_or_a_browser_that_tells_none_is_not_kept(build, part, log):
+    parts = {
+        "checkpoints": part(create_checkpoint="c"),
+        "browser": part(on_browser_restart_required=True, get_browser_state=OSError()),
+    }
+    told = await build(**parts).handle_failure(BROWSER, {"state": [1], "session_id": "s"})
+    assert [name for name, *_ in log] == ["get_browser_state", "on_browser_restart_required"]
+    assert "checkpoint_id" not in told
 
 
 async def test_a_pause_keeps_the_state_and_tells_how_the_machine_is(build, part):
@@ -332,6 +359,13 @@ class TestRegistered:
         await handler.handle_failure(LOST, {})
         assert asked == ["mine"]
 
+    async def test_there_is_a_bound_on_handlers(self, build):
+        handler = build()
+        for _ in range(CALLBACKS_MAX):
+            await handler.register_failure_handler("network", print)
+        with pytest.raises(ValidationError, match="at most"):
+            await handler.register_failure_handler("network", print)
+
     @pytest.mark.parametrize(("kind", "callback"), [("", print), (" ", print), (3, print), ("network", 3)])
     async def test_what_is_no_handler_is_refused(self, build, kind, callback):
         with pytest.raises(ValidationError):
@@ -379,7 +413,11 @@ class TestIncidents:
         handler = build()
         for number in range(INCIDENTS_MAX + 1):
             await handler.handle_failure({"message": "x", "incident_id": str(number)}, {})
-        assert (await handler.handle_failure({"message": "x", "incident_id": "5"}, {}))["counted"] is False
+        assert (await handler.handle_failure({"message": "x", "incident_id": "1"}, {}))["counted"] is False
+        # "1" is the latest now, and "2" has to go for the next.
+        await handler.handle_failure({"message": "x", "incident_id": "new"}, {})
+        assert (await handler.handle_failure({"message": "x", "incident_id": "1"}, {}))["counted"] is False
+        assert (await handler.handle_failure({"message": "x", "incident_id": "2"}, {}))["counted"] is True
         assert (await handler.handle_failure({"message": "x", "incident_id": "0"}, {}))["counted"] is True
 
 

@@ -22,6 +22,7 @@ def read(event, context=()):
         ("builtins.ConnectionResetError", "", "network"),
         ("UnicodeDecodeError", "no utf-8", "programming"),
         ("ExceptionGroup", "two", "unknown"),
+        ("httpx.ProxyError", "", "proxy"),
         ("playwright.async_api.TimeoutError", "Timeout 30000ms exceeded", "timeout"),
         ("TargetClosedError", "", "browser"),
         ("httpx.ReadTimeout", "", "timeout"),

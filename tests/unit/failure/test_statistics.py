@@ -57,3 +57,12 @@ def test_names_beyond_the_bound_are_other():
     twice.merge(counts)
     twice.merge(counts)
     assert sum(twice.names["signature"].values()) == twice.total == 2 * (NAMES_MAX + 6)
+
+
+def test_after_widening_every_failure_is_still_found_in_its_own_stretch():
+    hour = 3_600
+    timeline = filled([number * hour for number in range(64)])
+    for number in range(64):
+        stretch = timeline.between(number * hour, number * hour)
+        assert 1 <= stretch.total <= timeline.width // hour + 1
+    assert timeline.between(64 * hour + timeline.width, None).total == 0

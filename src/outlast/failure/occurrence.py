@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from outlast.errors import ValidationError
 from outlast.events import Severity
 from outlast.failure.classify import classify
-from outlast.failure.describe import Failure, describe
+from outlast.failure.describe import TRACEBACK_MAX, Failure, describe
 from outlast.failure.model import Classification, FailureClass
 from outlast.failure.rule import FailureRule
 from outlast.failure.rules import BY_TYPE
@@ -71,7 +71,7 @@ def read_occurrence(
     """Read a report. `ValidationError` when it tells of no failure, or has a word that is none.
 
     An exception under `error` is judged as it is; without one `error_type` and `message` are, and `status` and `retry_after` where
-    they are given. A cancellation, or whatever else is no `Exception`, is raised as it came.
+    they are given, and `stack_trace` is the traceback. A cancellation, or whatever else is no `Exception`, is raised as it came.
     """
     told = _joined(event, context)
     error = _error(told)
@@ -84,7 +84,7 @@ def read_occurrence(
     return Occurrence(
         error=error,
         classification=kind,
-        failure=describe(error, kind, with_traceback=with_traceback),
+        failure=_with_stack(describe(error, kind, with_traceback=with_traceback), error, told),
         category=_text(told.get("category")) or CATEGORY[kind.failure_class],
         severity=given or (Severity.WARNING if kind.transient else Severity.ERROR),
         job_id=_text(told.get("job_id"), 512),
@@ -152,6 +152,14 @@ def _dotted(name: str) -> str:
     known = (each for each in BY_TYPE if each.rpartition(".")[2] == kind)
     near = (each for each in known if name == kind or each.partition(".")[0] == package)
     return next(near, name if "." in name else f"reported.{name}")
+
+
+def _with_stack(failure: Failure, error: Exception, told: Mapping[str, Any]) -> Failure:
+    """With the traceback that was told as text, where the exception has none of its own."""
+    stack = told.get("stack_trace")
+    if error.__traceback__ is not None or not isinstance(stack, str) or not failure.traceback:
+        return failure
+    return replace(failure, traceback=stack.encode("utf-8", "replace").decode()[-TRACEBACK_MAX:])
 
 
 def _named(name: object, kind: Classification) -> Classification:

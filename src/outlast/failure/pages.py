@@ -81,6 +81,7 @@ _WALLS = (
     _Wall("F5", ("the requested url was rejected", "your support id is"), visible_max=VISIBLE_FEW),
     _Wall("captcha", title=_ROBOT_TITLES, visible_max=VISIBLE_FEW, widget=True),
 )
+_ANY_TITLE = re.compile("|".join(f"(?:{wall.title})" for wall in _WALLS if wall.title))
 # What is answered to a request that asked for JSON.
 _JSON_WALLS = (
     _Wall("DataDome", ('"url"', "//geo.captcha-delivery.com/")),
@@ -122,7 +123,9 @@ def _by_text(text: str) -> str | None:
     if start == "{":
         return next((wall.vendor for wall in _JSON_WALLS if all(mark in lowered for mark in wall.marks)), None)
     title = _title(lowered)
-    suspects = [wall for wall in _WALLS if _resembles(wall, lowered, title)]
+    # Nearly every page is none, so what costs little comes first.
+    titled = _ANY_TITLE.fullmatch(title) is not None
+    suspects = [wall for wall in _WALLS if (titled or not wall.title) and _resembles(wall, lowered, title)]
     if not suspects:
         return None
     used, visible = _without(_QUOTED, lowered), _visible_length(lowered)

@@ -7,6 +7,7 @@ import pytest
 from outlast.errors import ValidationError
 from outlast.failure.occurrence import CATEGORY, read_occurrence
 from outlast.failure import FailureClass
+from outlast.failure.describe import TRACEBACK_MAX
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -125,3 +126,15 @@ def test_a_failure_happened_when_it_says_but_never_in_the_future(timestamp, mome
 def test_what_is_no_report_of_a_failure_is_refused(event, context):
     with pytest.raises(ValidationError):
         read_occurrence(event, context, now=NOW)
+
+
+def test_a_traceback_may_be_told_as_text():
+    assert read({"message": "x", "stack_trace": "Traceback: here"}).failure.traceback == "Traceback: here"
+    assert len(read({"message": "x", "stack_trace": "y" * 10_000}).failure.traceback) == TRACEBACK_MAX
+    assert read({"message": "x", "stack_trace": 3}).failure.traceback == "Exception: x"
+    try:
+        raise KeyError("k")
+    except KeyError as error:
+        assert "Traceback: here" not in read({"error": error, "stack_trace": "Traceback: here"}).failure.traceback
+    untold = read_occurrence({"message": "x", "stack_trace": "here"}, {}, now=NOW, with_traceback=False)
+    assert untold.failure.traceback == ""

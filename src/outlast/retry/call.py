@@ -14,18 +14,24 @@ __all__ = ["Call", "TurnedAwayError"]
 
 @dataclass(slots=True)
 class Call:
-    """`probe`: whether the attempt that runs holds the lease of its host's breaker."""
+    """`probe`: whether the attempt that runs holds the lease of its host's breaker. `turn`: that of the remedies when it began."""
 
     policy: RetryPolicy
     work: Callable[[], Any]
     started: float
     host: Host | None = None
     probe: bool = False
+    turn: int = 0
     history: list[Attempt] = field(default_factory=list)
 
     @property
     def host_name(self) -> str | None:
         return None if self.host is None else self.host.name
+
+    @property
+    def place(self) -> str:
+        """The host, as those name it who must have a name: empty without one."""
+        return "" if self.host is None else self.host.name
 
     @property
     def last_delay(self) -> float | None:

@@ -15,24 +15,28 @@ _Ending = TypeVar("_Ending", MaxRetriesExceededError, PermanentFailureError)
 
 @dataclass(slots=True)
 class Attempt:
-    """One failed attempt: which one, the class of its failure, the error as text, the seconds waited after it."""
+    """One failed attempt: which one, the class of its failure, the error as text, the seconds waited after it, what was done about it."""
 
     number: int
     failure_class: str
     error: str
     delay: float | None = None
+    remedy: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return {
+        """As JSON-able data; `remedy` is there when one was tried."""
+        told = {
             "attempt": self.number,
             "failure_class": self.failure_class,
             "error": self.error,
             "delay": self.delay,
         }
+        return {**told, "remedy": self.remedy} if self.remedy else told
 
     def line(self) -> str:
         then = "" if self.delay is None else f"; the next after {self.delay:.3g} s"
-        return f"attempt {self.number}: {self.failure_class}: {self.error}{then}"
+        remedy = self.remedy and f" ({self.remedy})"
+        return f"attempt {self.number}: {self.failure_class}: {self.error}{remedy}{then}"
 
 
 def exhausted(

@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
 
-from outlast.failure.classify import classify
 from outlast.failure.facts import text_of, type_name
 from outlast.failure.model import Classification, FailureClass
 from outlast.retry.breaker import Admit
@@ -20,8 +19,10 @@ from outlast.retry.call import Call, TurnedAwayError
 from outlast.retry.decide import Again, Exhausted, Hopeless, Verdict, after_failure, before_attempt, unanswered
 from outlast.retry.endings import Attempt, exhausted, hopeless
 from outlast.retry.host import Host
+from outlast.retry.judge import Judge
 from outlast.retry.operation import Operation, refuse_uncallable, result_of
 from outlast.retry.policy import RetryPolicy
+from outlast.retry.remedies import Remedies
 from outlast.retry.telling import Telling, job_id
 from outlast.runtime import Runtime
 
@@ -36,12 +37,13 @@ _held: ContextVar[frozenset[asyncio.Semaphore]] = ContextVar("outlast_retry_perm
 class Engine:
     """Runs operations under policies. At most `retries_max` retry attempts run at once; first attempts are not counted."""
 
-    def __init__(self, runtime: Runtime, *, retries_max: int, classifying: bool) -> None:
+    def __init__(self, runtime: Runtime, *, retries_max: int, judge: Judge, remedies: Remedies) -> None:
         self._runtime = runtime
+        self._judge = judge
+        self._remedies = remedies
         self._clock = runtime.clock
         self._tell = Telling(runtime)
         self._permits = asyncio.Semaphore(retries_max)
-        self._classifying = classifying
 
     async def run(
         self,
@@ -58,7 +60,7 @@ class Engine:
             await self._leave_alone(call)
             return await self._attempt(call)
         except Exception as error:  # noqa: BLE001 - judging a failure is what this is for
-            self._judge(call, error)
+            await self._settle(call, error)
         return await self.again(call)
 
     def failed(  # noqa: PLR0917 - a call that was begun elsewhere, in a hurry
@@ -72,12 +74,12 @@ class Engine:
     ) -> Call:
         """The call whose first attempt failed so, to go on with `again`. Raises what ends it at once.
 
-        It was begun without a look at the clock, so its policy has no deadline.
+        It was begun without a look at the clock, so its policy has no deadline, and there are no remedies.
         """
         assert policy.max_elapsed is None, f"{policy.id} has a deadline, and nobody knows when the call began"
         refuse_uncallable(operation)
         call = Call(policy, partial(operation, *args, **kwargs), 0.0, host)
-        self._judge(call, error)
+        self._decide(call, error, self._learn(call, error))
         return call
 
     async def again(self, call: Call) -> Any:
@@ -88,7 +90,7 @@ class Engine:
             try:
                 result = await self._permitted(call)
             except Exception as error:  # noqa: BLE001 - judging a failure is what this is for
-                self._judge(call, error)
+                await self._settle(call, error)
             else:
                 self._tell.succeeded(call)
                 return result
@@ -128,6 +130,7 @@ class Engine:
 
     async def _attempt(self, call: Call) -> Any:
         """One attempt, if the host's breaker lets it through; a probe's lease is given back however it ends."""
+        call.turn = self._remedies.turn
         host = call.host
         if host is None:
             return await self._tried(call)
@@ -150,16 +153,42 @@ class Engine:
         seconds, deadline = call.policy.attempt_timeout, call.policy.max_elapsed
         if seconds is not None and deadline is not None:
             seconds = max(0.0, min(seconds, deadline - self._elapsed(call)))
-        return await result_of(call.work, seconds)
+        result = await result_of(call.work, seconds)
+        self._judge.check(result, call.place)
+        if self._remedies:
+            self._remedies.succeeded(call.place)
+        return result
 
-    def _judge(self, call: Call, error: Exception) -> None:
-        """Note the failure and the delay after it, or raise what ends the call."""
+    async def _settle(self, call: Call, error: Exception) -> None:
+        """Learn from a failed attempt, mend what can be mended, and decide what follows. Raises what ends the call."""
         if isinstance(error, TurnedAwayError):
             self._turned_away(call, error.verdict)
             return
-        kind = self._classify(call.policy, error)
-        failed = Attempt(len(call.history) + 1, kind.failure_class.value, _told(error))
-        verdict = self._verdict(call, kind, failed)
+        kind, told = self._learn(call, error), ""
+        remedy, last = kind.remedy, len(call.history) + 1 >= call.policy.max_attempts
+        if remedy is not None and remedy in self._remedies and not last:
+            mended = await self._remedies.apply(remedy, call.place, since=call.turn)
+            told = mended.told
+            if mended.ok:
+                kind = replace(kind, transient=True, max_attempts=None)
+        self._decide(call, error, kind, told)
+
+    def _learn(self, call: Call, error: Exception) -> Classification:
+        """What the failure is; the host is told."""
+        host = call.host
+        kind = self._judge.failure(error, call.policy, host=call.place, now=self._clock.now())
+        if host is not None:
+            now = self._clock.monotonic()
+            self._tell.host(host, host.failed(now, kind, _told(error), probe=call.probe))
+        return kind
+
+    def _decide(self, call: Call, error: Exception, kind: Classification, remedy: str = "") -> None:
+        """Note the failure and the delay after it, or raise what ends the call."""
+        failed = Attempt(len(call.history) + 1, kind.failure_class.value, _told(error), remedy=remedy)
+        verdict = self._after(call, kind, failed.number)
+        # What waits for its retry has been charged already, so a wave of failures cannot overdraw the budget.
+        if isinstance(verdict, Again) and call.host is not None and not call.host.budget.allows:
+            verdict = Exhausted("budget")
         call.history.append(failed)
         match verdict:
             case Again(delay):
@@ -175,17 +204,6 @@ class Engine:
                 raise hopeless(call.policy.id, call.history, host=call.host_name) from error
             case unreachable:
                 assert_never(unreachable)
-
-    def _verdict(self, call: Call, kind: Classification, failed: Attempt) -> Verdict:
-        host = call.host
-        if host is not None:
-            now = self._clock.monotonic()
-            self._tell.host(host, host.failed(now, kind, failed.error, probe=call.probe))
-        verdict = self._after(call, kind, failed.number)
-        # What waits for its retry has been charged already, so a wave of failures cannot overdraw the budget.
-        if isinstance(verdict, Again) and host is not None and not host.budget.allows:
-            return Exhausted("budget")
-        return verdict
 
     def _turned_away(self, call: Call, verdict: Exhausted) -> None:
         """A first attempt fails at once; a retry that is not sent counts as one that failed, so that the call ends in time."""
@@ -216,17 +234,6 @@ class Engine:
 
     def _elapsed(self, call: Call) -> float:
         return 0.0 if call.policy.max_elapsed is None else self._clock.monotonic() - call.started
-
-    def _classify(self, policy: RetryPolicy, error: Exception) -> Classification:
-        kind = classify(
-            error,
-            now=self._clock.now(),
-            transient_patterns=policy.transient_patterns,
-            permanent_patterns=policy.permanent_patterns,
-            retryable_status=policy.retryable_status_codes,
-            non_retryable_status=policy.non_retryable_status_codes,
-        )
-        return kind if self._classifying else replace(kind, transient=True, max_attempts=None)
 
 
 def _told(error: Exception) -> str:

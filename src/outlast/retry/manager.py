@@ -1,7 +1,7 @@
 """The contract's retry manager."""
 # ruff: noqa: UP006, UP035 - the published signatures, as they are written there
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import isawaitable
 from types import CoroutineType, TracebackType
 from typing import TYPE_CHECKING, Any, Dict, Self
@@ -11,15 +11,17 @@ from typing_extensions import override
 from outlast.contracts import IRetryManager
 from outlast.errors import RetryConfigurationError
 from outlast.events import EventBus, EventType
-from outlast.failure.classify import classify
+from outlast.failure.rule import FailureRule, rules_of
 from outlast.retry.backoff import delay_after
 from outlast.retry.decorate import HostOf, Retrying
 from outlast.retry.engine import Engine
 from outlast.retry.guard import HostRetry, host_name
 from outlast.retry.host import Host, Hosts
+from outlast.retry.judge import Judge
 from outlast.retry.operation import Operation
 from outlast.retry.policies import DEFAULT, Policies
 from outlast.retry.policy import RetryPolicy
+from outlast.retry.remedies import Remedies, RemedyFunction
 from outlast.retry.telling import job_id
 from outlast.runtime import Clock, Runtime
 
@@ -34,7 +36,10 @@ __all__ = ["DEFAULT", "RetryManager"]
 class RetryManager(IRetryManager):
     """Runs operations again when they fail in a way that may pass.
 
-    It holds nothing that must be closed: it may be used before, inside and after `async with`.
+    It holds nothing that must be closed: it may be used before, inside and after `async with`. `rules` come before those of the
+    configuration; results are judged by those that ask for them. `remedies` are functions by the names of `Remedy`
+    (`refresh_session`, `rotate_proxy`, `restart_browser`), plain or async, that get the name of the host: a failure for whose remedy
+    there is a function is tried again once it has been applied.
     """
 
     def __init__(
@@ -44,20 +49,26 @@ class RetryManager(IRetryManager):
         events: EventBus | None = None,
         clock: Clock | None = None,
         rng: "Random | None" = None,
+        rules: Sequence[FailureRule] = (),
+        remedies: Mapping[str, RemedyFunction] | None = None,
     ) -> None:
         given = Runtime()
-        self._config = config
         self._runtime = Runtime(
             clock=given.clock if clock is None else clock,
             roll=_chance(config, given.roll if rng is None else rng.random),
             bus=given.bus if events is None else events,
         )
+        self._judge = Judge((*rules, *rules_of(config.rule)), classifying=config.failure_classification_enabled)
+        mending = Remedies(remedies or {}, self._runtime)
         self._engine = Engine(
-            self._runtime,
-            retries_max=config.max_concurrent_retries,
-            classifying=config.failure_classification_enabled,
+            self._runtime, retries_max=config.max_concurrent_retries, judge=self._judge, remedies=mending
         )
-        self._policies = Policies(default=config.default_policy, jitter=config.jitter_enabled, enabled=config.enabled)
+        self._policies = Policies(
+            default=config.default_policy,
+            jitter=config.jitter_enabled,
+            enabled=config.enabled,
+            hurry_allowed=not mending and not self._judge.asks_results,
+        )
         self._unhurried = self._policies.unhurried
         self._hosts: Hosts[HostRetry] = Hosts(self._guard)
 
@@ -97,9 +108,7 @@ class RetryManager(IRetryManager):
     @override
     async def classify_failure(self, error: Exception) -> str:
         """`"transient"` or `"permanent"`; every failure is transient with `failure_classification_enabled=False`."""
-        if not self._config.failure_classification_enabled:
-            return "transient"
-        return "transient" if classify(error, now=self._runtime.clock.now()).transient else "permanent"
+        return "transient" if self._judge.is_transient(error, now=self._runtime.clock.now()) else "permanent"
 
     @override
     async def calculate_backoff_delay(self, attempt: int, retry_policy_id: str) -> float:

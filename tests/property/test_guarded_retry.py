@@ -48,6 +48,20 @@ class LoopClock:
         await asyncio.sleep(seconds)
 
 
+class HandClock(LoopClock):
+    """Sleeping moves it on at once, and lets others run once."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def monotonic(self):
+        return self.seconds
+
+    async def sleep(self, seconds, /):
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
 class Site:
     """Follows a script for each caller, and notes when it was asked and what it asked for."""
 
@@ -62,7 +76,7 @@ class Site:
         self.early += self.clock.monotonic() < self.not_before
         self.running += 1
         try:
-            await asyncio.sleep(0.01)
+            await self.clock.sleep(0.01)
         finally:
             self.running -= 1
         step = script[len(state) - 1] if len(state) <= len(script) else "page"
@@ -78,9 +92,10 @@ def built(clock, seed=0, **limits):
     return manager, manager.for_host(HOST)
 
 
-async def ends(call):
+async def ends(caller, *call):
+    """The result of `caller.execute_with_retry`, or the reason why there is none."""
     try:
-        return await call
+        return await caller.execute_with_retry(*call)
     except (MaxRetriesExceededError, PermanentFailureError) as error:
         return error.context["reason"]
 
@@ -90,7 +105,7 @@ async def test_leases_and_permits_are_conserved_whoever_is_cancelled_whenever(sc
     clock = LoopClock()
     manager, guard = built(clock, seed, max_concurrent_retries=2)
     site = Site(clock)
-    tasks = [asyncio.create_task(ends(guard.execute_with_retry(site, "aggressive", script, []))) for script in scripts]
+    tasks = [asyncio.create_task(ends(guard, site, "aggressive", script, [])) for script in scripts]
     for step in range(max(cancellations, default=0) + 1):
         for task, when in zip(tasks, cancellations, strict=False):
             if when == step:
@@ -114,19 +129,19 @@ async def test_leases_and_permits_are_conserved_whoever_is_cancelled_whenever(sc
 async def test_a_call_that_is_cancelled_at_any_step_gives_back_what_it_held(script, policy_id):
     step, finished = 0, False
     while not finished:
-        clock = LoopClock()
+        clock = HandClock()
         manager, guard = built(clock, max_concurrent_retries=1)
         for _ in range(10):
-            await ends(guard.execute_with_retry(Site(clock), "none", [ConnectionError], []))
-        await asyncio.sleep(1)
-        task = asyncio.create_task(ends(guard.execute_with_retry(Site(clock), policy_id, script, [])))
+            await ends(guard, Site(clock), "none", [ConnectionError], [])
+        await clock.sleep(1.01)
+        task = asyncio.create_task(ends(guard, Site(clock), policy_id, script, []))
         for _ in range(step):
             await asyncio.sleep(0)
         finished = task.done()
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled() is not finished
-        await asyncio.sleep(5)
+        await clock.sleep(5)
         for _ in range(2):
             assert await guard.execute_with_retry(Site(clock), "none", [], []) == "page"
         assert guard.status()["state"] == "closed"
@@ -143,7 +158,7 @@ async def test_nobody_asks_a_host_before_the_time_it_has_named(scripts, seed):
     async def later(number, script):
         await asyncio.sleep(number * 0.7)
         for _ in range(3):
-            await ends(guard.execute_with_retry(site, "aggressive" if number % 2 else "http", script, []))
+            await ends(guard, site, "aggressive" if number % 2 else "http", script, [])
 
     await asyncio.gather(*(later(number, script) for number, script in enumerate(scripts)))
     # Those who were under way when it was named could not know; they were sent before.
@@ -156,7 +171,7 @@ async def test_no_attempt_begins_and_no_sleep_ends_after_the_deadline(script, ma
     manager, guard = built(clock, seed)
     policy = {"name": "p", "max_attempts": 12, "max_elapsed": max_elapsed, "jitter": jitter, "base_delay": 0.3}
     await manager.create_retry_policy(policy)
-    await ends(guard.execute_with_retry(Site(clock), "none", [Throttled], []))
+    await ends(guard, Site(clock), "none", [Throttled], [])
     began = clock.monotonic()
     asked = []
 
@@ -164,7 +179,7 @@ async def test_no_attempt_begins_and_no_sleep_ends_after_the_deadline(script, ma
         asked.append(clock.monotonic() - began)
         return await Site(clock)(script, state)
 
-    reason = await ends(guard.execute_with_retry(operation, "p", []))
+    reason = await ends(guard, operation, "p", [])
     assert len(asked) <= 12
     assert all(when < max_elapsed for when in asked)
     assert clock.monotonic() - began < max(max_elapsed, max(asked, default=0) + 0.02)
@@ -179,7 +194,7 @@ async def story(scripts, seed):
     manager = RetryManager(RetryConfiguration(), clock=clock, rng=random.Random(seed), events=bus)
     site = Site(clock)
     calls = (
-        ends(manager.for_host(f"host-{number % 3}.example").execute_with_retry(site, "aggressive", script, []))
+        ends(manager.for_host(f"host-{number % 3}.example"), site, "aggressive", script, [])
         for number, script in enumerate(scripts)
     )
     endings = await asyncio.gather(*calls)
@@ -196,8 +211,8 @@ async def test_of_all_who_meet_a_half_open_circuit_one_is_sent(callers, turns):
     clock = LoopClock()
     _, guard = built(clock)
     for _ in range(10):
-        await ends(guard.execute_with_retry(Site(clock), "none", [ConnectionError], []))
-    await asyncio.sleep(1)
+        await ends(guard, Site(clock), "none", [ConnectionError], [])
+    await asyncio.sleep(1.01)
     running = most = 0
 
     async def operation():
@@ -213,7 +228,7 @@ async def test_of_all_who_meet_a_half_open_circuit_one_is_sent(callers, turns):
         for _ in range(number % (turns + 1)):
             await asyncio.sleep(0)
         if guard.status()["state"] != "closed":
-            return await ends(guard.execute_with_retry(operation, "none"))
+            return await ends(guard, operation, "none")
         return None
 
     ended = await asyncio.gather(*(call(number) for number in range(callers)))
@@ -231,7 +246,7 @@ async def test_whatever_happens_nothing_is_left_for_the_garbage_collector(script
     gc.disable()
     try:
         for number, script in enumerate(scripts):
-            await ends(guard.execute_with_retry(site, "http" if number % 2 else "aggressive", script, []))
+            await ends(guard, site, "http" if number % 2 else "aggressive", script, [])
         assert gc.collect() == 0
     finally:
         gc.enable()

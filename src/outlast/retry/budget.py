@@ -33,5 +33,7 @@ class Budget:
         self.tokens = max(0.0, self.tokens - COST)
 
     def succeeded(self) -> None:
-        tokens = self.tokens + REFUND
-        self.tokens = tokens if tokens < self.size else self.size  # noqa: FURB136 - `min` costs as much as all the rest
+        if self.tokens < self.size:
+            self.tokens += REFUND
+            if self.tokens > self.size:  # noqa: PLR1730 - `min` costs more than all the rest
+                self.tokens = self.size

@@ -54,14 +54,27 @@ class Retrying:
             raise RetryConfigurationError(
                 f"{function.__qualname__} is a generator: a stream that breaks cannot be tried again"
             )
-        policy_id, fixed, caller_of = self._policy_id, self._fixed(), self._caller_of
+        fixed = self._fixed()
+        return self._by_arguments(function) if fixed is None else self._by(fixed, function)
+
+    def _by(self, caller: Caller, function: Operation) -> Callable[..., Coroutine[Any, Any, Any]]:
+        policy_id, execute = self._policy_id, caller.execute_with_retry
 
         @wraps(function)
         async def retried(*args: Any, **kwargs: Any) -> Any:
-            caller = fixed or caller_of(args, kwargs)
             if kwargs and not _OURS.isdisjoint(kwargs):
                 return await caller.call(policy_id, function, args, kwargs)
-            return await caller.execute_with_retry(function, policy_id, *args, **kwargs)
+            return await execute(function, policy_id, *args, **kwargs)
+
+        return retried
+
+    def _by_arguments(self, function: Operation) -> Callable[..., Coroutine[Any, Any, Any]]:
+        policy_id, for_host, host = self._policy_id, self._for_host, self._host
+        assert callable(host), "else it is fixed"
+
+        @wraps(function)
+        async def retried(*args: Any, **kwargs: Any) -> Any:
+            return await for_host(host(*args, **kwargs)).call(policy_id, function, args, kwargs)
 
         return retried
 
@@ -69,7 +82,3 @@ class Retrying:
         if self._host is None:
             return self._plain
         return self._for_host(self._host) if isinstance(self._host, str) else None
-
-    def _caller_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Caller:
-        assert callable(self._host), "else it is fixed"
-        return self._for_host(self._host(*args, **kwargs))

@@ -79,7 +79,8 @@ class Engine:
         assert policy.max_elapsed is None, f"{policy.id} has a deadline, and nobody knows when the call began"
         refuse_uncallable(operation)
         call = Call(policy, partial(operation, *args, **kwargs), 0.0, host)
-        self._decide(call, error, self._learn(call, error))
+        told = _told(error)
+        self._decide(call, error, self._learn(call, error, told), told)
         return call
 
     async def again(self, call: Call) -> Any:
@@ -164,27 +165,28 @@ class Engine:
         if isinstance(error, TurnedAwayError):
             self._turned_away(call, error.verdict)
             return
-        kind, told = self._learn(call, error), ""
+        told, note = _told(error), ""
+        kind = self._learn(call, error, told)
         remedy, last = kind.remedy, len(call.history) + 1 >= call.policy.max_attempts
         if remedy is not None and remedy in self._remedies and not last:
             mended = await self._remedies.apply(remedy, call.place, since=call.turn)
-            told = mended.told
+            note = mended.told
             if mended.ok:
                 kind = replace(kind, transient=True, max_attempts=None)
-        self._decide(call, error, kind, told)
+        self._decide(call, error, kind, told, note)
 
-    def _learn(self, call: Call, error: Exception) -> Classification:
+    def _learn(self, call: Call, error: Exception, told: str) -> Classification:
         """What the failure is; the host is told."""
         host = call.host
         kind = self._judge.failure(error, call.policy, host=call.place, now=self._clock.now())
         if host is not None:
             now = self._clock.monotonic()
-            self._tell.host(host, host.failed(now, kind, _told(error), probe=call.probe))
+            self._tell.host(host, host.failed(now, kind, told, probe=call.probe))
         return kind
 
-    def _decide(self, call: Call, error: Exception, kind: Classification, remedy: str = "") -> None:
+    def _decide(self, call: Call, error: Exception, kind: Classification, told: str, remedy: str = "") -> None:
         """Note the failure and the delay after it, or raise what ends the call."""
-        failed = Attempt(len(call.history) + 1, kind.failure_class.value, _told(error), remedy=remedy)
+        failed = Attempt(len(call.history) + 1, kind.failure_class.value, told, remedy=remedy)
         verdict = self._after(call, kind, failed.number)
         # What waits for its retry has been charged already, so a wave of failures cannot overdraw the budget.
         if isinstance(verdict, Again) and call.host is not None and not call.host.budget.allows:

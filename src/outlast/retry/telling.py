@@ -19,14 +19,16 @@ class Telling:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._wants = runtime.bus.wants  # asked before anything is put together
 
     def succeeded(self, call: Call) -> None:
         """It worked in the end; a call that works at once is not worth a word."""
-        self._tell(EventType.RETRY_SUCCEEDED, call, len(call.history) + 1)
+        if self._wants(EventType.RETRY_SUCCEEDED):
+            self._tell(EventType.RETRY_SUCCEEDED, call, len(call.history) + 1)
 
     def again(self, call: Call) -> None:
-        failed = call.history[-1]
-        self._failed(EventType.RETRY_ATTEMPTED, call, delay=failed.delay)
+        if self._wants(EventType.RETRY_ATTEMPTED):
+            self._failed(EventType.RETRY_ATTEMPTED, call, delay=call.history[-1].delay)
 
     def exhausted(self, call: Call, reason: str) -> None:
         self._failed(EventType.RETRY_EXHAUSTED, call, reason=reason)

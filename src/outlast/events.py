@@ -61,6 +61,11 @@ class EventType(StrEnum):
     LEDGER_BEHIND = "ledger_behind"
     LEDGER_DAMAGED = "ledger_damaged"
     KEYS_ROTATED = "keys_rotated"
+    CIRCUIT_OPENED = "circuit_opened"
+    CIRCUIT_CLOSED = "circuit_closed"
+    REMEDY_APPLIED = "remedy_applied"
+    RETRY_POLICY_REPLACED = "retry_policy_replaced"
+    RETRY_POLICY_REFUSED = "retry_policy_refused"
     FAILURE_HANDLED = "failure_handled"
 
 
@@ -113,9 +118,23 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.LEDGER_BEHIND: EventSpec("job", critical, behind, published=False),
             kind.LEDGER_DAMAGED: EventSpec("job", error, ("damaged", "lost", "findings"), published=False),
             kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
+            **_of_retries(),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
         }
     )
+
+
+def _of_retries() -> Mapping[EventType, EventSpec]:
+    info, warning, error, _ = Severity
+    kind = EventType
+    opened = ("host", "failures", "error", "next_probe_in")
+    return {
+        kind.CIRCUIT_OPENED: EventSpec("retry", warning, opened, published=False),
+        kind.CIRCUIT_CLOSED: EventSpec("retry", info, ("host", "down_for"), published=False),
+        kind.REMEDY_APPLIED: EventSpec("retry", info, ("remedy", "host", "error"), published=False),
+        kind.RETRY_POLICY_REPLACED: EventSpec("retry", info, ("policy_id", "policy"), published=False),
+        kind.RETRY_POLICY_REFUSED: EventSpec("retry", error, ("policy_id", "complaints"), published=False),
+    }
 
 
 EVENTS: Mapping[EventType, EventSpec] = _table()

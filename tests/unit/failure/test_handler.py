@@ -120,6 +120,12 @@ class TestRetry:
         assert calls == [1.0, 2.0, 4.0]
         assert told["recovery_actions"] == [{"action": "retry", "done": True, "detail": ""}]
 
+    async def test_a_handler_may_have_it_called_again_at_once(self, build, retry, clock):
+        handler = build(retry=retry)
+        await handler.register_failure_handler("network", lambda event, context: {"action": "retry", "delay": 0})
+        told = await handler.handle_failure(LOST, {"operation": lambda: "page"})
+        assert (told["result"], clock.sleeps) == ("page", [])
+
     async def test_what_goes_on_failing_is_not_resolved(self, build, retry):
         def operation():
             raise ConnectionResetError("again")

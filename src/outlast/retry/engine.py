@@ -167,12 +167,13 @@ class Engine:
             return
         told, note = _told(error), ""
         kind = self._learn(call, error, told)
-        remedy, last = kind.remedy, len(call.history) + 1 >= call.policy.max_attempts
+        attempts_max = min(call.policy.max_attempts, kind.max_attempts or call.policy.max_attempts)
+        remedy, last = kind.remedy, len(call.history) + 1 >= attempts_max
         if remedy is not None and remedy in self._remedies and not last:
             mended = await self._remedies.apply(remedy, call.place, since=call.turn)
             note = mended.told
             if mended.ok:
-                kind = replace(kind, transient=True, max_attempts=None)
+                kind = replace(kind, transient=True)
         self._decide(call, error, kind, told, note)
 
     def _learn(self, call: Call, error: Exception, told: str) -> Classification:

@@ -5,7 +5,10 @@ import gc
 
 import pytest
 
+from outlast.config import RetryConfiguration
 from outlast.errors import MaxRetriesExceededError, PermanentFailureError, RetryConfigurationError
+from outlast.events import EventBus
+from outlast.retry import RetryManager
 from outlast.retry.breaker import BreakerState
 
 HOST = "shop.example"
@@ -385,6 +388,35 @@ class TestNotBefore:
         assert await asyncio.gather(*calls) == ["page", "page"]
         assert sent[0] == 1
         assert sent[1] >= 1 + 10 + 60
+
+
+async def test_no_event_is_built_when_nobody_listens_to_its_type(clock, script):
+    class Bus(EventBus):
+        emitted = 0
+
+        def emit(self, event):
+            self.emitted += 1
+
+    bus = Bus()
+    bus.subscribe(print, ["permanent_failure"])
+    guard = RetryManager(RetryConfiguration(), events=bus, clock=clock).for_host(HOST)
+    for _ in range(12):
+        await fails(guard, script(ConnectionError), "conservative")
+    assert guard.status()["state"] == "open"
+    assert bus.emitted == 0
+    clock.seconds += 60
+    await fails(guard, script(KeyError), raising=PermanentFailureError)
+    assert bus.emitted == 1
+
+
+async def test_a_listener_that_fails_does_not_break_a_call(manager, script, bus):
+    def sink(_event):
+        raise RuntimeError("sink")
+
+    bus.subscribe(sink)
+    guard = manager.for_host(HOST)
+    assert await guard.execute_with_retry(script(ConnectionError, "page"), RUN) == "page"
+    assert guard.status()["failures_in_a_row"] == 0
 
 
 async def test_a_guarded_call_leaves_nothing_for_the_garbage_collector(build, virtual_clock, script):

@@ -66,6 +66,7 @@ class EventType(StrEnum):
     REMEDY_APPLIED = "remedy_applied"
     RETRY_POLICY_REPLACED = "retry_policy_replaced"
     RETRY_POLICY_REFUSED = "retry_policy_refused"
+    FAILURE_HANDLED = "failure_handled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ def _table() -> Mapping[EventType, EventSpec]:
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     level = ("threshold_id", "breached", "metrics")
     verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
+    handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
     return MappingProxyType(
         {
@@ -117,6 +119,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.LEDGER_DAMAGED: EventSpec("job", error, ("damaged", "lost", "findings"), published=False),
             kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
             **_of_retries(),
+            kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
         }
     )
 

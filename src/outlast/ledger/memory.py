@@ -119,7 +119,7 @@ class MemoryLedger:
 
     async def failures(self, after: int, limit: int, status: ItemStatus = ItemStatus.FAILED, /) -> list[StoredFailure]:
         failed = [
-            StoredFailure(item, row.key, row.attempts, row.error or "")
+            StoredFailure(item, row.key, row.attempts, row.error or "", row.payload)
             for item, row in enumerate(self._rows, start=1)
             if row.status is status and item > after
         ]

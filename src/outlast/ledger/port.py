@@ -105,12 +105,17 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class StoredFailure:
-    """An item that was given up: its key, its attempts and the JSON text of its last failure."""
+    """An item that was given up: its key, its attempts and the JSON text of its last failure.
+
+    `payload` and `lost` are as in `StoredItem`.
+    """
 
     item: int
     key: str
     attempts: int
     error: str
+    payload: str | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,9 @@ def failures(tables: Tables, after: int, limit: int, status: ItemStatus) -> list
     number = STATUS_NUMBER[status]
     rows = tables.items(f"WHERE items.status = {number} AND items.id > ? ORDER BY items.id LIMIT ?", (after, limit))
     stored = _sound(tables, rows, _item)
-    return [StoredFailure(each.item, each.key, each.attempts, each.error or "") for each in stored]
+    return [
+        StoredFailure(each.item, each.key, each.attempts, each.error or "", each.payload, each.lost) for each in stored
+    ]
 
 
 def items(tables: Tables, after: int, limit: int) -> list[StoredItem]:

@@ -125,14 +125,14 @@ class LedgerSpec:
         assert await ledger.next_due() is None
 
     async def test_failures_are_listed_and_can_be_retried(self, ledger: Ledger) -> None:
-        await ledger.add(_items("a", "b"))
+        await ledger.add([NewItem("a", '{"n":1}'), NewItem("b")])
         for lease in await _lease(ledger, 2):
             await ledger.record(Record(lease=lease, status=ItemStatus.FAILED, attempts=3, error='{"type":"E"}'))
         [first] = await ledger.failures(0, 1)
         [second] = await ledger.failures(first.item, 10)
-        assert [(each.key, each.attempts, each.error) for each in (first, second)] == [
-            ("a", 3, '{"type":"E"}'),
-            ("b", 3, '{"type":"E"}'),
+        assert [(each.key, each.attempts, each.error, each.payload) for each in (first, second)] == [
+            ("a", 3, '{"type":"E"}', '{"n":1}'),
+            ("b", 3, '{"type":"E"}', None),
         ]
         assert await ledger.results(0, 10) == []
         assert await ledger.retry() == 2

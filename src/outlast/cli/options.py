@@ -41,18 +41,18 @@ _COMMON: dict[str, Callable[[Any], Any]] = {
         metavar="DIR",
         envvar="OUTLAST_STORE",
         show_envvar=True,
-        help="Where jobs are kept; default: store of the configuration, else .outlast",
+        help="Where jobs are kept; default: .outlast",
     ),
-    "json": _option("--json", is_flag=True, help="Answer with one JSON document; errors are JSON too."),
+    "json": _option("--json", is_flag=True, help="One JSON document; errors are JSON too."),
     "progress": _option(
         "--progress",
         type=click.Choice(["auto", "live", "plain", "off"]),
-        help="auto: live on a terminal, else a line every 30 s; off with --json.",
+        help="auto: live on a terminal, else in lines.",
     ),
     "color": _option(
         "--color", type=click.Choice(["auto", "always", "never"]), help="auto obeys NO_COLOR and FORCE_COLOR."
     ),
-    "quiet": _option("-q", "--quiet", is_flag=True, help="No progress and no advice: only how it ended, and errors."),
+    "quiet": _option("-q", "--quiet", is_flag=True, help="Only how it ended, and errors."),
     "verbose": _option("-v", "--verbose", count=True, help="Log every event; -vv: everything."),
 }
 

@@ -1,14 +1,17 @@
 """The way from an order to an exit code, shared by `run` and `resume`."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from outlast.cli.grouping import NamedGroup, failure_groups
 from outlast.cli.hosts import HostWatch
+from outlast.cli.opening import looked_into
 from outlast.cli.options import Settings
+from outlast.cli.pausing import paused_hosts
 from outlast.cli.plan import Order, Plan, planned
 from outlast.cli.printing import answer, say
-from outlast.cli.reading import Group, failure_groups
 from outlast.cli.words import Ended, ending, style_of
 from outlast.cli.work import Worked, work
 from outlast.runtime import Runtime
@@ -34,6 +37,7 @@ def carry_out(order: Order, settings: Settings) -> int:
         patience=plan.config.patience,
         sources=[source.text for source in plan.sources],
         hint=plan.hint,
+        paused=asyncio.run(_paused(plan)),
     )
     if settings.json:
         answer(_document(ended))
@@ -43,17 +47,24 @@ def carry_out(order: Order, settings: Settings) -> int:
     return worked.summary.exit_code
 
 
-def _groups(plan: Plan, worked: Worked) -> list[Group]:
+async def _paused(plan: Plan) -> tuple[str, ...]:
+    if not plan.directory.orders.exists():
+        return ()
+    async with looked_into(plan.directory) as access:
+        return paused_hosts(plan.directory, access).hosts
+
+
+def _groups(plan: Plan, worked: Worked) -> Sequence[NamedGroup]:
     if not worked.summary.failed:
-        return []
-    return asyncio.run(failure_groups(plan.directory))
+        return ()
+    return asyncio.run(failure_groups(plan.directory, plan.name)).groups
 
 
 def _document(ended: Ended) -> dict[str, Any]:
     return {
         **asdict(ended.summary),
         "duration": round(ended.seconds, 3),
-        "failures": [asdict(group) for group in ended.groups],
+        "failures": [group.to_dict() for group in ended.groups],
         "hosts_down": [{"host": each.host, "since": each.since.isoformat()} for each in ended.down],
         "output": ended.output,
     }

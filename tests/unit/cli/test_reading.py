@@ -11,7 +11,7 @@ import pytest
 from outlast.cli.again import order_again
 from outlast.cli.options import Settings
 from outlast.cli.plan import planned
-from outlast.cli.reading import GROUPS_MAX, failure_groups, found, holder_of, record_of, store_of
+from outlast.cli.reading import found, holder_of, record_of, store_of
 from outlast.errors import ConfigurationError, JobNotFoundError
 from outlast.jobs.store import job_directory
 from outlast.ledger import ItemStatus, NewItem, Record, SqliteLedger
@@ -39,23 +39,6 @@ async def filled(directory, errors, facts=()):
 
 def failure(signature):
     return {"type": "E", "message": f"{signature}!", "signature": signature, "class": "unknown"}
-
-
-async def test_failures_of_one_signature_are_one_group_the_largest_first(directory):
-    await filled(directory, [failure("b"), failure("a"), failure("a"), {"type": "Plain"}])
-    groups = await failure_groups(directory)
-    assert [(group.count, group.signature, group.message, group.example) for group in groups] == [
-        (2, "a", "a!", "i1"),
-        (1, "b", "b!", "i0"),
-        (1, "Plain", "", "i3"),
-    ]
-
-
-async def test_causes_without_number_do_not_fill_the_memory(directory):
-    await filled(directory, [failure(f"s{number}") for number in range(GROUPS_MAX + 5)])
-    groups = await failure_groups(directory)
-    assert len(groups) == GROUPS_MAX + 1
-    assert (groups[0].count, groups[0].signature) == (5, "other")
 
 
 async def test_a_job_is_found_or_the_others_are_named(directory, tmp_path):

@@ -30,6 +30,21 @@ async def test_while_many_are_tried_again_others_are_let_in(path, named):
     await ledger.close()
 
 
+async def test_what_was_stopped_halfway_is_done_by_the_same_call(path):
+    ledger = await SqliteLedger.open(path)
+    await many_failed(ledger)
+    stopped = asyncio.ensure_future(ledger.retry())
+    await asyncio.sleep(0)
+    await ledger.counts()
+    stopped.cancel()
+    await asyncio.wait([stopped])
+    done = (await ledger.counts()).pending
+    assert 0 < done < COUNT
+    assert await ledger.retry() == COUNT - done
+    assert await ledger.counts() == Counts(pending=COUNT)
+    await ledger.close()
+
+
 async def test_a_slice_that_is_exactly_full_is_not_the_end_of_the_world(path):
     ledger = await SqliteLedger.open(path)
     await many_failed(ledger, SLICE)

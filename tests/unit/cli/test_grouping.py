@@ -1,6 +1,10 @@
 """Failures are read from a ledger and counted, in bounded memory."""
 
+import asyncio
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -156,6 +160,29 @@ async def test_hosts_are_paused_and_unpaused_and_nothing_is_written_for_nothing(
     directory.orders.write_bytes(b"{")
     async with looked_into(directory) as access:
         assert "damaged" in paused_hosts(directory, access).problem
+
+
+async def test_two_who_pause_at_the_same_time_do_not_undo_each_other(directory, fill):
+    await fill([failure("a")])
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(paused):
+        begun.set()
+        assert go_on.wait(10)
+        return paused | {"b.de"}
+
+    def ordered(change):
+        return asyncio.run(order_hosts(directory, change))
+
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(ordered, slowly)
+        assert begun.wait(10)
+        second = threads.submit(ordered, lambda paused: paused | {"c.fr"})
+        time.sleep(0.2)
+        assert not second.done()
+        go_on.set()
+        assert first.result(10).after == {"b.de"}
+        assert second.result(10).after == {"b.de", "c.fr"}
 
 
 async def test_the_orders_of_an_encrypted_job_are_encrypted_and_want_its_key(directory, fill, monkeypatch):

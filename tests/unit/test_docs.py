@@ -272,7 +272,7 @@ def told(field):
         case float():
             return f"{value:g}"
         case tuple():
-            return ", ".join(value)
+            return ", ".join(value) or "none"
     return str(value)
 
 

@@ -54,8 +54,8 @@ def type_names(error: BaseException) -> Iterator[str]:
     return map(_dotted, type(error).__mro__)
 
 
-def status_of(error: BaseException) -> int | None:
-    """The HTTP status it carries itself or in its `response`."""
+def status_of(error: object) -> int | None:
+    """The HTTP status that an error or a response carries itself or in its `response`."""
     own = _first_status(error)
     if own is not None:
         return own
@@ -69,8 +69,8 @@ def errno_of(error: BaseException) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def headers_of(error: BaseException) -> object:
-    """The response headers it carries itself or in its `response`; None without any."""
+def headers_of(error: object) -> object:
+    """The response headers that an error or a response carries itself or in its `response`; None without any."""
     own = attribute(error, "headers")
     return own if own is not None else attribute(attribute(error, "response"), "headers")
 

@@ -79,6 +79,7 @@ _NAMES: Mapping[FailureClass, str] = {
         ssl.SSLCertVerificationError
         aiohttp.client_exceptions.ClientConnectorCertificateError aiohttp.client_exceptions.ServerFingerprintMismatch
     """,
+    _BLOCKED: "outlast.errors.BlockedPageError",
     _BROWSER: "playwright._impl._errors.TargetClosedError patchright._impl._errors.TargetClosedError",
     _CLIENT_ERROR: """
         aiohttp.client_exceptions.TooManyRedirects aiohttp.client_exceptions.NonHttpUrlClientError

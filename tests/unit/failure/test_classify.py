@@ -17,7 +17,7 @@ from outlast.errors import (
     RetryConfigurationError,
 )
 from outlast.failure import Classification, FailureClass, Fault, classify, describe
-from outlast.failure.model import NATURE
+from outlast.failure.model import NATURE, REMEDY, Remedy
 from outlast.failure.rules import BY_TYPE
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -96,7 +96,11 @@ STATUSES = [
 @pytest.mark.parametrize(("status", "failure_class", "transient", "fault"), STATUSES)
 def test_a_status_decides(status, failure_class, transient, fault):
     assert judged(Answered(status)) == Classification(
-        failure_class=FailureClass(failure_class), transient=transient, fault=Fault(fault), status=status
+        failure_class=FailureClass(failure_class),
+        transient=transient,
+        fault=Fault(fault),
+        status=status,
+        remedy=REMEDY[FailureClass(failure_class)],
     )
 
 
@@ -233,6 +237,19 @@ def test_every_class_has_a_nature_and_only_the_unknown_has_a_bound(failure_class
     assert {name for name, named_class in BY_TYPE.items() if named_class is FailureClass.UNKNOWN} == set()
 
 
+@pytest.mark.parametrize("failure_class", list(FailureClass))
+def test_a_class_is_mended_by_what_mends_it_or_by_nothing(failure_class):
+    mended = {
+        "auth_expired": "refresh_session",
+        "blocked": "rotate_proxy",
+        "proxy": "rotate_proxy",
+        "browser": "restart_browser",
+        "throttled": "defer",
+        "not_found": "skip",
+    }
+    assert REMEDY[failure_class] == mended.get(failure_class)
+
+
 @pytest.mark.parametrize("fault", list(Fault))
 def test_there_is_no_fault_that_no_class_has(fault):
     assert fault in {each for _, each in NATURE.values()}
@@ -268,7 +285,7 @@ class TestHints:
     def test_an_exception_that_says_when_to_come_back_is_throttling(self):
         found = judged(with_fields(Exception("slow down"), retry_after=7))
         assert found == Classification(
-            failure_class=FailureClass.THROTTLED, transient=True, fault=Fault.HOST, retry_after=7.0
+            failure_class=FailureClass.THROTTLED, transient=True, fault=Fault.HOST, retry_after=7.0, remedy=Remedy.DEFER
         )
         assert type(found.retry_after) is float
 

@@ -31,7 +31,7 @@ def test_a_failure_is_plain_data():
         "message": "refused",
         "status": 503,
         "class": "network",
-        "signature": "builtins.ConnectionError 503 refused",
+        "signature": "builtins.ConnectionError 503 test_describe.py:raised refused",
     }
     assert all(type(value) in {str, int} for value in told.values())
     assert told["traceback"].startswith("Traceback (most recent call last):")

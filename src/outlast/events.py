@@ -61,6 +61,9 @@ class EventType(StrEnum):
     LEDGER_BEHIND = "ledger_behind"
     LEDGER_DAMAGED = "ledger_damaged"
     KEYS_ROTATED = "keys_rotated"
+    ITEM_QUARANTINED = "item_quarantined"
+    REMEDY_APPLIED = "remedy_applied"
+    ORDERS_CHANGED = "orders_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,9 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.LEDGER_BEHIND: EventSpec("job", critical, behind, published=False),
             kind.LEDGER_DAMAGED: EventSpec("job", error, ("damaged", "lost", "findings"), published=False),
             kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
+            kind.ITEM_QUARANTINED: EventSpec("job", error, ("key", "kills"), published=False),
+            kind.REMEDY_APPLIED: EventSpec("job", warning, ("remedy", "host", "error"), published=False),
+            kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
         }
     )
 

@@ -5,8 +5,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -166,6 +168,69 @@ def test_hosts_are_paused_and_the_status_names_them(outlast, shop):
     )
     assert json.loads(outlast("status", "shop", "--json")[1])["paused_hosts"] == ["c.test"]
     assert json.loads(outlast("unpause", "shop", "--all", "--json")[1])["paused"] == []
+
+
+def test_a_run_goes_on_without_a_paused_host_and_later_with_it(outlast, shop, tmp_path):
+    outlast("retry", "shop")
+    (tmp_path / "mended").touch()
+    code, _, err = outlast("resume", "shop", "--pause-host", "A.test")
+    assert code == 3
+    assert re.search(r"Stopped after .*\. What is left waits for paused hosts: a\.test\.", err)
+    assert "   outlast unpause shop --all && outlast resume shop\n" in err
+    assert counts(outlast) == {"pending": 5, "done": 4, "failed": 3}
+    assert "paused: a.test\n" in outlast("status", "shop")[1]
+    assert outlast("resume", "shop")[0] == 3
+    outlast("unpause", "shop", "--all")
+    assert outlast("resume", "shop", "--max-failed", "3")[0] == 0
+    assert counts(outlast) == {"done": 9, "failed": 3}
+
+
+def test_a_run_that_goes_on_notices_a_pause_and_its_end(start, tmp_path):
+    urls = [f"https://{host}.test/{n}" for n in range(2_000) for host in "ab"]
+    (tmp_path / "many.txt").write_text("".join(f"{url}\n" for url in urls))
+    process = start("run", "scrape.py:scrape", "many.txt", "--concurrency", 2)
+    wait_until(lambda: begun(tmp_path, "a"))
+    assert start("pause", "scrape", "--host", "a.test").wait(20) == 0
+    time.sleep(1.5)
+    before = begun(tmp_path, "a"), begun(tmp_path, "b")
+    wait_until(lambda: begun(tmp_path, "b") >= before[1] + 10)
+    assert begun(tmp_path, "a") == before[0]
+    assert start("unpause", "scrape", "--host", "a.test").wait(20) == 0
+    wait_until(lambda: begun(tmp_path, "a") > before[0])
+    # A resume that is refused has paused nothing.
+    refused = start("resume", "scrape", "--pause-host", "b.test")
+    assert refused.wait(20) == 5
+    told = start("status", "scrape", "--json").communicate(timeout=20)[0]
+    assert json.loads(told)["paused_hosts"] == []
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert b"INFO paused now: a.test\n" in err
+    assert b"INFO no host is paused any more\n" in err
+
+
+def begun(tmp_path, host):
+    path = tmp_path / "fetched.txt"
+    return path.read_text().count(f"//{host}.test/") if path.exists() else 0
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.02)
+
+
+def test_a_rate_is_kept_and_a_resume_keeps_it(outlast, shop, tmp_path):
+    (tmp_path / "mended").touch()
+    for verb in (("retry", "shop", "--host", "a.test"), ("retry", "shop", "--host", "b.test")):
+        outlast(*verb)
+    begun = time.monotonic()
+    outlast("resume", "shop", "--rate", "a.test=8/s")
+    assert time.monotonic() - begun >= 4 / 8 - 0.1
+    assert counts(outlast) == {"done": 9, "failed": 3}
+    outlast("retry", "shop")
+    code, _, err = outlast("resume", "shop", "--rate", "b.test=often")
+    assert (code, "should be a rate such as" in err) == (2, True)
 
 
 def test_an_encrypted_job_tells_of_its_failures_to_whoever_has_the_key(outlast, tmp_path, monkeypatch):

@@ -57,6 +57,14 @@ _COMMON: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def _rates(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str] | None:
+    """By host; None when nothing was given. Whether it is a rate, the configuration says."""
+    named = dict(each.rpartition("=")[::2] for each in given)
+    if "" in named:
+        raise click.BadParameter(f"{named['']!r} should be a host and its rate, such as shop.de=30/min", ctx, param)
+    return {host.lower(): rate for host, rate in named.items()} or None
+
+
 def common(*names: str) -> Callable[[F], F]:
     """Give a verb these of the shared options; their values are in its `Settings`."""
 
@@ -96,6 +104,13 @@ def run_options(function: F) -> F:
             click.option("--timeout", metavar="30s|none", help="How long one attempt at an item may take."),
             click.option(
                 "--max-failed", metavar="1%|N", help="How many items may fail in a job that counts as finished."
+            ),
+            click.option(
+                "--rate",
+                multiple=True,
+                callback=_rates,
+                metavar="HOST=30/min",
+                help="How often a host may be asked; '*': each of the others. May be repeated.",
             ),
             click.option("--config", metavar="FILE", help="A job file for the settings that are not given here."),
             click.option("--key", metavar="FIELD", help="The field of an item that says which item it is."),

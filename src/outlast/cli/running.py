@@ -7,9 +7,7 @@ from typing import Any
 
 from outlast.cli.grouping import NamedGroup, failure_groups
 from outlast.cli.hosts import HostWatch
-from outlast.cli.opening import looked_into
 from outlast.cli.options import Settings
-from outlast.cli.pausing import paused_hosts
 from outlast.cli.plan import Order, Plan, planned
 from outlast.cli.printing import answer, say
 from outlast.cli.words import Ended, ending, style_of
@@ -37,7 +35,6 @@ def carry_out(order: Order, settings: Settings) -> int:
         patience=plan.config.patience,
         sources=[source.text for source in plan.sources],
         hint=plan.hint,
-        paused=asyncio.run(_paused(plan)),
     )
     if settings.json:
         answer(_document(ended))
@@ -45,13 +42,6 @@ def carry_out(order: Order, settings: Settings) -> int:
         lines = ending(ended)
         say(lines[:1] if settings.quiet else lines, color=settings.color, style=style_of(worked.summary))
     return worked.summary.exit_code
-
-
-async def _paused(plan: Plan) -> tuple[str, ...]:
-    if not plan.directory.orders.exists():
-        return ()
-    async with looked_into(plan.directory) as access:
-        return paused_hosts(plan.directory, access).hosts
 
 
 def _groups(plan: Plan, worked: Worked) -> Sequence[NamedGroup]:

@@ -20,7 +20,7 @@ HOSTS_SHOWN_MAX = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """All that is known when a run has ended. `before` is how the job stood when it began, `paused` are the paused hosts."""
+    """All that is known when a run has ended. `before` is how the job stood when it began."""
 
     summary: Summary
     before: Counts
@@ -33,7 +33,6 @@ class Ended:
     patience: float
     sources: Sequence[str]
     hint: str
-    paused: Sequence[str] = ()
 
 
 def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool) -> str:
@@ -157,9 +156,8 @@ def _stopped(summary: Summary) -> str:
 
 def _waits(ended: Ended) -> str:
     """Why it stopped by itself, if it was for hosts that are paused."""
-    if ended.summary.outcome is not Outcome.STOPPED or ended.summary.exit_code != ExitCode.ABORTED or not ended.paused:
-        return ""
-    return f" What is left waits for paused hosts: {paused_text(ended.paused)}."
+    paused = ended.summary.paused
+    return f" What is left waits for paused hosts: {paused_text(paused)}." if paused else ""
 
 
 def _ignored(summary: Summary) -> str:
@@ -210,7 +208,7 @@ def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
     name = quoted(summary.job_id)
     counts = Counts(pending=summary.deferred, done=summary.done, failed=summary.failed)
     steps = [
-        *go_on_steps(summary.job_id, counts, ended.hint, ended.paused),
+        *go_on_steps(summary.job_id, counts, ended.hint, summary.paused),
         *_without_host(ended),
         *failure_steps(summary.job_id, ended.groups, ended.hint),
     ]

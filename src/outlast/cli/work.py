@@ -20,6 +20,8 @@ from outlast.cli.sources import read
 from outlast.cli.words import beginning
 from outlast.config import LoggingConfiguration
 from outlast.jobs import Run, Summary
+from outlast.jobs.host import Reason
+from outlast.jobs.run import Progress
 from outlast.ledger.port import Counts
 from outlast.logs import configure
 from outlast.runtime import Runtime
@@ -159,7 +161,9 @@ class _Watcher:
         while True:
             progress = await run.progress()
             now = self._clock.monotonic()
-            self._pace.note(progress.counts, now, parked=bool(progress.parked))
+            paused = _waiting(progress, Reason.PAUSED)
+            asked = _waiting(progress, Reason.ASKED_TO_WAIT)
+            self._pace.note(progress.counts, now, parked=bool(progress.parked or paused or asked))
             view = View(
                 now=self._clock.now(),
                 elapsed=now - started,
@@ -169,6 +173,8 @@ class _Watcher:
                 rate=self._pace.rate(),
                 eta=self._pace.eta(progress.counts),
                 stopping=bool(self._stops.count),
+                paused=paused,
+                asked_to_wait=asked,
             )
             if announced < self._stops.count:
                 announced = self._stops.count
@@ -183,6 +189,10 @@ class _Watcher:
                 await self._stops.asked.wait()
         except TimeoutError:
             return
+
+
+def _waiting(progress: Progress, reason: Reason) -> tuple[str, ...]:
+    return tuple(each.host for each in progress.waiting if each.reason is reason)
 
 
 def _stopping(asked: int, in_flight: int) -> str:

@@ -116,6 +116,20 @@ async def test_an_order_is_typed_again_with_what_was_overridden(directory, tmp_p
     assert order.to_dict()["options"] == dict(order.options)
 
 
+async def test_the_rate_of_a_host_leaves_those_of_the_others_alone(directory, tmp_path):
+    typed = {
+        "target": "s.py:f",
+        "items": ["a"],
+        "options": {"rate": {"a.test": "1/s", "*": "9/s"}},
+        "directory": str(tmp_path),
+    }
+    await filled(directory, [], [("job", "docs"), ("invocation", typed)])
+    record = await record_of(directory)
+    assert order_again(record, {}, tmp_path, "").options["rate"] == {"a.test": "1/s", "*": "9/s"}
+    again = order_again(record, {"rate": {"a.test": "2/s"}}, tmp_path, "")
+    assert again.options["rate"] == {"a.test": "2/s", "*": "9/s"}
+
+
 async def test_a_plan_of_an_order_again_leaves_out_standard_input_and_a_missing_job_file_is_said(directory, tmp_path):
     (tmp_path / "s_again.py").write_text("async def f(item): ...\n")
     typed = {"target": "s_again.py:f", "items": ["-", "https://a/"], "options": {}, "directory": str(tmp_path)}

@@ -110,6 +110,8 @@ def test_the_live_view_holds_the_numbers_and_no_markup_of_strangers():
     for part in ("docs", "42/100 42.0%", "1.0/s", "eta 0:00:01-0:00:02", "0:01:05", "ok 40", "retrying 3", "failed 2"):
         assert part in text
     assert r"waiting for [red]\x1b[2J" in text
+    others = drawn(view(65.0, paused=("b.de",), asked_to_wait=("c.fr", "d.it")), width=160)
+    assert "paused b.de  asked to wait by c.fr,d.it" in others
     assert "Ctrl-C" in text
 
 
@@ -208,6 +210,17 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
             event(EventType.KEYS_ROTATED, key_id="12ab", ledger=True, checkpoints=3),
             "INFO the key 12ab is in charge now: ledger and checkpoints were re-wrapped",
         ),
+        (
+            event(EventType.ITEM_QUARANTINED, key="k\x1b", kills=3),
+            r"ERROR k\x1b is given up: the process was killed 3 times in a row while it was in hand, at last alone",
+        ),
+        (event(EventType.REMEDY_APPLIED, remedy="refresh_session", host="a", error=None), "WARN refresh session for a"),
+        (
+            event(EventType.REMEDY_APPLIED, remedy="rotate_proxy", host="", error="OSError: \x1b"),
+            r"WARN rotate proxy for (items without a host) failed: OSError: \x1b",
+        ),
+        (event(EventType.ORDERS_CHANGED, paused=["a\x1b", ""]), r"INFO paused now: a\x1b, (no host)"),
+        (event(EventType.ORDERS_CHANGED, paused=[]), "INFO no host is paused any more"),
         (event(EventType.RUN_ENDED), "INFO run_ended"),
     ],
 )

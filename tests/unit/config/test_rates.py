@@ -16,7 +16,9 @@ def test_a_rate_is_a_spacing(text, spacing):
     assert rate_in(str(rate_in(text))) == rate_in(text)
 
 
-@pytest.mark.parametrize("text", ["", "30", "30/m", "30/day", "-1/s", "0/s", "1e3/s", "nan/s", "100000/s", "0.01/h", "٣/s"])
+@pytest.mark.parametrize(
+    "text", ["", "30", "30/m", "30/day", "-1/s", "0/s", "1e3/s", "nan/s", "100000/s", "0.01/h", "٣/s"]
+)
 def test_what_is_no_rate_is_refused_with_its_host(text):
     with pytest.raises(ConfigurationError, match=r"rate: 'a.example' should be") as refused:
         JobConfiguration(rate={"a.example": text})
@@ -45,7 +47,9 @@ def test_a_configuration_with_rates_is_a_value():
 def test_the_layers_join_host_by_host_and_the_environment_speaks_for_all(tmp_path):
     (tmp_path / "pyproject.toml").write_text('[tool.outlast]\nrate."a" = "1/s"\nrate."*" = "9/s"\n')
     (tmp_path / "job.toml").write_text('rate."a" = "2/s"\n')
-    found = load_configuration(directory=tmp_path, file=tmp_path / "job.toml", environ={}, arguments={"rate": {"b": "3/s"}})
+    found = load_configuration(
+        directory=tmp_path, file=tmp_path / "job.toml", environ={}, arguments={"rate": {"b": "3/s"}}
+    )
     assert found.configuration.rate.texts() == {"*": "9/s", "a": "2/s", "b": "3/s"}
     assert (found.origins["rate.a"], found.origins["rate.b"]) == ("job.toml", "argument")
     environ = {"OUTLAST_RATE": "c=4/s, d=5/min"}

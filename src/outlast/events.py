@@ -64,6 +64,7 @@ class EventType(StrEnum):
     ITEM_QUARANTINED = "item_quarantined"
     REMEDY_APPLIED = "remedy_applied"
     ORDERS_CHANGED = "orders_changed"
+    FAILURE_HANDLED = "failure_handled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def _table() -> Mapping[EventType, EventSpec]:
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     level = ("threshold_id", "breached", "metrics")
     verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
+    handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
     return MappingProxyType(
         {
@@ -117,6 +119,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.ITEM_QUARANTINED: EventSpec("job", error, ("key", "kills"), published=False),
             kind.REMEDY_APPLIED: EventSpec("job", warning, ("remedy", "host", "error"), published=False),
             kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
+            kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
         }
     )
 

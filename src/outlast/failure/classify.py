@@ -133,7 +133,9 @@ def _opinion(error: BaseException, wanted: _Wanted, now: datetime, within: froze
         return None
     found = natural or of_class(FailureClass.UNKNOWN)
     status = status or status_told(error) or found.status
-    found = replace(found, status=status, retry_after=_longest(retry_after, found.retry_after))
+    asked = _longest(retry_after, found.retry_after)
+    if status != found.status or asked != found.retry_after:
+        found = replace(found, status=status, retry_after=asked)
     return found if transient is None else replace(found, transient=transient, max_attempts=None)
 
 

@@ -49,7 +49,10 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 def attribute(thing: object, name: str) -> Any:
     """The attribute, or None when there is none or it cannot be read."""
-    return _said(lambda: getattr(thing, name, None))
+    try:
+        return getattr(thing, name, None)
+    except Exception:  # noqa: BLE001 - whatever a foreign property raises, it says nothing then
+        return None
 
 
 def text_of(error: BaseException) -> str:

@@ -68,7 +68,7 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from outlast.events import EventBus, EventType, ResilienceEvent, Severity
-    from outlast.failure import FailureRule, Remedy, refuse_blocked
+    from outlast.failure import FailureHandler, FailureRule, Remedy, refuse_blocked
     from outlast.jobs import Context, Job, Outcome, Progress, Run, Summary, job
     from outlast.retry import RetryManager
 
@@ -97,7 +97,7 @@ _NAMES_BY_MODULE = {
         UnwantedResultError ValidationError
     """,
     "events": "EventBus EventType ResilienceEvent Severity",
-    "failure": "FailureRule Remedy refuse_blocked",
+    "failure": "FailureHandler FailureRule Remedy refuse_blocked",
     "jobs": "Context Job Outcome Progress Run Summary job",
     "retry": "RetryManager",
 }
@@ -123,6 +123,7 @@ __all__ = [
     "CrashLoopError",
     "EventBus",
     "EventType",
+    "FailureHandler",
     "FailureRule",
     "IAbortManager",
     "IBrowserLifecycleIntegration",

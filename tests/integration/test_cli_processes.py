@@ -167,7 +167,7 @@ def test_an_outage_without_end_is_an_abort_that_names_the_hosts(start, tmp_path)
     code, _, err = ended(start("run", "scrape.py:down", "urls.txt", env={"OUTLAST_PATIENCE": "1s"}))
     assert code == 3
     lines = err.splitlines()
-    assert "WARN a.test seems down: 5 items in a row failed" in lines[1]
+    assert "WARN a.test seems down: 10 items in a row failed" in lines[1]
     assert lines[2].endswith(": no host answered for 1.0 s.")
     assert lines[3].startswith("  a.test  down since ")
     assert lines[4] == "0 of 60 done, 60 still to do. What is recorded is kept."

@@ -3,6 +3,7 @@
 from outlast.failure.classify import classify
 from outlast.failure.describe import Failure, TracebackQuota, describe
 from outlast.failure.groups import Group, Groups
+from outlast.failure.handler import FailureHandler
 from outlast.failure.model import Classification, FailureClass, Fault, Remedy
 from outlast.failure.refusing import refuse_blocked
 from outlast.failure.results import ResultJudge, judge_result
@@ -12,6 +13,7 @@ __all__ = [
     "Classification",
     "Failure",
     "FailureClass",
+    "FailureHandler",
     "FailureRule",
     "Fault",
     "Group",

@@ -28,14 +28,17 @@ from outlast.failure.model import Classification, FailureClass
 from outlast.failure.retry_after import asked_delay, bounded
 from outlast.failure.rule import FailureRule
 from outlast.failure.rules import (
+    BY_CURL_ERROR,
     BY_ERRNO,
     BY_MESSAGE,
     BY_NET_ERROR,
     BY_STATUS,
     BY_TYPE,
     CERTIFICATE_REFUSED,
+    CURL_ERROR,
     EXHAUSTED,
     NET_ERROR,
+    PROXY_REFUSED,
 )
 from outlast.failure.verdict import carried, of_class, ruled, status_told
 
@@ -130,7 +133,9 @@ def _opinion(error: BaseException, wanted: _Wanted, now: datetime, within: froze
         return None
     found = natural or of_class(FailureClass.UNKNOWN)
     status = status or status_told(error) or found.status
-    found = replace(found, status=status, retry_after=_longest(retry_after, found.retry_after))
+    asked = _longest(retry_after, found.retry_after)
+    if status != found.status or asked != found.retry_after:
+        found = replace(found, status=status, retry_after=asked)
     return found if transient is None else replace(found, transient=transient, max_attempts=None)
 
 
@@ -157,17 +162,25 @@ def _by_type(error: BaseException) -> FailureClass | None:
     if number in EXHAUSTED:
         return FailureClass.LOCAL_RESOURCE
     named = next((BY_TYPE[name] for name in type_names(error) if name in BY_TYPE), None)
-    if named is FailureClass.NETWORK and CERTIFICATE_REFUSED.search(text_of(error)):
-        return FailureClass.CERTIFICATE
+    if named is FailureClass.NETWORK:
+        return _of_connection(text_of(error))
     if named is None and number is not None:
         return BY_ERRNO.get(number)
     return named
 
 
+def _of_connection(text: str) -> FailureClass:
+    if CERTIFICATE_REFUSED.search(text):
+        return FailureClass.CERTIFICATE
+    return FailureClass.PROXY if PROXY_REFUSED.search(text) else FailureClass.NETWORK
+
+
 def _by_message(text: str) -> FailureClass | None:
-    net_error = NET_ERROR.search(text)
+    net_error, curl_error = NET_ERROR.search(text), CURL_ERROR.search(text)
     if net_error is not None:
         return next((found for pattern, found in BY_NET_ERROR if pattern.match(net_error[1])), None)
+    if curl_error is not None:
+        return _of_connection(text) if curl_error[1] == "7" else BY_CURL_ERROR.get(int(curl_error[1]))
     return next((found for pattern, found in BY_MESSAGE if pattern.search(text)), None)
 
 

@@ -39,6 +39,8 @@ def _codes(trace: TracebackType | None) -> Iterator[CodeType]:
 
 def _is_users(code: CodeType) -> bool:
     name = code.co_filename
+    if name == "<string>" and code.co_name.startswith("__"):
+        return False  # what `dataclass` has generated
     if code.co_name in _WITHIN or name.startswith(("<frozen ", _OURS, *_STDLIB)):
         return False
     return not any(part in name for part in _INSTALLED)

@@ -81,6 +81,7 @@ _WALLS = (
     _Wall("F5", ("the requested url was rejected", "your support id is"), visible_max=VISIBLE_FEW),
     _Wall("captcha", title=_ROBOT_TITLES, visible_max=VISIBLE_FEW, widget=True),
 )
+_ANY_TITLE = re.compile("|".join(f"(?:{wall.title})" for wall in _WALLS if wall.title))
 # What is answered to a request that asked for JSON.
 _JSON_WALLS = (
     _Wall("DataDome", ('"url"', "//geo.captcha-delivery.com/")),
@@ -98,7 +99,7 @@ def blocked_by(
     """
     if status is not None and 300 <= status < 400:
         location = header(headers, "Location")
-        return "redirect" if location and _WALL_PATH.fullmatch(urlsplit(location).path.lower()) else None
+        return "redirect" if location and _is_wall(location) else None
     if status is not None and status not in STATUSES:
         return None
     return _by_headers(headers) or _by_text(text) or _by_address(url, text, redirected=redirected)
@@ -122,7 +123,9 @@ def _by_text(text: str) -> str | None:
     if start == "{":
         return next((wall.vendor for wall in _JSON_WALLS if all(mark in lowered for mark in wall.marks)), None)
     title = _title(lowered)
-    suspects = [wall for wall in _WALLS if _resembles(wall, lowered, title)]
+    # Nearly every page is none, so what costs little comes first.
+    titled = _ANY_TITLE.fullmatch(title) is not None
+    suspects = [wall for wall in _WALLS if (titled or not wall.title) and _resembles(wall, lowered, title)]
     if not suspects:
         return None
     used, visible = _without(_QUOTED, lowered), _visible_length(lowered)
@@ -138,11 +141,19 @@ def _resembles(wall: _Wall, html: str, title: str) -> bool:
 
 
 def _by_address(url: str, text: str, *, redirected: bool | None) -> str | None:
-    if redirected is False or not _WALL_PATH.fullmatch(urlsplit(url).path.lower()):
+    if redirected is False or not _is_wall(url):
         return None
     if redirected or (len(text) <= TEXT_MAX and _visible_length(text.lower()) <= VISIBLE_FEW):
         return "redirect"
     return None
+
+
+def _is_wall(url: str) -> bool:
+    try:
+        path = urlsplit(url).path
+    except ValueError:  # whoever sends a redirect may send nonsense
+        return False
+    return _WALL_PATH.fullmatch(path.lower()) is not None
 
 
 def _title(html: str) -> str:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from outlast.errors import RetryConfigurationError
-from outlast.failure.facts import errno_of, status_of, text_of, type_name, type_names
+from outlast.failure.facts import errno_of, is_named, status_of, text_of, type_name, type_names
 from outlast.failure.model import FailureClass, Remedy
 from outlast.failure.result_text import result_text
 from outlast.failure.rule_checks import CONDITIONS, OF_ERRORS, complaints_of, unknown_keys
@@ -17,17 +17,6 @@ if TYPE_CHECKING:
     from outlast.config import FailureRuleSettings
 
 __all__ = ["FailureRule", "rules_of"]
-
-# Names under which the standard library offers a class that is called otherwise.
-_ALIASES: Mapping[str, str] = {
-    "asyncio.TimeoutError": "builtins.TimeoutError",
-    "asyncio.exceptions.TimeoutError": "builtins.TimeoutError",
-    "concurrent.futures.TimeoutError": "builtins.TimeoutError",
-    "socket.timeout": "builtins.TimeoutError",
-    "socket.error": "builtins.OSError",
-    "IOError": "builtins.OSError",
-    "EnvironmentError": "builtins.OSError",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +97,10 @@ class FailureRule:
         return (
             self.asks_errors
             and self._is_about(host)
-            and (not self.types or any(_is_one(error, str(name)) for name in self.types))
+            and (
+                not self.types
+                or any(is_named(dotted, str(name)) for name in self.types for dotted in type_names(error))
+            )
             and (not self.status or status_of(error) in self.status)
             and (not self.errno or errno_of(error) in self.errno)
             and (self.message is None or _found(self.message, text_of(error), type_name(error)))
@@ -157,13 +149,6 @@ _FIELDS = {"class": "failure_class"} | {
     field.name: field.name for field in fields(FailureRule) if field.name not in {"failure_class", "when"}
 }
 _KEYS = tuple(_FIELDS)
-
-
-def _is_one(error: BaseException, name: str) -> bool:
-    wanted = _ALIASES.get(name, name)
-    kind, package = wanted.rpartition(".")[2], wanted.partition(".")[0]
-    of_that_name = (each for each in type_names(error) if each.rpartition(".")[2] == kind)
-    return any(wanted == kind or each.partition(".")[0] == package for each in of_that_name)
 
 
 def _found(pattern: str, *texts: str) -> bool:

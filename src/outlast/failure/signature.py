@@ -15,12 +15,14 @@ SIGNATURE_MAX = 300
 MESSAGE_MAX = 500
 
 _PHRASES = "|".join(sorted((re.escape(status.phrase) for status in HTTPStatus), key=len, reverse=True))
-# In this order: what is kept comes first, and a text in quotes goes as a whole, whatever stands in it.
+# In this order: what is kept comes first (codes, and what Python and JavaScript quote of the program itself), and a text in quotes goes as a whole, whatever stands in it.
 _PARTICULARS = re.compile(
     rf"""
       (?P<kept> net::ERR_\w+ | \[Errno\ -?\d+\]
               | \b(?:HTTP(?:/[\d.]+)?|status(?:[\ _]?code)?)\W{{0,3}}[1-5]\d\d\b
-              | \b[1-5]\d\d(?=,?\ (?:{_PHRASES})\b) )
+              | \b[1-5]\d\d(?=,?\ (?:{_PHRASES})\b)
+              | (?<=\battribute\ )'[a-z_]+' | (?<=\bargument\ )'[a-z_]+' | (?<=\breading\ )'[a-z_]+'
+              | (?<=\bname\ )'[a-z_]+'(?=\ is\ not\ defined) | '[a-z_]+'(?=\ object\b) | \A'[a-z_]+'\Z )
     | (?P<url>  \b[a-z][a-z0-9+.-]{{1,15}}://[^\s'"<>)]+ )
     | (?P<uuid> \b[0-9a-f]{{8}}-(?:[0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}\b )
     | (?P<text> (?<!\w)(?:'[^']*'|"[^"]*"|`[^`]*`)(?!\w) )

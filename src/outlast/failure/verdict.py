@@ -1,6 +1,7 @@
 """What a class, a rule of the user's, or an error that was judged already says of a failure."""
 
 from dataclasses import replace
+from functools import cache
 
 from outlast.errors import BlockedPageError, UnwantedResultError
 from outlast.failure.model import NATURE, REMEDY, UNKNOWN_ATTEMPTS_MAX, Classification, FailureClass, Remedy
@@ -9,6 +10,7 @@ from outlast.failure.rule import FailureRule
 __all__ = ["carried", "of_class", "ruled", "status_told"]
 
 
+@cache
 def of_class(failure_class: FailureClass) -> Classification:
     """What is known of a failure of which only the class is."""
     transient, fault = NATURE[failure_class]

@@ -39,12 +39,11 @@ class InHand:
         try:
             # Written in full, not merely sized: on a full disk a hole in the file would kill the process when it is filled.
             blob = MAGIC + name.ljust(RUN_BYTES, b"\0") + bytes(SLOT_BYTES * slots)
-            path.write_bytes(blob)
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                self._map = mmap.mmap(descriptor, len(blob))
-            finally:
-                os.close(descriptor)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(blob)
+                file.flush()
+                self._map = mmap.mmap(file.fileno(), len(blob))
         except OSError as error:
             raise JobError(f"{path} cannot be written: {error.strerror}", context={"path": str(path)}) from error
         self._bytes = memoryview(self._map)[HEADER_BYTES:]

@@ -102,9 +102,11 @@ class Breaker:
         """The host answered. When this has closed the breaker: for how many seconds it was down."""
         if self.state is BreakerState.CLOSED:
             self.in_a_row = 0
-            if self.evidence:
-                self.evidence = max(0.0, self.evidence - NATS)
-                self.down_since = self.down_since if self.evidence else None
+            if self.evidence > NATS:
+                self.evidence -= NATS
+            elif self.evidence:
+                self.evidence = 0.0
+                self.down_since = None
             return None
         if not probe or self.state is BreakerState.OPEN:
             return None

@@ -16,12 +16,12 @@ REFUND = 0.5
 class Budget:
     """The retry tokens of one host; full at first. Charge it when a retry is scheduled, not when it is sent: what waits has been spent."""
 
-    __slots__ = ("_floor", "_full", "tokens")
+    __slots__ = ("_floor", "size", "tokens")
 
     def __init__(self, tokens: float = TOKENS) -> None:
         assert tokens > 0, f"{tokens} tokens allow nothing, ever"
         self.tokens: float = tokens
-        self._full = tokens
+        self.size: float = tokens
         self._floor = tokens / 2
 
     @property
@@ -29,13 +29,11 @@ class Budget:
         """Whether a retry may be scheduled."""
         return self.tokens > self._floor
 
-    @property
-    def full(self) -> bool:
-        """Whether a success would change nothing."""
-        return self.tokens >= self._full
-
     def failed(self) -> None:
         self.tokens = max(0.0, self.tokens - COST)
 
     def succeeded(self) -> None:
-        self.tokens = min(self._full, self.tokens + REFUND)
+        if self.tokens < self.size:
+            self.tokens += REFUND
+            if self.tokens > self.size:  # noqa: PLR1730 - `min` costs more than all the rest
+                self.tokens = self.size

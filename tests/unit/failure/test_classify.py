@@ -57,6 +57,11 @@ def named(name, *bases):
     return type(qualname, bases or (Exception,), {"__module__": module, "__qualname__": qualname})
 
 
+def CURL(code, name="ConnectionError"):
+    """A class of curl_cffi, whose errors carry curl's number as their `code`."""
+    return type(name, (OSError,), {"__module__": "curl_cffi.requests.exceptions", "__qualname__": name, "code": code})
+
+
 def judged(error, **rules):
     return classify(error, now=NOW, **rules)
 
@@ -173,6 +178,26 @@ TYPES = [
     (named("requests.exceptions.SSLError", named("requests.exceptions.ConnectionError", OSError))(
         "[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer"), "certificate"),
     (named("requests.exceptions.ProxyError", named("requests.exceptions.ConnectionError", OSError))(), "proxy"),
+    (named("requests.exceptions.RetryError", OSError)("too many 503 error responses"), "server_error"),
+    (CURL(7)("Failed to perform, curl: (7) Failed to connect to x.example after 0 ms"), "network"),
+    (CURL(7)("Failed to perform, curl: (7) Failed to connect to x.example over proxy p after 0 ms"), "proxy"),
+    (CURL(28, "Timeout")("Failed to perform, curl: (28) Operation timed out"), "timeout"),
+    (CURL(60, "CertificateVerifyError")("Failed to perform, curl: (60)"), "certificate"),
+    (CURL(47, "TooManyRedirects")(), "client_error"),
+    (CURL(6, "RequestException")("Failed to perform, curl: (6) Could not resolve host: x.example"), "network"),
+    (CURL(28, "RequestException")("Failed to perform, curl: (28) Operation timed out"), "timeout"),
+    (CURL(97, "RequestException")("Failed to perform, curl: (97) Proxy handshake error"), "proxy"),
+    (CURL(7, "RequestException")("curl: (7) Failed to connect to x.example over proxy p"), "proxy"),
+    (CURL(2, "RequestException")("Failed to perform, curl: (2) Failed initialization"), "unknown"),
+    (named("impit.ConnectError", named("impit.NetworkError", named("impit.TransportError")))(), "network"),
+    (named("impit.ReadTimeout", named("impit.TimeoutException", named("impit.TransportError")))(), "timeout"),
+    (named("impit.ProxyError", named("impit.TransportError"))(), "proxy"),
+    (named("impit.UnsupportedProtocol", named("impit.TransportError"))(), "programming"),
+    (named("aiodns.error.DNSError")(4, "Domain name not found"), "network"),
+    (named("dns.resolver.NXDOMAIN", named("dns.exception.DNSException"))(), "network"),
+    (named("websockets.exceptions.ConnectionClosedError", named("websockets.exceptions.ConnectionClosed"))(), "network"),
+    (named("selenium.common.exceptions.InvalidSessionIdException")(), "browser"),
+    (named("selenium.common.exceptions.TimeoutException")(), "timeout"),
 ]  # fmt: skip
 
 
@@ -220,6 +245,28 @@ MESSAGES = [
     ("Page.click: Target crashed", "browser"),
     ("the browser process crashed", "browser"),
     ("a car crashed into a shop", "unknown"),
+    ("net::ERR_NO_SUPPORTED_PROXIES", "proxy"),
+    ("net::ERR_INVALID_AUTH_CREDENTIALS", "auth_expired"),
+    ("net::ERR_TEMPORARILY_THROTTLED", "throttled"),
+    ("net::ERR_INVALID_HTTP_RESPONSE", "network"),
+    ("net::ERR_FAILED", "unknown"),
+    ("Page.goto: NS_ERROR_CONNECTION_REFUSED", "network"),
+    ("Page.goto: NS_ERROR_UNKNOWN_HOST", "network"),
+    ("Page.goto: NS_ERROR_NET_TIMEOUT", "timeout"),
+    ("Page.goto: NS_ERROR_PROXY_CONNECTION_REFUSED", "proxy"),
+    ("Page.goto: NS_ERROR_UNKNOWN_PROXY_HOST", "proxy"),
+    ("Page.goto: NS_ERROR_REDIRECT_LOOP", "client_error"),
+    ("Page.goto: SSL_ERROR_UNKNOWN", "network"),
+    ("Page.goto: SEC_ERROR_UNKNOWN_ISSUER", "certificate"),
+    ("Page.goto: Could not connect to server", "network"),
+    ("Page.goto: Unacceptable TLS certificate", "certificate"),
+    ("Browser has been closed", "browser"),
+    ("Connection closed while reading from the driver", "browser"),
+    ("Protocol error (Page.navigate): Session closed. Most likely the page has been closed.", "browser"),
+    ("chrome not reachable", "browser"),
+    ("disconnected: not connected to DevTools", "browser"),
+    ("cannot execute INSERT in a read-only transaction", "store_unavailable"),
+    ("the shop has been closed", "unknown"),
 ]
 
 

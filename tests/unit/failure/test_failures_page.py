@@ -5,6 +5,8 @@ from pathlib import Path
 
 from outlast.config import FailureRuleSettings
 from outlast.failure import FailureClass, pages
+from outlast.failure.actions import Action
+from outlast.failure.bookkeeping import INCIDENTS_MAX, JOBS_MAX
 from outlast.failure.describe import SAMPLES_MAX
 from outlast.failure.model import REMEDY
 
@@ -37,3 +39,9 @@ def test_every_vendor_and_number_is_named():
         *map(str, pages.STATUSES),
     ):
         assert number in PAGE
+
+
+def test_every_action_of_the_handler_and_every_bound_is_explained():
+    assert {row[0].strip("`") for row in rows("The failure handler")} == set(Action)
+    assert f"{INCIDENTS_MAX:,} are remembered" in PAGE
+    assert f"{JOBS_MAX} jobs are told apart" in PAGE

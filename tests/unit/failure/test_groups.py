@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from outlast.failure import Failure, FailureClass, Groups
+from outlast.failure import Failure, FailureClass, Groups, TracebackQuota, classify, describe
 from outlast.failure.groups import OTHER
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -102,3 +102,19 @@ def test_a_stored_failure_comes_back():
     old = Failure.from_dict({"type": "E", "class": "gone since", "status": "x"})
     assert (old.signature, old.failure_class, old.status, old.traceback) == ("E", FailureClass.UNKNOWN, None, "")
     assert Failure.from_dict({}).signature == ""
+
+
+def test_only_the_first_tracebacks_of_a_signature_are_kept():
+    wanted = TracebackQuota(samples_max=2, signatures_max=2)
+    assert [wanted(signature) for signature in "aababacc"] == [True, True, True, False, True, False, False, False]
+
+
+def test_a_traceback_that_is_not_kept_is_not_made():
+    try:
+        raise KeyError("k")
+    except KeyError as error:
+        kind = classify(error, now=NOON)
+        asked = []
+        told = [describe(error, kind, with_traceback=each).traceback for each in (True, False, asked.append)]
+    assert [bool(each) for each in told] == [True, False, False]
+    assert asked == ["builtins.KeyError test_groups.py:test_a_traceback_that_is_not_kept_is_not_made 'k'"]

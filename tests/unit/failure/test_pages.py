@@ -175,6 +175,12 @@ class TestAddresses:
         assert blocked_by(302, "https://x.example/7", {}, "") is None
 
 
+@pytest.mark.parametrize("url", ["http://[", "https://[x/captcha", "//[::1/block", "http://x.example:port/", "\ud800"])
+def test_an_address_that_is_none_says_nothing(url):
+    assert blocked_by(200, url, {}, "", redirected=True) is None
+    assert blocked_by(302, "https://x.example", {"location": url}, "") is None
+
+
 @pytest.mark.real_time
 @pytest.mark.parametrize(
     "bait",

@@ -20,6 +20,7 @@ from outlast.jobs.adaptive import Adaptive
 from outlast.jobs.host import Host, Reason, Wait
 from outlast.jobs.rate import spacing_of
 from outlast.retry.breaker import Admit
+from outlast.retry.budget import TOKENS
 
 __all__ = ["GRACE", "HOSTS_MAX", "PARK_AFTER", "Failed", "Gate", "Parked", "Probe", "Recovered", "Waiting"]
 
@@ -153,7 +154,7 @@ class Gate:
         host = self._hosts[name]
         host.in_flight -= 1
         changed = host.adaptive is not None and host.adaptive.answered(now, seconds)
-        if host.free and not host.in_a_row and host.budget.full and not host.breaker.evidence:
+        if host.free and not host.in_a_row and host.budget.tokens >= TOKENS and not host.breaker.evidence:
             if changed:
                 host.settle()
             return None

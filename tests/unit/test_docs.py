@@ -25,11 +25,10 @@ from outlast.jobs import (
     obeying,
     options,
     output,
-    remedies,
     store,
 )
 from outlast.ledger import ItemStatus, Shape
-from outlast.retry import breaker
+from outlast.retry import breaker, remedies
 from outlast.retry.policy import shipped_policies
 from outlast.storage import strictjson
 
@@ -176,10 +175,11 @@ NUMBERS = {
     "a probe that did not come back": host.PROBE_LEASE,
     "asked by one at a time": host.CAREFUL_AFTER,
     "asked once a second": host.DOUBTFUL_AFTER,
+    "waited for no longer": host.GIVEN_UP_AFTER,
     "a lone item": gate.GRACE,
     "hosts that are remembered": gate.HOSTS_MAX,
     "excused failures in a row": excuses.EXCUSED_MAX,
-    "a remedy is applied in a row": remedies.IN_A_ROW_MAX,
+    "a remedy is applied in a row": remedies.APPLIED_MAX,
     "killed with an item in hand": CONFIGURED.poison_after,
     "answers that are looked at together": adaptive.WINDOW,
     "times as slow": adaptive.SLOWER,

@@ -19,6 +19,7 @@ class Task(NamedTuple):
     item: object
     host: str
     probe: bool
+    given_up: bool = False
 
 
 class AtHand:
@@ -70,8 +71,8 @@ class AtHand:
             said = self._gate.admit(task.host, now, retry=task.lease.attempts > 0)
             if said is Probe.GO:
                 return task
-            if said is Probe.PROBE:
-                return task._replace(probe=True)
+            if said is not Probe.WAIT:
+                return _as_said(task, said)
             self._hold(task)
         return None
 
@@ -105,7 +106,7 @@ class AtHand:
                 self._held_count -= 1
                 if not queue:
                     self._forget(host)
-                return task if said is Probe.GO else task._replace(probe=True)
+                return _as_said(task, said)
             self._opens[host] = self._opening(host, now)
         return None
 
@@ -120,3 +121,7 @@ class AtHand:
     def _forget(self, host: str) -> None:
         del self._held[host]
         self._opens.pop(host, None)
+
+
+def _as_said(task: Task, said: Probe) -> Task:
+    return task._replace(probe=said is Probe.PROBE, given_up=said is Probe.GIVE_UP)

@@ -18,6 +18,7 @@ from outlast.jobs.records import written
 from outlast.jobs.tally import Tally
 from outlast.ledger.port import ItemStatus, Record
 from outlast.retry.policy import RetryPolicy
+from outlast.retry.remedies import Remedies
 from outlast.runtime import Runtime
 
 __all__ = ["Attempts", "Identity"]
@@ -46,6 +47,7 @@ class Attempts:
         policy: RetryPolicy,
         judge: ResultJudge,
         failures: Failures,
+        remedies: Remedies,
         timeout: float | None,
         gate: Gate,
         runtime: Runtime,
@@ -60,6 +62,7 @@ class Attempts:
         # Most results are nobody's to judge, and that is known without asking.
         self._judges_all = any(rule.asks_results for rule in judge.rules)
         self._failures = failures
+        self._remedies = remedies
         self._timeout = timeout
         self._gate = gate
         self._runtime = runtime
@@ -73,11 +76,13 @@ class Attempts:
     async def __call__(self, task: Task, limit: AttemptLimit) -> Record:
         """Try the item. Only what is not an `Exception` gets out: cancellation, `KeyboardInterrupt`, `SystemExit`."""
         lease = task.lease
+        if task.given_up:
+            return self._failures.given_up(task)
         attempt = lease.attempts + 1
         context = self._context(task, attempt) if self._wants_context else None
         given = self._given if context is None else {**self._given, CONTEXT: context}
         self._tally.in_flight += 1
-        began = self._clock.monotonic()
+        began, turn = self._clock.monotonic(), self._remedies.turn
         try:
             with limit:
                 value = await self._call(task.item, given)
@@ -85,7 +90,7 @@ class Attempts:
             if self._judges_all or type(value) is str:
                 self._refuse(value, task.host)
         except Exception as error:  # noqa: BLE001 - judging a failure is what this is for
-            return await self._failures.record(task, error, began)
+            return await self._failures.record(task, error, turn)
         except BaseException:
             self._gate.released(task.host, self._clock.monotonic(), probe=task.probe)
             raise

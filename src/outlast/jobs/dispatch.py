@@ -182,7 +182,7 @@ class Dispatch:
             await put_off([task], self._gate, self._ledger, self._clock)
             return
         await self._trials.begin(task)
-        self._alone_now = task._replace(probe=said is Probe.PROBE)
+        self._alone_now = task._replace(probe=said is Probe.PROBE, given_up=said is Probe.GIVE_UP)
         self._hand_out(self._alone_now)
 
     async def _look_past(self) -> bool:

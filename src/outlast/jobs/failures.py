@@ -6,18 +6,18 @@ from typing import Any
 
 from outlast.events import EventType
 from outlast.failure.classify import classify
-from outlast.failure.describe import TracebackQuota, describe
+from outlast.failure.describe import Failure, TracebackQuota, describe
 from outlast.failure.model import Classification, FailureClass, Fault, Remedy
 from outlast.failure.rule import FailureRule
 from outlast.jobs.athand import Task
 from outlast.jobs.excuses import Excuses
 from outlast.jobs.gate import Gate
-from outlast.jobs.remedies import Remedies
 from outlast.jobs.tally import Tally
 from outlast.ledger.port import ItemStatus, Record
 from outlast.retry.backoff import delay_after
 from outlast.retry.decide import Again, Exhausted, Hopeless, Verdict, after_failure
 from outlast.retry.policy import RetryPolicy
+from outlast.retry.remedies import Remedies
 from outlast.runtime import Runtime
 from outlast.storage.strictjson import encode
 
@@ -68,15 +68,18 @@ class Failures:
         """The item is done: what was held against it, or in its favour, is forgotten."""
         if self._excuses:
             self._excuses.forget(task.lease.key)
-        if self._remedies:
-            self._remedies.helped(task.host)
+        if self._remedies.turn:
+            self._remedies.succeeded(task.host)
 
-    async def record(self, task: Task, error: Exception, began: float) -> Record:
-        """What is to be recorded of an item that failed so, in an attempt that began then. Tells the gate, once."""
+    async def record(self, task: Task, error: Exception, turn: int) -> Record:
+        """What is to be recorded of an item that failed so, in an attempt that began at that turn of the remedies.
+
+        Tells the gate, once.
+        """
         kind = self._judge(task, error)
         failure, told = self._picture(error, kind)
         delay = self._excused_for(task, kind, told["error"])
-        if await self._remedies.apply(kind.remedy, task.host, began) and self._excuses.count(task.lease.key):
+        if await self._is_mended(kind.remedy, task.host, turn) and self._excuses.count(task.lease.key):
             return self._again(task, delay or 0.0, failure, attempts=task.lease.attempts)
         if delay is not None:
             return self._again(task, delay, failure, attempts=task.lease.attempts)
@@ -87,6 +90,25 @@ class Failures:
         """The same for a handler that cancelled itself, which says nothing about any host; the gate has the item back already."""
         kind = self._judge(task, error)
         return self._counted(task, kind, *self._picture(error, kind))
+
+    def given_up(self, task: Task) -> Record:
+        """What is to be recorded of an item that is given up untried, because its host has not answered for too long."""
+        now, host = self._clock.monotonic(), task.host
+        self._gate.released(host, now)
+        silent = (
+            f"{host or 'what the items are asked from'} has not answered for {self._gate.silence_of(host, now):.0f} s"
+        )
+        failure = Failure(
+            type="outlast.HostGivenUp",
+            message=f"{silent}: given up without another try",
+            status=None,
+            failure_class=FailureClass.NETWORK,
+            signature=f"outlast.HostGivenUp {host} has not answered",
+            traceback="",
+        )
+        told = {"failure_class": failure.failure_class.value, "error": f"{failure.type}: {failure.message}"}
+        self._emit(EventType.RETRY_EXHAUSTED, task.lease.attempts, **told, reason="circuit_open")
+        return self._failed(task, {**failure.to_dict(), "at": self._now()}, attempts=task.lease.attempts)
 
     def _counted(self, task: Task, kind: Classification, failure: dict[str, Any], told: dict[str, str]) -> Record:
         """The failure costs the item an attempt, perhaps its last."""
@@ -102,8 +124,12 @@ class Failures:
                 self._emit(EventType.RETRY_EXHAUSTED, attempt, **told, reason=reason)
             case Hopeless():
                 self._emit(EventType.PERMANENT_FAILURE, attempt, **told)
-        self._tally.failed += 1
-        return Record(lease=task.lease, status=ItemStatus.FAILED, attempts=attempt, error=encode(failure).decode())
+        return self._failed(task, failure, attempts=attempt)
+
+    async def _is_mended(self, remedy: Remedy | None, host: str, turn: int) -> bool:
+        if remedy is None or remedy not in self._remedies:
+            return False
+        return (await self._remedies.apply(remedy, host, since=turn)).ok
 
     def _verdict(self, kind: Classification, attempt: int) -> Verdict:
         asked_for = self._asked_for.get(kind.rule or "")
@@ -113,6 +139,10 @@ class Failures:
         if asked_for is Remedy.DEFER and isinstance(verdict, Again):
             return Again(max(verdict.delay, self._policy.max_delay))
         return verdict
+
+    def _failed(self, task: Task, failure: dict[str, Any], *, attempts: int) -> Record:
+        self._tally.failed += 1
+        return Record(task.lease, ItemStatus.FAILED, attempts, error=encode(failure).decode())
 
     def _again(self, task: Task, delay: float, failure: Mapping[str, Any], *, attempts: int) -> Record:
         self._tally.retries += 1
@@ -186,7 +216,10 @@ class Failures:
         """What is kept of the failure, and what is told of it."""
         failure = describe(error, kind, with_traceback=self._keeps_traceback).to_dict()
         told = {"failure_class": kind.failure_class.value, "error": f"{failure['type']}: {failure['message']}"}
-        return {**failure, "at": self._clock.now().isoformat()}, told
+        return {**failure, "at": self._now()}, told
+
+    def _now(self) -> str:
+        return self._clock.now().isoformat()
 
     def _emit(self, kind: EventType, attempt: int, **told: Any) -> None:
         policy = self._policy

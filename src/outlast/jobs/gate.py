@@ -33,11 +33,12 @@ TOLD_REASONS = (Reason.PAUSED, Reason.ASKED_TO_WAIT, Reason.PARKED, Reason.RATE)
 
 
 class Probe(StrEnum):
-    """What the gate says to an item: go, go as the one probe of its host, or wait."""
+    """What the gate says to an item: go, go as the one probe of its host, wait, or be given up for its host's sake."""
 
     GO = "go"
     PROBE = "probe"
     WAIT = "wait"
+    GIVE_UP = "give_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,9 @@ class Gate:
             host.in_flight += 1
             host.asked_last = now
             return Probe.GO
+        if host.given_up:
+            host.in_flight += 1
+            return Probe.GIVE_UP
         if host.wait(now, retry=retry) is not None:
             self._refused[name] = host
             return Probe.WAIT
@@ -137,7 +141,7 @@ class Gate:
     def wait(self, name: str, now: float, *, retry: bool = False) -> Wait | None:
         """What keeps an item of this host back now; None: nothing does."""
         host = self._hosts.get(name) or self._meet(name, now)
-        return None if host.free else host.wait(now, retry=retry)
+        return None if host.free or host.given_up else host.wait(now, retry=retry)
 
     def takes(self, name: str, seconds: float) -> int:
         """How many items of this host may go within about so many seconds, at least 1."""
@@ -208,7 +212,7 @@ class Gate:
                 host.settle()
 
     def doubt(self) -> None:
-        """Stop waiting for the parked hosts: until they answer, failures count against the items again."""
+        """Stop waiting for the parked hosts: until they answer, failures count against the items again, and few are enough."""
         for name in self._parked:
             self._hosts[name].doubted = True
         self._parked.clear()
@@ -218,6 +222,11 @@ class Gate:
         since = (self._hosts[name].breaker.down_since for name in self._parked)
         asked = min((each for each in since if each is not None), default=now)
         return now - max(asked, self._last_answer)
+
+    def silence_of(self, name: str, now: float) -> float:
+        """Seconds since the failures of this host began; 0 when there are none."""
+        since = self._hosts[name].breaker.down_since
+        return 0.0 if since is None else now - since
 
     def _judge(self, host: Host, key: str, now: float, *, probe: bool) -> Failed:
         if host.parked:

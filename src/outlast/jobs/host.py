@@ -21,13 +21,24 @@ from outlast.jobs.rate import Spacing
 from outlast.retry.breaker import Breaker, BreakerState
 from outlast.retry.budget import Budget
 
-__all__ = ["CAREFUL_AFTER", "DOUBTFUL_AFTER", "PROBE_LEASE", "PUT_OFF_SECONDS", "Host", "Reason", "Wait"]
+__all__ = [
+    "CAREFUL_AFTER",
+    "DOUBTFUL_AFTER",
+    "GIVEN_UP_AFTER",
+    "PROBE_LEASE",
+    "PUT_OFF_SECONDS",
+    "Host",
+    "Reason",
+    "Wait",
+]
 
 CAREFUL_AFTER = 2
 DOUBTFUL_AFTER = 5
 DOUBTFUL_EVERY = 1.0
 # One that takes this long keeps the others of a host that may be down no longer.
 CAREFUL_SECONDS = 5.0
+# So many failures of a host that is not waited for any longer are enough to give up the rest of its items.
+GIVEN_UP_AFTER = 5
 # How long an item that stands in the way of others is put off, to see what is behind it: at least, and at most where the host has
 # not itself asked for longer. What is unpaused comes back within `PUT_OFF_PAUSED`.
 PUT_OFF_SECONDS = 15.0
@@ -77,8 +88,15 @@ class Host:
     """When the last of its items that were put off for its rate comes back."""
     doubted: bool = False
     """Its failures are held against its items: it is not waited for."""
+    doubts: int = 0
+    """How many of its items have failed since it was doubted."""
     free: bool = True
     """Nothing keeps an item back: that is asked for every item, the rest only of hosts that have something."""
+
+    @property
+    def given_up(self) -> bool:
+        """Whether its items are given up without being tried."""
+        return self.doubted and self.doubts >= GIVEN_UP_AFTER
 
     @property
     def parked(self) -> bool:
@@ -142,7 +160,7 @@ class Host:
         self.failing.clear()
         self.in_a_row = 0
         if self.doubted:
-            self.doubted, self.breaker = False, Breaker(lease=PROBE_LEASE)
+            self.doubted, self.doubts, self.breaker = False, 0, Breaker(lease=PROBE_LEASE)
         self.budget.succeeded()
 
     def unanswered(self, now: float) -> None:
@@ -150,6 +168,7 @@ class Host:
         if not self.failing:
             self.failing_since = now
         self.in_a_row += 1
+        self.doubts += self.doubted
         self.last_failure = now
         self.budget.failed()
 
@@ -168,7 +187,7 @@ class Host:
 
     def _careful_until(self, *, retry: bool) -> float:
         """Until when only one at a time may go, and one is; in the past where that does not hold."""
-        if self.doubted or (self.in_a_row < CAREFUL_AFTER and (self.budget.allows or not retry)):
+        if self.in_a_row < CAREFUL_AFTER and (self.budget.allows or not retry):
             return -math.inf
         apart = self.last_failure + DOUBTFUL_EVERY if self.in_a_row >= DOUBTFUL_AFTER else -math.inf
         return max(apart, self.asked_last + CAREFUL_SECONDS) if self.in_flight else apart

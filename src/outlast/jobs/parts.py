@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from outlast.errors import ConfigurationError, RetryConfigurationError, RetryPolicyNotFoundError
-from outlast.failure.model import Remedy
 from outlast.failure.results import ResultJudge
 from outlast.failure.rule import FailureRule, rules_of
 from outlast.jobs.attempt import Attempts, Identity
@@ -18,21 +17,20 @@ from outlast.jobs.failures import Failures, Wishes
 from outlast.jobs.gate import Gate
 from outlast.jobs.inhand import Hands, InHand, no_hands
 from outlast.jobs.items import KeyFunction
+from outlast.jobs.mending import HOST, remedy_function
 from outlast.jobs.obeying import Obedience
-from outlast.jobs.remedies import Applicable, Remedies
 from outlast.jobs.resources import Factory, available, enter
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
 from outlast.jobs.trial import Trials
 from outlast.retry import RetryManager
+from outlast.retry.remedies import Remedies
 from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
     from outlast.config import JobConfiguration, RetryConfiguration
 
-__all__ = ["HOST", "Parts", "gate_of", "remedies_of", "wishes_of"]
-
-HOST = "host"
+__all__ = ["Parts", "gate_of", "wishes_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +41,7 @@ class Parts:
     config: "JobConfiguration"
     wishes: Wishes
     resources: Mapping[str, Factory]
-    remedies: Mapping[Remedy, Callable[..., Any]] = field(default_factory=dict)
+    remedies: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     runtime: Runtime
     gate: Gate
     tally: Tally
@@ -112,15 +110,16 @@ class Parts:
         stack.callback(threads.close)
         needed = dict.fromkeys([*names, *(name for each in asked.values() for name in each)])
         entered = await enter([name for name in needed if name in known], known, stack)
-        applicable = {
-            remedy: Applicable(
+        functions = {
+            remedy: remedy_function(
                 call_by_name(function, threads),
                 {name: entered[name] for name in asked[remedy] if name in entered},
                 wants_host=HOST in asked[remedy] and HOST not in entered,
+                timeout=config.timeout,
             )
             for remedy, function in self.remedies.items()
         }
-        remedies = Remedies(applicable, self.runtime, job=session.job_id, timeout=config.timeout)
+        remedies = Remedies(functions, self.runtime)
         return Attempts(
             call_of(handler, threads),
             {name: entered[name] for name in names if name in entered},
@@ -128,6 +127,7 @@ class Parts:
             identity=Identity(job_id=session.job_id, run_id=session.run_id, key_of=key_of, state=session.state),
             policy=wishes.policy,
             judge=ResultJudge(rules=wishes.rules),
+            remedies=remedies,
             failures=Failures(wishes, remedies, self.gate, self.runtime, self.tally, job=session.job_id),
             timeout=_shorter(config.timeout, wishes.policy.attempt_timeout),
             gate=self.gate,
@@ -149,15 +149,6 @@ def wishes_of(retry: "RetryConfiguration", rules: Iterable[FailureRule] = ()) ->
     except RetryConfigurationError as error:
         raise ConfigurationError(f"retry: {error.message}", context=error.context) from error
     return Wishes(policy=policy, rules=chosen, classifying=retry.failure_classification_enabled)
-
-
-def remedies_of(functions: Mapping[str, Callable[..., Any]]) -> dict[Remedy, Callable[..., Any]]:
-    """The user's functions by the remedy they are. Raises `ConfigurationError` for a name that is none, or is built in."""
-    own = [each.value for each in Remedy if each not in {Remedy.DEFER, Remedy.SKIP}]
-    wrong = sorted(set(map(str, functions)) - set(own))
-    if wrong:
-        raise ConfigurationError(f"remedies: {', '.join(map(repr, wrong))}: there are {', '.join(own)}")
-    return {Remedy(name): function for name, function in functions.items()}
 
 
 def gate_of(config: "JobConfiguration") -> Gate:

@@ -11,10 +11,11 @@ from outlast.errors import ResilienceException
 from outlast.events import EventType
 from outlast.jobs.gate import Waiting
 from outlast.jobs.items import Items, KeyFunction, key_function
+from outlast.jobs.mending import remedies_of
 from outlast.jobs.opening import open_session
 from outlast.jobs.options import RunOptions, configured
 from outlast.jobs.outcome import Ending, Summary, judge
-from outlast.jobs.parts import Parts, gate_of, remedies_of, wishes_of
+from outlast.jobs.parts import Parts, gate_of, wishes_of
 from outlast.jobs.records import value_of
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlast.jobs.gate import GRACE, HOSTS_MAX, PARK_AFTER, Gate, Probe
-from outlast.jobs.host import CAREFUL_AFTER, CAREFUL_SECONDS, DOUBTFUL_AFTER, PROBE_LEASE, PUT_OFF_SECONDS, Reason
+from outlast.jobs.host import (
+    CAREFUL_AFTER,
+    CAREFUL_SECONDS,
+    DOUBTFUL_AFTER,
+    GIVEN_UP_AFTER,
+    PROBE_LEASE,
+    PUT_OFF_SECONDS,
+    Reason,
+)
 
 PARKED_AT = 10
 
@@ -215,10 +223,28 @@ def test_a_host_that_is_doubted_is_asked_again_and_its_items_are_to_blame():
     gate.doubt()
     assert gate.parked == 0
     assert gate.admit("a", 101.0) is Probe.GO
+    assert all(gate.failed("a", f"item {n}", 102.0).counts for n in range(1))
     assert all(fails(gate, "a", f"item {n}", 102.0).counts for n in range(PARKED_AT * 2))
     answers(gate, "a", 103.0)
     assert all(not verdict.counts for verdict in [fails(gate, "a", f"item {n}", 104.0) for n in range(PARKED_AT)][4:])
     assert gate.parked == 1
+
+
+def test_a_host_that_is_doubted_is_asked_by_one_at_a_time_and_given_up_after_few():
+    gate = parked_gate(now=100.0)
+    gate.doubt()
+    for n in range(GIVEN_UP_AFTER):
+        assert gate.admit("a", 200.0 + n) is Probe.GO
+        assert gate.admit("a", 200.0 + n) is Probe.WAIT
+        assert gate.failed("a", f"item {n}", 200.0 + n).counts
+    assert [gate.admit("a", 205.0) for _ in range(3)] == [Probe.GIVE_UP] * 3
+    assert gate.silence_of("a", 205.0) == 105.0
+    for _ in range(3):
+        gate.released("a", 205.0)
+    assert gate.in_flight == 0
+    assert answers(gate, "a", 206.0) is None
+    assert gate.admit("a", 207.0) is Probe.GO
+    assert gate.silence_of("a", 207.0) == 0.0
 
 
 # Being careful

@@ -9,8 +9,8 @@ from outlast.errors import ConfigurationError, JobError, TargetError
 from outlast.failure import FailureRule
 from outlast.jobs import Outcome, Run, job
 from outlast.jobs.orders import Orders, write_orders
-from outlast.jobs.remedies import IN_A_ROW_MAX
 from outlast.jobs.store import job_directory
+from outlast.retry.remedies import APPLIED_MAX
 from outlast.runtime import Runtime
 
 
@@ -283,7 +283,7 @@ async def test_a_session_that_expires_again_is_refreshed_again(options):
 async def test_a_remedy_that_does_not_help_is_not_called_for_ever(options):
     fetch, state = expiring(options, "no help", valid_for=0)
     summary = await fetch.run(urls("a", 50), **options)
-    assert (summary.done, summary.failed, state["refreshed"]) == (0, 50, IN_A_ROW_MAX)
+    assert (summary.done, summary.failed, state["refreshed"]) == (0, 50, APPLIED_MAX)
 
 
 async def test_one_item_that_no_remedy_helps_is_given_up_while_others_go_on(options):
@@ -316,7 +316,7 @@ async def test_a_remedy_that_fails_leaves_the_failure_to_count(options):
 
     summary = await fetch.run(urls("a", 5), **options)
     assert summary.failed == 5
-    assert [event.data["error"] for event in events] == ["builtins.ValueError: no login for a"] * IN_A_ROW_MAX
+    assert [event.data["error"] for event in events] == ["builtins.ValueError: no login for a"] * APPLIED_MAX
 
 
 async def test_a_remedy_is_given_what_it_asks_for_by_name(options):

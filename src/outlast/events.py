@@ -61,12 +61,14 @@ class EventType(StrEnum):
     LEDGER_BEHIND = "ledger_behind"
     LEDGER_DAMAGED = "ledger_damaged"
     KEYS_ROTATED = "keys_rotated"
+    ITEM_QUARANTINED = "item_quarantined"
+    ORDERS_CHANGED = "orders_changed"
+    FAILURE_HANDLED = "failure_handled"
     CIRCUIT_OPENED = "circuit_opened"
     CIRCUIT_CLOSED = "circuit_closed"
     REMEDY_APPLIED = "remedy_applied"
     RETRY_POLICY_REPLACED = "retry_policy_replaced"
     RETRY_POLICY_REFUSED = "retry_policy_refused"
-    FAILURE_HANDLED = "failure_handled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,10 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.LEDGER_BEHIND: EventSpec("job", critical, behind, published=False),
             kind.LEDGER_DAMAGED: EventSpec("job", error, ("damaged", "lost", "findings"), published=False),
             kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
-            **_of_retries(),
+            kind.ITEM_QUARANTINED: EventSpec("job", error, ("key", "kills"), published=False),
+            kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
+            **_of_retries(),
         }
     )
 

@@ -15,6 +15,7 @@ from outlast.errors import (
     SealError,
 )
 from outlast.events import EventType
+from outlast.jobs.orders import Watch, rewrap_orders
 from outlast.jobs.output import Output
 from outlast.jobs.session import Session
 from outlast.jobs.store import JobDirectory, job_directory
@@ -46,7 +47,14 @@ async def open_session(
         stack.push_async_callback(own.close)
     resilience = Resilience(_placed(config, directory), events=runtime.bus, clock=runtime.clock, keys=keys)
     await stack.enter_async_context(resilience)
-    session = Session(name, ledger, resilience, runtime)
+    session = Session(
+        name,
+        ledger,
+        resilience,
+        runtime,
+        directory=None if own is None else directory,
+        orders=None if own is None else Watch(directory, keys),
+    )
     await session.admit(limit=config.crash_loop_limit, release=options.get("release_hold", False))
     if keys is not None:
         await _rotate(session, own, keys)
@@ -87,6 +95,8 @@ async def _ledger(directory: JobDirectory, name: str, keys: "Keyring | None") ->
 async def _rotate(session: Session, ledger: SqliteLedger | None, keys: "Keyring") -> None:
     """Put the first key in charge of all that is sealed."""
     rewrapped = ledger is not None and await ledger.rewrap()
+    if session.directory is not None:
+        rewrap_orders(session.directory, keys)
     checkpoints = 0
     try:
         checkpoints = await session.resilience.checkpoints.rewrap(session.job_id)

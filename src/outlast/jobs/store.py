@@ -60,6 +60,16 @@ class JobDirectory:
         return self.path / "old"
 
     @property
+    def orders(self) -> Path:
+        """What the job was told while it may be running (`outlast.jobs.orders`)."""
+        return self.path / "ORDERS"
+
+    @property
+    def in_hand(self) -> Path:
+        """Which items the workers have in hand now (`outlast.jobs.inhand`)."""
+        return self.path / "IN_HAND"
+
+    @property
     def exists(self) -> bool:
         return self.ledger.exists()
 
@@ -102,7 +112,8 @@ class JobDirectory:
         old = self.old / label
         ensure_directory(old)
         # The ledger's log goes before the ledger: SQLite throws away a log that it finds without one.
-        for part in [*sorted(self.path.glob("ledger.db*"), reverse=True), self.checkpoints]:
+        parts = [*sorted(self.path.glob("ledger.db*"), reverse=True), self.checkpoints, self.orders, self.in_hand]
+        for part in parts:
             if part.exists():
                 part.rename(old / part.name)
         # A power cut must not keep the new names and forget where the old ones went.

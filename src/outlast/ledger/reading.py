@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 from outlast.errors import KeyMissingError, LedgerCorruptionError
 from outlast.ledger.health import Finding, Remedy
-from outlast.ledger.port import Counts, Result, StoredFailure, StoredItem
+from outlast.ledger.port import Counts, ItemStatus, Result, StoredFailure, StoredItem
 from outlast.ledger.rows import ItemRow, ResultRow, fact_checksum, identity_of, is_proved, result_checksum
-from outlast.ledger.schema import DONE, FAILED, NOBODY, SHAPES, SPARED, STATUSES
+from outlast.ledger.schema import DONE, NOBODY, SHAPES, SPARED, STATUS_NUMBER, STATUSES
 from outlast.ledger.tables import UNREADABLE, Tables, paired
 from outlast.storage.strictjson import decode
 
@@ -37,10 +37,13 @@ def results(tables: Tables, after: int, limit: int) -> list[Result]:
     return _sound(tables, [paired(row) for row in rows], _result) if read is None else read
 
 
-def failures(tables: Tables, after: int, limit: int) -> list[StoredFailure]:
-    rows = tables.items(f"WHERE items.status = {FAILED} AND items.id > ? ORDER BY items.id LIMIT ?", (after, limit))
+def failures(tables: Tables, after: int, limit: int, status: ItemStatus) -> list[StoredFailure]:
+    number = STATUS_NUMBER[status]
+    rows = tables.items(f"WHERE items.status = {number} AND items.id > ? ORDER BY items.id LIMIT ?", (after, limit))
     stored = _sound(tables, rows, _item)
-    return [StoredFailure(each.item, each.key, each.attempts, each.error or "") for each in stored]
+    return [
+        StoredFailure(each.item, each.key, each.attempts, each.error or "", each.payload, each.lost) for each in stored
+    ]
 
 
 def items(tables: Tables, after: int, limit: int) -> list[StoredItem]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from outlast.ledger import changes, connection, opening, reading
+from outlast.ledger import changes, connection, given_up, opening, reading
 from outlast.ledger.check import check, look_in_peace
 from outlast.ledger.connection import translated
 from outlast.ledger.health import Examined, Finding, Health
@@ -61,8 +61,14 @@ class LedgerFile:
     def release(self, owner: str | None) -> int:
         return changes.release(self._tables, owner)
 
-    def retry(self, status: ItemStatus) -> int:
-        return changes.retry(self._tables, status)
+    def retry(self, status: ItemStatus, items: Sequence[int]) -> int:
+        return given_up.retry(self._tables, status, items)
+
+    def retry_on(self, status: ItemStatus, after: int) -> tuple[int, int | None]:
+        return given_up.retry_on(self._tables, status, after)
+
+    def ignore(self, items: Sequence[int]) -> int:
+        return given_up.ignore(self._tables, items)
 
     def put(self, name: str, value: str) -> None:
         changes.put(self._tables, name, value)
@@ -91,8 +97,8 @@ class LedgerFile:
     def position(self) -> int:
         return reading.position(self._tables)
 
-    def failures(self, after: int, limit: int) -> list[StoredFailure]:
-        return reading.failures(self._tables, after, limit)
+    def failures(self, after: int, limit: int, status: ItemStatus) -> list[StoredFailure]:
+        return reading.failures(self._tables, after, limit, status)
 
     def items(self, after: int, limit: int) -> list[StoredItem]:
         return reading.items(self._tables, after, limit)

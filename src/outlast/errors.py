@@ -126,6 +126,12 @@ class RetryConfigurationError(RetryError, ValidationError):
 class UnwantedResultError(RetryError):
     """The operation returned something that is a failure by one of the rules."""
 
+    @property
+    def fingerprint(self) -> tuple[str, ...]:
+        """What tells two of them apart: the class and the rule, not the words of the message."""
+        told = (self.context.get("class"), self.context.get("rule"))
+        return ("outlast.errors.UnwantedResultError", *map(str, told)) if all(told) else ()
+
 
 class BlockedPageError(RetryError):
     """The page is a wall that was put up against scrapers, not what was asked for."""

@@ -92,6 +92,9 @@ Status = Annotated[Count, Field(ge=100, le=599)]
 class FailureRuleSettings(Section):
     """A rule of one's own for telling failures apart: `[[retry.rule]]`. All conditions that are given must hold."""
 
+    # In code `class` is no name for an argument.
+    model_config = ConfigDict(populate_by_name=True)
+
     failure_class: ClassOfFailure = Field(alias="class")
     """What such a failure is."""
     name: Text | None = None

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from typing import Any
+from typing import Any, assert_never
 
 from outlast.failure.actions import Action, Decision
 from outlast.failure.facts import text_of
+from outlast.failure.flights import Flights
 from outlast.failure.model import Remedy
 from outlast.failure.occurrence import Occurrence
 from outlast.failure.ports import Aborts, Browser, Checkpoints, RemedyFunction, Resources, Retries
@@ -28,6 +29,7 @@ class Parts:
     abort: Aborts | None = None
     browser: Browser | None = None
     remedies: Mapping[str, RemedyFunction] = field(default_factory=dict)
+    flights: Flights = field(default_factory=Flights)
 
 
 @dataclass(slots=True)
@@ -68,7 +70,9 @@ async def carry_out(decision: Decision, occurrence: Occurrence, parts: Parts, cl
         case Action.ABORT:
             await _abort(done, decision, occurrence, parts)
         case Action.DEFER | Action.SKIP:
-            """Both are for whoever holds the item."""
+            return done  # both are for whoever holds the item
+        case unreachable:
+            assert_never(unreachable)
     return done
 
 
@@ -89,7 +93,9 @@ async def _rotate(done: Done, decision: Decision, occurrence: Occurrence, parts:
     remedy = decision.remedy or (natural if natural is Remedy.REFRESH_SESSION else Remedy.ROTATE_PROXY)
     function = parts.remedies.get(remedy)
     if function is not None:
-        done.resolved, _ = await done.step(remedy.value, function, may_refuse=True)
+        done.resolved, _ = await done.step(
+            remedy.value, lambda: parts.flights.share(remedy.value, function), may_refuse=True
+        )
 
 
 async def _restart(done: Done, decision: Decision, occurrence: Occurrence, parts: Parts) -> None:
@@ -98,9 +104,10 @@ async def _restart(done: Done, decision: Decision, occurrence: Occurrence, parts
         return
     await _checkpoint(done, occurrence, parts)
     context = {**occurrence.context, "job_id": occurrence.job_id, "signature": occurrence.failure.signature}
+    name = Remedy.RESTART_BROWSER.value
     done.resolved, _ = await done.step(
-        "restart_browser",
-        lambda: browser.on_browser_restart_required(decision.reason, context),
+        name,
+        lambda: parts.flights.share(name, lambda: browser.on_browser_restart_required(decision.reason, context)),
         may_refuse=True,
     )
 

@@ -71,6 +71,7 @@ class RetryManager(IRetryManager):
         )
         self._unhurried = self._policies.unhurried
         self._hosts: Hosts[HostRetry] = Hosts(self._guard)
+        self._known = self._hosts.known
 
     async def __aenter__(self) -> Self:
         return self
@@ -144,7 +145,10 @@ class RetryManager(IRetryManager):
         The host is the part of a URL between `//` and `/`; upper and lower case are the same. At most 10,000 hosts are
         remembered. Raises `RetryConfigurationError` for what is no name of a host.
         """
-        known = self._hosts.known(host) if isinstance(host, str) else None
+        try:
+            known = self._known(host)
+        except TypeError:  # it cannot even be a key
+            known = None
         return known or self._hosts.of(host_name(host))
 
     def retrying(self, retry_policy_id: str = DEFAULT, *, host: HostOf = None) -> Retrying:

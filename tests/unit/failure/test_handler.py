@@ -102,6 +102,10 @@ class TestRetry:
         told = await build(retry=retry).handle_failure(LOST, {"attempt": 3, "retry_policy_id": "conservative"})
         assert (told["delay"], told["resolved"]) == (18.0, False)
 
+    async def test_a_policy_that_does_not_exist_is_said_so(self, build, retry):
+        with pytest.raises(outlast.RetryPolicyNotFoundError):
+            await build(retry=retry).handle_failure(LOST, {"retry_policy_id": "exponentiel"})
+
     async def test_what_can_be_called_again_is(self, build, retry, clock):
         calls = []
 
@@ -115,6 +119,12 @@ class TestRetry:
         assert (told["action_taken"], told["resolved"], told["result"]) == ("retry", True, False)
         assert calls == [1.0, 2.0, 4.0]
         assert told["recovery_actions"] == [{"action": "retry", "done": True, "detail": ""}]
+
+    async def test_a_handler_may_have_it_called_again_at_once(self, build, retry, clock):
+        handler = build(retry=retry)
+        await handler.register_failure_handler("network", lambda event, context: {"action": "retry", "delay": 0})
+        told = await handler.handle_failure(LOST, {"operation": lambda: "page"})
+        assert (told["result"], clock.sleeps) == ("page", [])
 
     async def test_what_goes_on_failing_is_not_resolved(self, build, retry):
         def operation():
@@ -145,6 +155,18 @@ class TestBrowser:
             "checkpoint",
             "restart_browser",
         ]
+
+    async def test_crashes_that_are_told_while_it_restarts_need_no_other(self, build, log):
+        class Slow:
+            async def on_browser_restart_required(self, reason, context):
+                log.append("restart")
+                await asyncio.sleep(5)
+                return True
+
+        handler = build(browser=Slow())
+        told = await asyncio.gather(*(handler.handle_failure(BROWSER, {}) for _ in range(10)))
+        assert log == ["restart"]
+        assert all(each["resolved"] for each in told)
 
     @pytest.mark.parametrize("answer", [False, RuntimeError("no display")])
     async def test_a_restart_that_was_refused_or_failed_is_not_resolved(self, build, part, answer):
@@ -178,6 +200,41 @@ class TestRotation:
         assert told["recovery_actions"] == [{"action": "refresh_session", "done": True, "detail": ""}]
         await handler.handle_failure(answered(403), {})
         assert done == ["session", "proxy"]
+
+    @pytest.mark.parametrize("outcome", [True, False, RuntimeError("no login")])
+    async def test_failures_that_come_while_it_is_applied_share_it(self, build, outcome):
+        begun = []
+
+        async def refresh():
+            begun.append(1)
+            await asyncio.sleep(5)
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+
+        handler = build(remedies={"refresh_session": refresh})
+        told = await asyncio.gather(*(handler.handle_failure(answered(401), {"key": str(n)}) for n in range(10)))
+        assert len(begun) == 1
+        assert {each["resolved"] for each in told} == {outcome is True}
+        assert (await handler.get_failure_statistics())["total_failures"] == 10
+        await handler.handle_failure(answered(401), {})
+        assert len(begun) == 2
+
+    async def test_when_the_one_who_applies_it_is_cancelled_the_next_does(self, build):
+        begun = []
+
+        async def refresh():
+            begun.append(1)
+            await asyncio.sleep(5)
+
+        handler = build(remedies={"refresh_session": refresh})
+        tasks = [asyncio.create_task(handler.handle_failure(answered(401), {})) for _ in range(3)]
+        await asyncio.sleep(1)
+        tasks[0].cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(done[0], asyncio.CancelledError)
+        assert [each["resolved"] for each in done[1:]] == [True, True]
+        assert len(begun) == 2
 
     async def test_one_that_refuses_or_fails_has_mended_nothing(self, build):
         async def refuses():

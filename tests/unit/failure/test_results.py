@@ -97,6 +97,16 @@ def test_a_condemned_result_is_an_error_that_brings_its_verdict_along():
     assert str(error) == "the result is blocked by the rule 'mine'"
 
 
+def test_results_that_different_rules_condemn_are_failures_of_different_kinds():
+    judge = ResultJudge(rules=[rule(result="one", name="rule 1"), rule(result="two", name="rule 2")])
+    signatures = [
+        describe(error, classify(error, now=NOW)).signature for error in map(judge, ("one", "two", "one more"))
+    ]
+    assert signatures == [f"outlast.errors.UnwantedResultError blocked rule {number}" for number in (1, 2, 1)]
+    bare = UnwantedResultError("odd")
+    assert describe(bare, classify(bare, now=NOW)).signature == "outlast.errors.UnwantedResultError odd"
+
+
 @pytest.mark.parametrize("context", [None, {"class": "nonsense"}, {"class": 3}, {"class": "blocked", "remedy": "pray"}])
 def test_an_unwanted_result_without_a_verdict_of_ours_is_judged_all_the_same(context):
     assert classify(UnwantedResultError("odd", context=context), now=NOW).failure_class in {

@@ -11,7 +11,7 @@ import aiohttp
 import httpx
 import pytest
 
-from outlast.config import FailureRuleSettings, JobConfiguration, RetryConfiguration
+from outlast.config import FailureRuleSettings, JobConfiguration, RetryConfiguration, load_configuration
 from outlast.errors import ConfigurationError, PermanentFailureError, RetryConfigurationError
 from outlast.failure import FailureClass, FailureRule, Fault, Remedy, classify, rules_of
 
@@ -297,6 +297,20 @@ class TestFiles:
         assert (one.retry_after, one.name, two.name) == (120.0, "status [203]", "gone")
         assert rules_of(RetryConfiguration().rule) == ()
 
+    def test_a_rule_may_stand_in_a_job_file_or_be_given_in_code(self, tmp_path):
+        file = tmp_path / "job.toml"
+        file.write_text(
+            '[[retry.rule]]\nclass = "blocked"\nstatus = [203]\n[[retry.rule]]\nclass = "proxy"\nerrno = ["EPIPE"]\n'
+        )
+        loaded = load_configuration(file=file, environ={}, directory=tmp_path)
+        assert [each.failure_class for each in rules_of(loaded.configuration.retry.rule)] == ["blocked", "proxy"]
+        assert loaded.origins["retry.rule"] == "job.toml"
+        given = RetryConfiguration(rule=[FailureRuleSettings(failure_class="blocked", status=(203,))])
+        assert rules_of(given.rule) == rules_of(loaded.configuration.retry.rule)[:1]
+        assert RetryConfiguration(**given.model_dump()) == given
+        arguments = load_configuration(arguments={"retry": given}, environ={}, directory=tmp_path)
+        assert arguments.configuration.retry.rule == given.rule
+
     def test_what_only_we_can_see_in_a_configuration_is_said_with_its_number(self):
         config = RetryConfiguration(
             rule=[
@@ -321,6 +335,7 @@ class TestFiles:
             "retry.rule[1].message": None,
             "retry.rule[1].status[0]": None,
         }
+        assert "retry.rule[1].class: is missing" in str(caught.value)
 
     def test_the_words_of_the_configuration_are_those_of_the_code(self):
         fields = FailureRuleSettings.model_fields

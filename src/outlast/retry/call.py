@@ -9,7 +9,7 @@ from outlast.retry.endings import Attempt
 from outlast.retry.host import Host
 from outlast.retry.policy import RetryPolicy
 
-__all__ = ["Call", "TurnedAwayError"]
+__all__ = ["Call", "CircuitOpenError", "TurnedAwayError"]
 
 
 @dataclass(slots=True)
@@ -39,8 +39,16 @@ class Call:
 
 
 class TurnedAwayError(Exception):
-    """The host may not be asked now. It never leaves the engine."""
+    """The host may not be asked for another `retry_after` seconds. It leaves the engine only as the cause of what ends a call."""
 
-    def __init__(self, verdict: Exhausted) -> None:
-        super().__init__(verdict.reason)
+    def __init__(self, host: Host, verdict: Exhausted) -> None:
+        wait = verdict.retry_after or 0.0
+        last = f"; its last error was {host.last_error}" if host.last_error else ""
+        super().__init__(f"{host.name} may not be asked for another {wait:.3g} s{last}")
         self.verdict = verdict
+        # Read by whoever classifies it, in a call around this one say.
+        self.retry_after = wait
+
+
+class CircuitOpenError(TurnedAwayError, ConnectionError):
+    """It has failed too often; so this is an error of its connection."""

@@ -1,6 +1,7 @@
 """Again, no more, or never: what follows from a failed attempt."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from outlast.failure.model import Classification, FailureClass, Fault
@@ -11,6 +12,8 @@ __all__ = ["Again", "Exhausted", "Hopeless", "Reason", "Verdict", "after_failure
 
 RETRY_AFTER_SPREAD = 0.1
 RETRY_AFTER_SPREAD_MAX = 5.0
+THROTTLED_BASE = 5.0
+THROTTLED_POLICIES_MAX = 64
 
 Reason = Literal["attempts", "deadline", "retry_after_too_long", "budget", "circuit_open"]
 
@@ -55,7 +58,8 @@ def after_failure(
         return Hopeless()
     if attempt >= min(policy.max_attempts, classification.max_attempts or policy.max_attempts):
         return Exhausted("attempts")
-    delay = delay_after(policy, attempt, roll, previous=previous)
+    spread = _for_throttled(policy) if classification.failure_class is FailureClass.THROTTLED else policy
+    delay = delay_after(spread, attempt, roll, previous=previous)
     if classification.retry_after is not None:
         asked = before_attempt(policy, classification.retry_after, elapsed=elapsed, roll=roll)
         if isinstance(asked, Exhausted):
@@ -77,6 +81,12 @@ def before_attempt(policy: RetryPolicy, asked: float, *, elapsed: float, roll: f
 def unanswered(wait: float | None) -> Classification:
     """What an attempt was that nobody sent, because its host may be asked again in `wait` seconds."""
     return Classification(failure_class=FailureClass.NETWORK, transient=True, fault=Fault.HOST, retry_after=wait)
+
+
+@lru_cache(maxsize=THROTTLED_POLICIES_MAX)
+def _for_throttled(policy: RetryPolicy) -> RetryPolicy:
+    # Who says "not so fast" without saying how fast is not asked again within a second.
+    return replace(policy, base_delay=min(max(policy.base_delay, THROTTLED_BASE), policy.max_delay))
 
 
 def _deadline(policy: RetryPolicy) -> float:

@@ -15,7 +15,7 @@ from typing import Any, assert_never
 from outlast.failure.facts import text_of, type_name
 from outlast.failure.model import Classification, FailureClass
 from outlast.retry.breaker import Admit
-from outlast.retry.call import Call, TurnedAwayError
+from outlast.retry.call import Call, CircuitOpenError, TurnedAwayError
 from outlast.retry.decide import Again, Exhausted, Hopeless, Verdict, after_failure, before_attempt, unanswered
 from outlast.retry.endings import Attempt, exhausted, hopeless
 from outlast.retry.host import Host
@@ -110,7 +110,7 @@ class Engine:
             elapsed = self._elapsed(call)
             verdict = before_attempt(call.policy, waited + asked, elapsed=elapsed - waited, roll=self._runtime.roll())
             if isinstance(verdict, Exhausted):
-                raise TurnedAwayError(Exhausted(verdict.reason, asked))
+                raise TurnedAwayError(host, Exhausted(verdict.reason, asked))
             await self._clock.sleep(verdict.delay - waited)
             waited = verdict.delay
 
@@ -138,7 +138,7 @@ class Engine:
         now = self._clock.monotonic()
         admitted = host.admit(now)
         if admitted is Admit.WAIT:
-            raise TurnedAwayError(Exhausted("circuit_open", host.closed_for(now)))
+            raise CircuitOpenError(host, Exhausted("circuit_open", host.closed_for(now)))
         call.probe = admitted is Admit.PROBE
         try:
             result = await self._tried(call)
@@ -163,16 +163,17 @@ class Engine:
     async def _settle(self, call: Call, error: Exception) -> None:
         """Learn from a failed attempt, mend what can be mended, and decide what follows. Raises what ends the call."""
         if isinstance(error, TurnedAwayError):
-            self._turned_away(call, error.verdict)
+            self._turned_away(call, error)
             return
         told, note = _told(error), ""
         kind = self._learn(call, error, told)
-        remedy, last = kind.remedy, len(call.history) + 1 >= call.policy.max_attempts
+        attempts_max = min(call.policy.max_attempts, kind.max_attempts or call.policy.max_attempts)
+        remedy, last = kind.remedy, len(call.history) + 1 >= attempts_max
         if remedy is not None and remedy in self._remedies and not last:
             mended = await self._remedies.apply(remedy, call.place, since=call.turn)
             note = mended.told
             if mended.ok:
-                kind = replace(kind, transient=True, max_attempts=None)
+                kind = replace(kind, transient=True)
         self._decide(call, error, kind, told, note)
 
     def _learn(self, call: Call, error: Exception, told: str) -> Classification:
@@ -207,11 +208,11 @@ class Engine:
             case unreachable:
                 assert_never(unreachable)
 
-    def _turned_away(self, call: Call, verdict: Exhausted) -> None:
+    def _turned_away(self, call: Call, error: TurnedAwayError) -> None:
         """A first attempt fails at once; a retry that is not sent counts as one that failed, so that the call ends in time."""
-        assert call.host is not None, "nobody else turns a call away"
-        why = f"{call.host.name} may not be asked now; its last error was {call.host.last_error or 'none'}"
-        if call.history and verdict.reason == "circuit_open":
+        verdict, why = error.verdict, text_of(error)[:MESSAGE_MAX]
+        is_open = isinstance(error, CircuitOpenError)
+        if call.history and is_open:
             unsent = Attempt(len(call.history) + 1, verdict.reason, f"not sent: {why}")
             then = self._after(call, unanswered(verdict.retry_after), unsent.number)
             call.history.append(unsent)
@@ -219,10 +220,10 @@ class Engine:
                 unsent.delay = then.delay
                 self._tell.again(call)
                 return
-        was = "circuit_open" if verdict.reason == "circuit_open" else FailureClass.THROTTLED.value
+        was = verdict.reason if is_open else FailureClass.THROTTLED.value
         self._tell.unsent(call, verdict.reason, failure_class=was, error=why)
         now = self._clock.now()
-        raise exhausted(call.policy.id, verdict, call.history, now, host=call.host.name, why=why) from None
+        raise exhausted(call.policy.id, verdict, call.history, now, host=call.host_name, why=why) from error
 
     def _after(self, call: Call, kind: Classification, attempt: int) -> Verdict:
         return after_failure(

@@ -177,9 +177,11 @@ def test_those_who_were_under_way_when_it_opened_say_nothing_new():
     assert breaker.succeeded(0.5) is None
     assert (breaker.state, breaker.opens_at, breaker.in_a_row) == (OPEN, 1.0, 10)
     breaker.admit(1.0)
-    assert breaker.failed(1.1) is False
-    assert breaker.succeeded(1.1) is None
-    assert breaker.state is HALF_OPEN
+    for _ in range(3):
+        assert breaker.failed(1.1) is False
+        assert breaker.succeeded(1.1) is None
+        breaker.released(1.1)
+    assert (breaker.state, breaker.opens_at) == (HALF_OPEN, 61.0)
 
 
 def test_a_probe_that_comes_back_after_all_does_no_harm():

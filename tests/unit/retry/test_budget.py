@@ -36,6 +36,10 @@ def test_it_is_never_overdrawn_and_never_more_than_full():
     for _ in range(1_000):
         budget.succeeded()
     assert budget.tokens == budget.size == 100
+    odd = spent(Budget(1.25), 2)
+    for _ in range(3):
+        odd.succeeded()
+    assert odd.tokens == 1.25
 
 
 def test_a_smaller_budget_has_its_floor_at_half_of_it():

@@ -5,7 +5,11 @@ import gc
 
 import pytest
 
+from outlast.config import RetryConfiguration
 from outlast.errors import MaxRetriesExceededError, PermanentFailureError, RetryConfigurationError
+from outlast.events import EventBus
+from outlast.failure import FailureClass, Fault, classify
+from outlast.retry import RetryManager
 from outlast.retry.breaker import BreakerState
 
 HOST = "shop.example"
@@ -126,12 +130,23 @@ class TestCircuit:
                 "retry_after": 1.0,
                 "retry_at": "2026-01-01T00:00:01+00:00",
             }
-            assert "gave up after 0 attempts (circuit_open): shop.example may not be asked now" in error.message
+            assert (
+                "gave up after 0 attempts (circuit_open): shop.example may not be asked for another 1 s"
+                in error.message
+            )
             assert "its last error was builtins.ConnectionError: refused" in error.message
-            assert error.__cause__ is None
+            assert isinstance(error.__cause__, ConnectionError)
         assert operation.calls == clock.sleeps == []
         assert [event.event_type for event in heard] == ["retry_exhausted"] * 2
         assert (heard[0].data["attempt"], heard[0].data["reason"]) == (0, "circuit_open")
+
+    async def test_to_a_call_around_it_it_is_what_the_host_is(self, guard, script, clock):
+        await broken(guard, script)
+        kind = classify(await fails(guard, script("page"), RUN), now=clock.now())
+        assert (kind.failure_class, kind.fault, kind.retry_after) == (FailureClass.NETWORK, Fault.HOST, 1.0)
+        guard._host.leave_alone(clock.seconds, 1_000)
+        kind = classify(await fails(guard, script("page"), RUN), now=clock.now())
+        assert (kind.failure_class, kind.fault, kind.retry_after) == (FailureClass.THROTTLED, Fault.HOST, 1_000.0)
 
     async def test_two_good_probes_close_it_and_both_are_told(self, guard, script, clock, heard):
         await broken(guard, script)
@@ -180,7 +195,9 @@ class TestCircuit:
         assert rows[0]["failure_class"] == "network"
         assert {row["failure_class"] for row in rows} == {"network", "circuit_open"}
         assert len(operation.calls) == [row["failure_class"] for row in rows].count("network")
-        assert rows[1]["error"].startswith("not sent: shop.example may not be asked now; its last error was")
+        assert rows[1]["error"].startswith(
+            "not sent: shop.example may not be asked for another 0.5 s; its last error was"
+        )
         assert all(row["delay"] is not None for row in rows[:-1])
         assert error.context["reason"] in {"attempts", "circuit_open"}
 
@@ -385,6 +402,35 @@ class TestNotBefore:
         assert await asyncio.gather(*calls) == ["page", "page"]
         assert sent[0] == 1
         assert sent[1] >= 1 + 10 + 60
+
+
+async def test_no_event_is_built_when_nobody_listens_to_its_type(clock, script):
+    class Bus(EventBus):
+        emitted = 0
+
+        def emit(self, event):
+            self.emitted += 1
+
+    bus = Bus()
+    bus.subscribe(print, ["permanent_failure"])
+    guard = RetryManager(RetryConfiguration(), events=bus, clock=clock).for_host(HOST)
+    for _ in range(12):
+        await fails(guard, script(ConnectionError), "conservative")
+    assert guard.status()["state"] == "open"
+    assert bus.emitted == 0
+    clock.seconds += 60
+    await fails(guard, script(KeyError), raising=PermanentFailureError)
+    assert bus.emitted == 1
+
+
+async def test_a_listener_that_fails_does_not_break_a_call(manager, script, bus):
+    def sink(_event):
+        raise RuntimeError("sink")
+
+    bus.subscribe(sink)
+    guard = manager.for_host(HOST)
+    assert await guard.execute_with_retry(script(ConnectionError, "page"), RUN) == "page"
+    assert guard.status()["failures_in_a_row"] == 0
 
 
 async def test_a_guarded_call_leaves_nothing_for_the_garbage_collector(build, virtual_clock, script):

@@ -7,6 +7,7 @@ import pytest
 
 from outlast.config import RetryConfiguration
 from outlast.errors import MaxRetriesExceededError, PermanentFailureError, RetryConfigurationError
+from outlast.failure import FailureRule
 from outlast.retry import RetryManager
 
 RUN = "exponential_backoff"
@@ -108,6 +109,21 @@ async def test_it_is_not_applied_for_the_last_attempt(mending):
     await gives_up(manager, session.fetch, "none")
     assert session.refreshed == []
     assert await manager.execute_with_retry(session.fetch, "two") == "page"
+
+
+async def test_the_bound_that_a_rule_sets_holds_for_a_mended_failure_too(virtual_clock, bus):
+    session = Session(good=False)
+    rule = FailureRule(failure_class="auth_expired", status=[401], transient=True, max_attempts=2)
+    manager = RetryManager(
+        RetryConfiguration(),
+        events=bus,
+        clock=virtual_clock,
+        rules=[rule],
+        remedies={"refresh_session": session.refresh},
+    )
+    error = await gives_up(manager, session.fetch, raising=MaxRetriesExceededError)
+    assert error.context["attempts"] == 2
+    assert len(session.refreshed) == 1
 
 
 async def test_after_three_times_in_vain_the_failure_counts_as_it_is(mending):

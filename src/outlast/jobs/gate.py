@@ -190,6 +190,16 @@ class Gate:
         host.breaker.released(now, probe=probe)
         self.slow_down(name, now)
 
+    def promise(self, name: str, until: float, now: float) -> None:
+        """Nobody is to ask this host before that time."""
+        host = self._hosts.get(name) or self._meet(name, now)
+        host.not_before = max(host.not_before, until)
+        host.settle()
+
+    def asked_to_wait(self, after: float) -> list[tuple[str, float]]:
+        """The hosts that want to be left alone beyond that time, and until when."""
+        return [(host.name, host.not_before) for host in self._hosts.values() if host.not_before > after]
+
     def slow_down(self, name: str, now: float) -> None:
         """The host asked for less: fewer of its items at once from now on."""
         host = self._hosts[name]

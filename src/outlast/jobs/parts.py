@@ -19,6 +19,7 @@ from outlast.jobs.inhand import Hands, InHand, no_hands
 from outlast.jobs.items import KeyFunction
 from outlast.jobs.mending import HOST, remedy_function
 from outlast.jobs.obeying import Obedience
+from outlast.jobs.promises import Promises
 from outlast.jobs.resources import Factory, available, enter
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
@@ -69,7 +70,9 @@ class Parts:
         engine = Engine(
             session.ledger, dispatch, attempts, hands, clock=clock, owner=session.run_id, drain=config.drain
         )
-        services: list[Service] = [partial(session.scrub.follow, dispatch.changed)]
+        promises = Promises(session.ledger, self.gate, clock)
+        await promises.recall()
+        services: list[Service] = [partial(session.scrub.follow, dispatch.changed), promises.follow]
         if obedience is not None:
             services.append(partial(obedience.follow, dispatch.changed))
         if config.checkpoint.enabled:

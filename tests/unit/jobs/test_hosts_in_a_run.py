@@ -5,13 +5,15 @@ from collections import Counter
 
 import pytest
 
+from outlast.config import JobConfiguration
 from outlast.errors import ConfigurationError, JobError, TargetError
 from outlast.failure import FailureRule
 from outlast.jobs import Outcome, Run, job
-from outlast.jobs.orders import Orders, write_orders
+from outlast.jobs.orders import Orders, read_orders, write_orders
 from outlast.jobs.store import job_directory
 from outlast.retry.remedies import APPLIED_MAX
 from outlast.runtime import Runtime
+from outlast.storage.keys import Keyring
 
 
 @pytest.fixture
@@ -157,6 +159,63 @@ async def test_a_host_that_throttles_gets_fewer_at_once(options, clock):
     assert max(count for _, count in most) == 8
 
 
+async def test_what_a_host_has_asked_for_is_kept_by_the_next_run(options, clock):
+    asked = []
+
+    @job("promise")
+    async def fetch(url):
+        asked.append(clock.monotonic())
+        if len(asked) == 1:
+            raise Answered(429, retry_after=600.0)
+
+    begin = clock.monotonic()
+    async with fetch.open(**{**options, "concurrency": 1}) as run:
+        work = asyncio.create_task(run.process(fetch.handler, urls("a", 5)))
+        await clock.sleep(30)
+        run.stop()
+        await work
+    assert (len(asked), run.summary().deferred) == (1, 5)
+    summary = await fetch.run(urls("a", 5), **options)
+    assert summary.done == 5
+    assert min(asked[1:]) - begin >= 600
+
+
+async def test_stopped_in_the_middle_nothing_is_in_flight(options, clock):
+    @job("stopped", rate={"b": "1/s"}, drain=0)
+    async def fetch(url):
+        await clock.sleep(10)
+
+    for seconds in (0.0, 0.001, 0.5, 3.0):
+        async with fetch.open(**options) as run:
+            work = asyncio.create_task(run.process(fetch.handler, urls("a", 50) + urls("b", 50)))
+            await clock.sleep(seconds)
+            run.stop()
+            run.stop()
+            await work
+            assert run._gate.in_flight == 0
+            assert (await run.progress()).in_flight == 0
+
+
+async def test_a_dead_host_at_the_end_of_a_job_is_given_up_with_few_requests(options, clock):
+    asked = Counter()
+
+    @job("dead end", patience=60)
+    async def fetch(url):
+        host = url.split("/")[2]
+        asked[host] += 1
+        await clock.sleep(0.05)
+        if host == "dead":
+            raise ConnectionRefusedError("down")
+
+    summary = await fetch.run(urls("dead", 100) + urls("alive", 1_900), **options)
+    assert (summary.done, summary.failed, summary.outcome) == (1_900, 100, Outcome.COMPLETED_WITH_FAILURES)
+    assert asked["dead"] <= 8 + 1 + 60 / 5 + 2 + 5 + 5
+    async with fetch.open(**options) as run:
+        failures = await run.failures()
+    assert {each["class"] for each in failures} == {"network"}
+    assert sum("given up without another try" in each["message"] for each in failures) >= 90
+
+
 # Pauses
 
 
@@ -217,6 +276,21 @@ async def test_items_that_wait_for_other_reasons_are_waited_for_before_a_run_end
     pause(options, "both", "a")
     summary = await fetch.run(urls("a", 3) + urls("b", 3), **options)
     assert (summary.outcome, summary.done, summary.deferred) == (Outcome.STOPPED, 3, 3)
+
+
+async def test_the_orders_of_an_encrypted_job_are_sealed_and_obeyed_and_outlive_their_key(options):
+    old, new = bytes(32), bytes(range(32))
+    sealed = {**options, "config": JobConfiguration(checkpoint={"encryption_enabled": True})}
+
+    @job("sealed")
+    async def fetch(url): ...
+
+    directory = job_directory(options["store"], "sealed")
+    write_orders(directory, Orders.pausing(["a"]), Keyring.of([old]))
+    summary = await fetch.run(urls("a", 3) + urls("b", 3), keys=lambda: [old], **sealed)
+    assert (summary.paused, summary.done) == (("a",), 3)
+    await fetch.run([], keys=lambda: [new, old], **sealed)
+    assert read_orders(directory, Keyring.of([new])).paused == {"a"}
 
 
 async def test_damaged_orders_stop_a_start_and_not_a_run(options, clock, caplog):

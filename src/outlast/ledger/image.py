@@ -2,7 +2,7 @@
 
 import os
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +15,7 @@ __all__ = ["Image", "RawFile", "index_path", "log_path", "lost_frames", "refuse_
 
 SECTOR = 512
 FREE_PAGES_MAX = 10_000_000
+LOOKS_MAX = 5
 
 
 class Image:
@@ -80,10 +81,7 @@ class Image:
         index = RawFile(index_path(path)).read_and_close(INDEX_HEADER)
         if self._log.size <= LOG_HEADER:
             return Log(size, (), lost_without_log(index))
-        head = self._log.read(0, LOG_HEADER)
-        log = read_log(self._log.read, self._log.size, size, index)
-        # A writer may have begun the log anew while it was read. Then it is that writer's, and whole.
-        return log if self._log.read(0, LOG_HEADER) == head else replace(log, lost=0)
+        return read_log(self._log.read, self._log.size, size, index)
 
 
 class RawFile:
@@ -96,7 +94,9 @@ class RawFile:
         self._descriptor: int | None = None
         with suppress(FileNotFoundError):
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        self.size = 0 if self._descriptor is None else os.fstat(self._descriptor).st_size
+        found = None if self._descriptor is None else os.fstat(self._descriptor)
+        self.size = 0 if found is None else found.st_size
+        self.identity = None if found is None else found.st_ino
         self.unreadable = 0
 
     def read(self, offset: int, length: int) -> bytes:
@@ -139,23 +139,46 @@ def lost_frames(path: Path) -> int:
 
     To be asked before SQLite opens the ledger: that makes the log look whole. A job may be writing to it.
     """
-    with Image(path) as image:
-        return image.log.lost
+    return _looked_at(path).lost
 
 
 def refuse_damaged_log(path: Path) -> None:
     """Raise `LedgerCorruptionError` where SQLite would drop committed work without a word; see `lost_frames`."""
     if not log_path(path).exists() and not index_path(path).exists():
         return
-    with Image(path) as image:
-        if image.log.lost:
-            problem = f"{image.log.lost} committed pages of its log are damaged or gone"
-        elif image.log.frames and not image.has_file:
-            problem = "its file is gone, and its log is still there"
-        else:
-            return
+    look = _looked_at(path)
+    if look.lost:
+        problem = f"{look.lost} committed pages of its log are damaged or gone"
+    elif look.orphaned:
+        problem = "its file is gone, and its log is still there"
+    else:
+        return
     message = f"the ledger {path} is damaged ({problem}); `outlast repair` saves what can be saved"
     raise LedgerCorruptionError(message, context={"path": str(path)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    lost: int
+    orphaned: bool
+
+
+def _looked_at(path: Path) -> _Look:
+    """A log that changes under the look seems to lack what was committed meanwhile; so a loss has to be seen in peace."""
+    for _ in range(LOOKS_MAX):
+        before = _state_of_log(path)
+        with Image(path) as image:
+            look = _Look(image.log.lost, bool(image.log.frames) and not image.has_file)
+        if not look.lost or _state_of_log(path) == before:
+            return look
+    # A job commits without a pause, which it could not do without the log; whoever opens the ledger next looks again.
+    return _Look(0, orphaned=False)
+
+
+def _state_of_log(path: Path) -> tuple[object, ...]:
+    index = RawFile(index_path(path)).read_and_close(INDEX_HEADER)
+    log = RawFile(log_path(path))
+    return (index, log.identity, log.size, log.read_and_close(LOG_HEADER))
 
 
 def size_of(path: Path) -> int:

@@ -70,15 +70,15 @@ class Output:
         return output
 
     @staticmethod
-    async def put_aside(path: Path, ledger: Ledger, label: str) -> Path | None:
+    async def put_aside(path: Path, ledger: Ledger | None, label: str) -> Path | None:
         """Rename the file that `ledger` has written at `path`, so that a fresh start can have the name; the new name.
 
-        Raises `OutputError` where the file is somebody else's.
+        Raises `OutputError` where the file is somebody else's. Whose it is nobody can tell when the ledger cannot be read, or is
+        None; then it is renamed all the same, because a fresh start is the way out.
         """
-        noted = await ledger.get(_FACT)
         if not await asyncio.to_thread(holds_something, path):
             return None
-        if noted is None or noted["path"] != str(await asyncio.to_thread(path.absolute)):
+        if not await _may_be_of(ledger, await asyncio.to_thread(path.absolute)):
             raise foreign(path)
         return await asyncio.to_thread(put_aside, path, label)
 
@@ -162,6 +162,16 @@ async def _place_of(path: Path, ledger: Ledger, watcher: Watcher) -> Place:
         return place
     await watcher.kept(await asyncio.to_thread(put_aside, path, watcher.run_id))
     return Place()
+
+
+async def _may_be_of(ledger: Ledger | None, path: Path) -> bool:
+    if ledger is None:
+        return not await asyncio.to_thread(path.is_dir)
+    try:
+        noted = await ledger.get(_FACT)
+    except LedgerCorruptionError:
+        return await _may_be_of(None, path)
+    return noted is not None and bool(noted["path"] == str(path))
 
 
 async def _damaged(ledger: Ledger) -> int:

@@ -9,12 +9,17 @@ from typing import Any
 
 from outlast.ledger.aside import look_at_facts, look_at_the_rest
 from outlast.ledger.health import Examined, Finding, Remedy
+from outlast.ledger.marks import Marks
 from outlast.ledger.mending import mend, opens, take_out_results
 from outlast.ledger.rows import LOST, ItemRow, ResultRow, identity_of, is_proved, result_checksum
 from outlast.ledger.schema import DONE, FAILED, NOBODY
 from outlast.ledger.tables import UNREADABLE, Tables
 
 __all__ = ["Sweep"]
+
+
+ROW_BYTES_MIN = 32
+"""An item takes at least as much of the file, with its index; ids follow each other, so none is beyond the file's size by that."""
 
 
 class Sweep:
@@ -26,7 +31,7 @@ class Sweep:
     def __init__(self, tables: Tables, *, deep: bool = False) -> None:
         self._tables = tables
         self._deep = deep
-        self._proved = bytearray()
+        self._proved = Marks()
         self._position = 0
         self._item = 0
         self._begun = False
@@ -76,7 +81,7 @@ class Sweep:
     def _damaged_results(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[ResultRow, str]]:
         [(newest,)] = self._tables.rows("SELECT ifnull(max(id), 0) FROM items")
         proved = self._proved
-        proved.extend(bytes(max(newest + 1 - len(proved), 0)))
+        proved.reach(min(newest + 1, self._rows_max()))
         seals = self._tables.sealing.seals
         damaged = []
         for row in rows:
@@ -85,16 +90,21 @@ class Sweep:
                 damaged.append((ResultRow._make(row), "its checksum does not fit"))
             elif item == NOBODY:
                 continue
-            elif item >= len(proved):
+            elif item > newest:
                 self._unclaimed += 1
-            elif proved[item]:
+            elif item in proved:
                 damaged.append((ResultRow._make(row), "its item has a result already"))
             elif seals and not self._opens(item, lines):
                 damaged.append((ResultRow._make(row), "it does not open"))
             else:
-                proved[item] = 1
+                proved.add(item)
                 self._unclaimed += 1
         return damaged
+
+    def _rows_max(self) -> int:
+        db = self._tables.db
+        pages: int = db.pragma("page_count") * db.pragma("page_size")
+        return pages // ROW_BYTES_MIN
 
     def _opens(self, item: int, lines: bytes) -> bool:
         keys = self._tables.rows("SELECT CAST(key AS BLOB) FROM items WHERE id = ?", (item,))
@@ -121,10 +131,8 @@ class Sweep:
         bounds = (self._item, rows[-1][0])
         self._item = rows[-1][0]
         self.items += len(rows)
-        # In a damaged page the ids may be out of order, and the last not the largest.
-        self._proved.extend(bytes(max(max(row[0] for row in rows) + 1 - len(self._proved), 0)))
         suspects = self._suspects(rows)
-        findings = mend(self._tables, suspects, {row.item for row in suspects if self._proved[row.item]})
+        findings = mend(self._tables, suspects, {row.item for row in suspects if row.item in self._proved})
         if self._deep and self._index_fits:
             self._index_fits = not self._tables.rows(
                 "SELECT 1 FROM main.items AS item WHERE id > ? AND id <= ? AND id IS NOT (SELECT id "
@@ -139,11 +147,12 @@ class Sweep:
         suspects = []
         for row in rows:
             item, key, payload, status, attempts, not_before, error, identity, state = row
-            self._unclaimed -= proved[item]
+            finished = item in proved
+            self._unclaimed -= finished
             if (
                 identity != identity_of(key, payload)
                 or not is_proved(item, (status, attempts, not_before, error), state)
-                or (status == DONE) != proved[item]
+                or (status == DONE) != finished
                 or (payload == LOST and status not in {DONE, FAILED})
                 or (seals and opens(tables, ItemRow._make(row)) is False)
             ):

@@ -1,5 +1,6 @@
 """A look through the whole ledger: everything that is damaged comes up once, and is as good as it can be afterwards."""
 
+import tracemalloc
 from functools import partial
 
 import pytest
@@ -188,6 +189,24 @@ async def test_rows_that_vanished_come_back_by_what_the_index_knows(path, swept,
     assert await ledger.counts() == Counts(pending=4, done=1, failed=1)
     assert [result.key for result in await ledger.results(0, 9)] == ["key-0"]
     assert await ledger.add([NewItem("key-0"), NewItem("key-5")]) == 1
+    await ledger.close()
+
+
+async def test_an_id_that_damage_made_huge_costs_no_memory(filled, path, spoil, swept):
+    await filled()
+    spoil("INSERT INTO items (id, key, identity) VALUES (1 << 40, 'far', 0), (1 << 41, 'farther', 0)")
+    spoil(
+        "INSERT INTO results (item, shape, lines, checksum) VALUES (1 << 40, 1, 'x', result_checksum(1 << 40, 1, 'x'))"
+    )
+    ledger = await SqliteLedger.open(path)
+    tracemalloc.start()
+    try:
+        found = {(each.key, each.remedy.value) for each in await swept(ledger)}
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert found == {("far", "done"), ("farther", "failed")}
+    assert await swept(ledger) == []
     await ledger.close()
 
 

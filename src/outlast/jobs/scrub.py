@@ -1,6 +1,8 @@
 """A look at every row that earlier runs left behind, while this one works: what has rotted is found before it is needed.
 
-The ledger is examined in slices, with a pause after each, so that no item waits for it. A run that could end as completed
+The ledger is examined in slices, with a pause after each, so that an item waits for one slice at most: some milliseconds. What
+takes a look at all rows at once is asked beside the commits. Only where damage is found do they wait for longer: to mend it, all
+rows of the ledger are read in one go. A run that could end as completed
 examines what is left first, so "completed" means that every row was intact, or was mended and done again.
 """
 

@@ -6,7 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import apsw
+
 from outlast.ledger import changes, connection, opening, reading
+from outlast.ledger.aside import fits_its_rows
 from outlast.ledger.check import check, look_in_peace
 from outlast.ledger.connection import translated
 from outlast.ledger.health import Examined, Finding, Health
@@ -37,6 +40,7 @@ class LedgerFile:
         self._path = path
         self._keys = keys
         self._sweep: Sweep | None = None
+        self._alone = vfs is not None
         with translated(path):
             self._tables = opening.open_tables(path, read_only=read_only, keys=keys, locked=locked, vfs=vfs, disk=disk)
         self._transactions = Transactions(self._tables, path, self._start_over, disk)
@@ -74,10 +78,29 @@ class LedgerFile:
     def examine(self, after: int, limit: int) -> Examined:
         """A slice of the look through all rows that begins with `after` = 0; see `outlast.ledger.sweep`."""
         if after == 0 or self._sweep is None:
-            self._sweep = Sweep(self._tables)
+            self._sweep = Sweep(self._tables, apart=self.writable and not self._alone)
         if self.writable:
             return self._sweep.look_on(limit)
         return look_in_peace(self._tables, self._sweep, limit)
+
+    @property
+    def asks(self) -> bool:
+        """Whether the next slice waits for `survey`."""
+        return self._sweep is not None and self._sweep.asks
+
+    def survey(self) -> None:
+        """Ask what takes a look at all rows at once, on a connection of its own: to be called in another thread."""
+        sweep = self._sweep
+        if sweep is None:
+            return
+        try:
+            db = connection.connect(self._path, read_only=True, vfs=None)
+            try:
+                sweep.fits = fits_its_rows(replace(self._tables, db=db, writable=False, change=Counter(), found=[]))
+            finally:
+                db.close()
+        except apsw.Error:
+            sweep.fits = False  # then the last slice looks for itself, and its error is the one to be told
 
     def counts(self) -> Counts:
         return reading.counts(self._tables)

@@ -4,6 +4,7 @@ The results tell which items are done. That is remembered, a byte an item, until
 Between slices the job goes on: results that came meanwhile are read before each slice of items, in the same transaction.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,12 +26,16 @@ ROW_BYTES_MIN = 32
 class Sweep:
     """One look through the whole ledger; what it finds is mended where the file is open for writing.
 
-    `deep` also looks up every key in its index, which takes as long again.
+    `deep` also looks up every key in its index, which takes as long again. `apart`: what has to be asked of all rows at once is
+    answered elsewhere; `asks` then says that the last slice waits for that, and `fits` takes the answer.
     """
 
-    def __init__(self, tables: Tables, *, deep: bool = False) -> None:
+    def __init__(self, tables: Tables, *, deep: bool = False, apart: bool = False) -> None:
         self._tables = tables
         self._deep = deep
+        self._apart = apart
+        self.asks = False
+        self.fits: bool | None = None
         self._proved = Marks()
         self._position = 0
         self._item = 0
@@ -57,8 +62,15 @@ class Sweep:
         findings += self._look_at_items(items)
         if len(items) == limit:
             return self._examined(findings)
+        self.asks = self._apart and self.fits is None
+        if self.asks:
+            return self._examined(findings)
         findings += look_at_the_rest(
-            self._tables, index_fits=self._index_fits, items_fit=self._items_fit, all_claimed=self._unclaimed == 0
+            self._tables,
+            index_fits=self._index_fits,
+            items_fit=self._items_fit,
+            all_claimed=self._unclaimed == 0,
+            fits=self.fits is True,
         )
         return Examined(None, tuple(findings))
 
@@ -84,6 +96,7 @@ class Sweep:
         proved.reach(min(newest + 1, self._rows_max()))
         seals = self._tables.sealing.seals
         damaged = []
+        taken = []
         for row in rows:
             _, item, shape, lines, checksum = row
             if checksum != result_checksum(item, shape, lines):
@@ -98,8 +111,15 @@ class Sweep:
                 damaged.append((ResultRow._make(row), "it does not open"))
             else:
                 proved.add(item)
-                self._unclaimed += 1
+                taken.append(item)
+        self._unclaimed += len(taken) - self._passed_by(taken)
         return damaged
+
+    def _passed_by(self, items: Sequence[int]) -> int:
+        """How many of the items are there, and will not be looked at any more: they were recorded after their slice."""
+        late = [item for item in items if item <= self._item]
+        sql = "SELECT count(*) FROM items WHERE id IN (SELECT value FROM json_each(?))"
+        return int(self._tables.rows(sql, (json.dumps(late),))[0][0]) if late else 0
 
     def _rows_max(self) -> int:
         db = self._tables.db

@@ -253,6 +253,29 @@ async def test_mending_that_is_taken_back_is_looked_for_again(filled, path, spoi
     file.close()
 
 
+def test_what_takes_a_look_at_all_rows_is_not_asked_between_commits(opened):
+    one = opened()
+    one.do("add", [NewItem(str(number)) for number in range(30)])
+    one.finish(10)
+    asked = []
+    after = one.do("examine", 0, 5).next
+    while not one.file.asks:
+        after = one.do("examine", after, 5).next
+    one.finish(5)
+    one.file._tables.db.set_exec_trace(lambda _cursor, sql, _bindings: asked.append(sql) or True)
+    one.file.survey()
+    while after is not None:
+        after = one.do("examine", after, 5).next
+    assert asked
+    assert not [sql for sql in asked if "count(" in sql and "json_each" not in sql]
+
+
+def test_a_survey_that_nobody_asked_for_is_none(opened):
+    one = opened()
+    one.file.survey()
+    assert one.do("examine", 0, 5).findings == ()
+
+
 async def test_a_file_that_cannot_be_read_on_is_told_as_such(path):
     ledger = await SqliteLedger.open(path)
     await ledger.add([NewItem(f"https://example.test/{n}") for n in range(2_000)])

@@ -198,7 +198,7 @@ class Ledger(Protocol):
         ...
 
     def results(self, after: int, limit: int, /) -> Awaitable[list[Result]]:
-        """The first `limit` results whose position is greater than `after`, in order."""
+        """The first `limit` results whose position is greater than `after`, in order; fewer where they are large, but one at least."""
         ...
 
     def position(self) -> Awaitable[int]:

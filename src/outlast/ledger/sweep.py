@@ -48,19 +48,20 @@ class Sweep:
         self.facts = 0
 
     def look_on(self, limit: int) -> Examined:
-        """Look at about `limit` more rows, within one transaction. `next` tells how many rows were looked at, plus one."""
+        """Look at about `limit` more rows, fewer where they are large, within one transaction. `next` tells how many rows were looked at, plus one."""
         findings: list[Finding] = []
         if not self._begun:
             self._begun = True
             self.facts, findings = look_at_facts(self._tables)
-        results = self._tables.bare_results("WHERE position > ? ORDER BY position LIMIT ?", (self._position, limit))
+        slice_ = (self._position, limit)
+        results, large = self._tables.slice_of_results("WHERE position > ? ORDER BY position LIMIT ?", slice_)
         findings += self._look_at_results(results)
-        if len(results) == limit:
+        if large or len(results) == limit:
             return self._examined(findings)
         # All results are known: what has none is not done.
-        items = self._next_items(limit)
+        items, large = self._next_items(limit)
         findings += self._look_at_items(items)
-        if len(items) == limit:
+        if large or len(items) == limit:
             return self._examined(findings)
         self.asks = self._apart and self.fits is None
         if self.asks:
@@ -140,10 +141,10 @@ class Sweep:
         rows = [row for row in self._tables.items("WHERE items.id = ?", (item,)) if row.is_itself]
         return self._tables.name(rows[0].key, rows[0].payload) if rows else None
 
-    def _next_items(self, limit: int) -> list[tuple[Any, ...]]:
+    def _next_items(self, limit: int) -> tuple[list[tuple[Any, ...]], bool]:
         # What is leased is in somebody's hands, and changed when it comes back.
         free = "AND items.id NOT IN (SELECT item FROM leases)" if self._tables.writable else ""
-        return self._tables.bare_items(f"WHERE items.id > ? {free} ORDER BY items.id LIMIT ?", (self._item, limit))
+        return self._tables.slice_of_items(f"WHERE items.id > ? {free} ORDER BY items.id LIMIT ?", (self._item, limit))
 
     def _look_at_items(self, rows: Sequence[tuple[Any, ...]]) -> list[Finding]:
         if not rows:

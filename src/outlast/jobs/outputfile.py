@@ -10,6 +10,7 @@ from pathlib import Path
 
 from outlast.errors import OutputError
 from outlast.storage.disk import OsDisk
+from outlast.storage.forks import close_in_children
 
 __all__ = ["OutputFile", "Place", "foreign", "put_aside", "replaced", "size_of", "unwritable"]
 
@@ -57,6 +58,7 @@ class OutputFile:
         with suppress(OSError):
             for directory in (path.parent, *(each.parent for each in missing)):
                 OsDisk().sync_directory(directory)
+        close_in_children(file)
         return cls(path, file, place)
 
     def append(self, blob: bytes, position: int) -> bool:

@@ -49,8 +49,13 @@ class _Connection(apsw.Connection):
         self.file = None
 
 
-def connect(path: Path, *, read_only: bool, vfs: str | None, disk: Disk | None = None) -> apsw.Connection:
+def connect(
+    path: Path, *, read_only: bool, vfs: str | None, disk: Disk | None = None, at_rest: bool = False
+) -> apsw.Connection:
     """Commits through it are durable when they return. With a `vfs` nobody else can use the file meanwhile.
+
+    `at_rest`: read without a log and without locks, so that nothing is written beside it; whoever asks makes sure that nobody
+    writes it meanwhile (`state_at_rest`).
 
     Raises `LedgerCorruptionError` where the log is damaged: whoever opens the ledger makes that log look whole, also by reading it.
     """
@@ -59,8 +64,11 @@ def connect(path: Path, *, read_only: bool, vfs: str | None, disk: Disk | None =
     if not read_only and (vfs is None or disk is not None):
         _create(path, disk or OsDisk())
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-    db = _Connection(str(path), flags=flags, vfs=vfs)
-    db.file = os.path.realpath(path) if vfs is None else None
+    if at_rest:
+        db = _Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags | apsw.SQLITE_OPEN_URI)
+    else:
+        db = _Connection(str(path), flags=flags, vfs=vfs)
+        db.file = os.path.realpath(path) if vfs is None else None
     try:
         _set_up(db, read_only=read_only, vfs=vfs)
     except BaseException:
@@ -170,7 +178,16 @@ def explained(error: Exception, path: Path) -> Exception:
     elif isinstance(error, apsw.TooBigError):
         ours = ValidationError(f"a text is too large for the ledger {path}: {error}", context=context)
     elif isinstance(error, (apsw.Error, OSError)):
-        ours = LedgerUnavailableError(f"the ledger {path} cannot be used: {error}", context=context)
+        ours = LedgerUnavailableError(f"the ledger {path} cannot be used: {_reason(error, path)}", context=context)
     if ours is not error:
         ours.__cause__ = error
     return ours
+
+
+def _reason(error: Exception, path: Path) -> str:
+    # A log that a kill has left is read through an index beside it, which is made anew for that.
+    if getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE:
+        return f"the disk is full, and to read the log takes room for its index ({error})"
+    if isinstance(error, (apsw.CantOpenError, apsw.ReadOnlyError)) and not os.access(path.parent, os.W_OK):
+        return f"{path.parent} cannot be written, and to read the log takes an index beside it ({error})"
+    return str(error)

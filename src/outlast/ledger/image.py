@@ -11,7 +11,16 @@ from outlast.errors import LedgerCorruptionError
 from outlast.ledger.frames import INDEX_HEADER, LOG_HEADER, Log, lost_without_log, read_log
 from outlast.ledger.pages import PAGE_SIZE, page_size_in
 
-__all__ = ["Image", "RawFile", "index_path", "log_path", "lost_frames", "refuse_damaged_log", "size_of"]
+__all__ = [
+    "Image",
+    "RawFile",
+    "index_path",
+    "log_path",
+    "lost_frames",
+    "refuse_damaged_log",
+    "size_of",
+    "state_at_rest",
+]
 
 SECTOR = 512
 FREE_PAGES_MAX = 10_000_000
@@ -179,6 +188,17 @@ def _state_of_log(path: Path) -> tuple[object, ...]:
     index = RawFile(index_path(path)).read_and_close(INDEX_HEADER)
     log = RawFile(log_path(path))
     return (index, log.identity, log.size, log.read_and_close(LOG_HEADER))
+
+
+def state_at_rest(path: Path) -> tuple[int, int, int] | None:
+    """What tells whether a ledger was written to meanwhile; None for one that is not there, or may be in use: it has a log.
+
+    Nor for one that a kill left with the journal of its first transaction, which has to be rolled back before it is read.
+    """
+    if log_path(path).exists() or path.with_name(f"{path.name}-journal").exists() or not path.exists():
+        return None
+    found = path.stat()
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def size_of(path: Path) -> int:

@@ -23,11 +23,21 @@ _SEALING = "sealing"
 
 
 def open_tables(
-    path: Path, *, read_only: bool, keys: "Keyring | None", locked: bool, vfs: str | None, disk: Disk | None
+    path: Path,
+    *,
+    read_only: bool,
+    keys: "Keyring | None",
+    locked: bool,
+    vfs: str | None,
+    disk: Disk | None,
+    at_rest: bool = False,
 ) -> Tables:
-    """The tables of the ledger at `path`; unless `read_only`, one is made where there is none: sealed, when keys are given."""
+    """The tables of the ledger at `path`; unless `read_only`, one is made where there is none: sealed, when keys are given.
+
+    `at_rest`: see `connect`.
+    """
     on_disk = disk is not None or vfs is None
-    db = connect(path, read_only=read_only, vfs=vfs, disk=disk)
+    db = connect(path, read_only=read_only, vfs=vfs, disk=disk, at_rest=at_rest)
     try:
         prepare(db, path, read_only=read_only, facts=_wrapped(keys))
         if on_disk and not read_only:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from outlast.ledger.aside import fits_its_rows
 from outlast.ledger.check import check, look_in_peace
 from outlast.ledger.connection import translated
 from outlast.ledger.health import Examined, Finding, Health
+from outlast.ledger.image import state_at_rest
 from outlast.ledger.port import Counts, ItemStatus, Lease, NewItem, Result, Sizes, StoredFailure, StoredItem
 from outlast.ledger.sweep import Sweep
 from outlast.ledger.transactions import Read, Request, Transactions, Write
@@ -41,9 +43,12 @@ class LedgerFile:
         self._keys = keys
         self._sweep: Sweep | None = None
         self._alone = vfs is not None
+        self._disk = disk
+        self._open = partial(
+            opening.open_tables, path, read_only=read_only, keys=keys, locked=locked, vfs=vfs, disk=disk
+        )
         with translated(path):
-            self._tables = opening.open_tables(path, read_only=read_only, keys=keys, locked=locked, vfs=vfs, disk=disk)
-        self._transactions = Transactions(self._tables, path, self._start_over, disk)
+            self._begin(state_at_rest(path) if read_only and vfs is None else None)
 
     @property
     def writable(self) -> bool:
@@ -51,6 +56,13 @@ class LedgerFile:
 
     def apply(self, batch: Sequence[Request]) -> Sequence[Any]:
         """An outcome for each request: what it gave, or the error it came to."""
+        outcomes = self._transactions.apply(batch)
+        if not self._was_disturbed():
+            return outcomes
+        with translated(self._path):
+            self._transactions.close()
+            self._start_over()
+            self._begin(None)
         return self._transactions.apply(batch)
 
     def add(self, items: Sequence[NewItem]) -> int:
@@ -137,6 +149,21 @@ class LedgerFile:
     def close(self) -> None:
         with translated(self._path):
             self._transactions.close()
+
+    def _begin(self, at_rest: tuple[int, int, int] | None) -> None:
+        """Open the file. One that nobody has open (`at_rest`) is read as it is; once that is not so any more, as one in use."""
+        self._at_rest = at_rest
+        try:
+            self._tables = self._open(at_rest=at_rest is not None)
+        except Exception:
+            if not self._was_disturbed():
+                raise
+            self._begin(None)
+        else:
+            self._transactions = Transactions(self._tables, self._path, self._start_over, self._disk)
+
+    def _was_disturbed(self) -> bool:
+        return self._at_rest is not None and state_at_rest(self._path) != self._at_rest
 
     def _start_over(self) -> None:
         # The sweep has gone on to rows whose mending was taken back.

@@ -196,3 +196,34 @@ async def test_large_rows_come_a_few_at_a_time_and_none_is_missing(tmp_path):
     assert (await ledger.check()).sound
     await ledger.close()
     assert not (tmp_path / "ledger.db-wal").exists()
+
+
+async def test_looking_at_a_closed_ledger_leaves_nothing_behind(tmp_path):
+    path = tmp_path / "a ledger?#%20.db"
+    ledger = await SqliteLedger.open(path)
+    await ledger.add([NewItem("a")])
+    await ledger.close()
+    looking = await SqliteLedger.open(path, read_only=True)
+    assert (await looking.counts()).pending == 1
+    assert (await looking.check(deep=True)).sound
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    await looking.close()
+
+
+async def test_who_looks_at_a_closed_ledger_sees_what_a_job_then_writes(tmp_path):
+    path = tmp_path / "ledger.db"
+    ledger = await SqliteLedger.open(path)
+    await ledger.add([NewItem("a")])
+    await ledger.close()
+    looking = await SqliteLedger.open(path, read_only=True)
+    slice_ = await looking.examine(0, 1)
+    for number in range(3):
+        ledger = await SqliteLedger.open(path)
+        await ledger.add([NewItem(str(number))])
+        assert (await looking.counts()).pending == number + 2
+        if number != 1:
+            await ledger.close()
+        assert (await looking.counts()).pending == number + 2
+    assert (await looking.examine(slice_.next, 100)).findings == ()
+    await looking.close()
+    await ledger.close()

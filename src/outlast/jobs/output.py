@@ -104,7 +104,7 @@ class Output:
             while not self._file.broken:
                 while await self._advance():
                     continue
-                if await self._sync():
+                if await self._sync() and not self._doubted:
                     return
         finally:
             self.close()
@@ -132,6 +132,14 @@ class Output:
 
     async def _compare(self) -> None:
         """Begin a new file when this one has lines that the ledger has no more."""
+        self._doubted = False  # one that comes up meanwhile is another
+        try:
+            await self._compare_all()
+        except BaseException:
+            self._doubted = True
+            raise
+
+    async def _compare_all(self) -> None:
         if not await asyncio.to_thread(self._file.is_there):
             await _completed(self._reopen())
         file, damaged = self._file, await _damaged(self._ledger)
@@ -141,7 +149,6 @@ class Output:
             await self._watcher.kept(self._untold)
             self._untold = None
         self._file.place = replace(self._file.place, damaged=damaged)
-        self._doubted = False
 
     def _begin_anew(self) -> None:
         path = self._file.path

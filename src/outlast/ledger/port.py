@@ -229,7 +229,7 @@ class Ledger(Protocol):
         ...
 
     def damage(self) -> Awaitable[list[Finding]]:
-        """What leasing and reading came upon since the last call; what was leased is mended already."""
+        """What leasing came upon since the last call, and has mended already."""
         ...
 
     async def close(self) -> None:

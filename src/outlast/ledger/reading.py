@@ -119,7 +119,7 @@ def _sound(tables: Tables, rows: Sequence[Row], read: Callable[[Tables, Row], Va
         except _DamageError as damage:
             findings.append(damage.finding)
     if findings:
-        tables.report(findings)
+        # The error tells of them. Whoever mends them finds them again, and each is to come up once.
         raise _damaged(findings)
     return values
 

@@ -68,9 +68,13 @@ class Output:
         """
         path = await asyncio.to_thread(path.absolute)
         output = cls(await _opened(path, ledger, watcher), ledger, clock, watcher)
-        # A run that found damage may have been killed before the file was compared.
-        output._doubted = output._file.place.damaged != await _damaged(ledger)
-        await output._sync()
+        try:
+            # A run that found damage may have been killed before the file was compared.
+            output._doubted = output._file.place.damaged != await _damaged(ledger)
+            await output._sync()
+        except BaseException:
+            output.close()
+            raise
         return output
 
     @staticmethod
@@ -154,6 +158,7 @@ class Output:
         path = self._file.path
         self._untold = put_aside(path, self._watcher.run_id)
         self._file.close()
+        self._file.broken = True  # until there is another
         self._file = OutputFile.open(path, Place())
 
     async def _reopen(self) -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from outlast.errors import LedgerUnavailableError
 from outlast.jobs.output import Output
 from outlast.jobs.records import written
 from outlast.ledger import ItemStatus, MemoryLedger, NewItem, Record
@@ -222,3 +223,19 @@ async def test_two_jobs_do_not_write_one_file(path, ledger, virtual_clock, watch
     path.unlink()
     await written_to(path, other)
     assert read(path) == [2]
+
+
+class Unnoting(MemoryLedger):
+    """A ledger that cannot be written."""
+
+    async def put(self, name, value, /):
+        raise LedgerUnavailableError("the disk is full")
+
+
+async def test_a_start_that_fails_lets_go_of_the_file(path, ledger, virtual_clock, watcher, written_to):
+    with pytest.raises(LedgerUnavailableError) as kept:
+        await Output.open(path, Unnoting(), virtual_clock, watcher)
+    await record(ledger, 1)
+    await written_to(path, ledger)
+    assert read(path) == [1]
+    assert kept.value.__traceback__ is not None

@@ -97,7 +97,7 @@ class JobDirectory:
                 raise
         except OSError as error:
             reason = f"{error.strerror} ({error.filename or path})"
-            message = f"the store {self.path.parent.parent} cannot be written for job {job_id!r}: {reason}"
+            message = f"the store {self.path.parent.parent} cannot be written: {reason}; job {job_id!r} was not started"
             raise JobError(message, context={"job_id": job_id, "path": str(self.path)}) from error
         close_in_children(file)
         return Lock(file)

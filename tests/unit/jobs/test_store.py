@@ -107,7 +107,7 @@ def test_a_lock_that_cannot_be_signed_names_the_job_and_the_file(tmp_path):
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
-        with pytest.raises(JobError, match=r"cannot be written for job 'job': File too large \(.*LOCK\)"):
+        with pytest.raises(JobError, match=r"cannot be written: File too large \(.*LOCK\); job 'job' was not started"):
             directory.lock("job", "noon")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -2,8 +2,6 @@
 
 import fcntl
 import json
-import os
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,11 +34,11 @@ NAMES_SHOWN_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that runs a job now."""
+    """The process that runs a job now, as far as it has signed its lock."""
 
-    pid: int
-    host: str
-    since: str
+    pid: int = 0
+    host: str = "an unknown host"
+    since: str = "an unknown time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +166,11 @@ async def begun_with(directory: JobDirectory) -> Begun:
 
 
 def holder_of(directory: JobDirectory) -> Holder | None:
-    """Who runs the job now.
-
-    The lock is tested only where the process that signed it may be alive, and only for an instant: a test that came in the
-    very moment of a start would keep that start from the lock.
-    """
+    """Who runs the job now. The lock alone tells whether anybody does, as it does for a start; it is tested for an instant."""
     try:
         with (directory.path / "LOCK").open("rb") as file:
-            signed = json.loads(file.read())
-            holder = Holder(int(signed["pid"]), str(signed["host"]), str(signed["since"]))
-            return holder if _may_live(holder) and _is_locked(file) else None
-    except (OSError, ValueError, KeyError):
+            return _signed(file) if _is_locked(file) else None
+    except OSError:
         return None
 
 
@@ -186,16 +178,12 @@ async def _told(access: Access, name: str) -> Any:
     return None if access.locked else await access.ledger.get(name)
 
 
-def _may_live(holder: Holder) -> bool:
-    if holder.host != socket.gethostname():
-        return True
+def _signed(file: BinaryIO) -> Holder:
     try:
-        os.kill(holder.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        signed = json.loads(file.read())
+        return Holder(int(signed["pid"]), str(signed["host"]), str(signed["since"]))
+    except (ValueError, KeyError, TypeError):
+        return Holder()
 
 
 def _is_locked(file: BinaryIO) -> bool:

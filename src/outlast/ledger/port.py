@@ -220,7 +220,7 @@ class Ledger(Protocol):
         ...
 
     def results(self, after: int, limit: int, /) -> Awaitable[list[Result]]:
-        """The first `limit` results whose position is greater than `after`, in order."""
+        """The first `limit` results whose position is greater than `after`, in order; fewer where they are large, but one at least."""
         ...
 
     def position(self) -> Awaitable[int]:
@@ -256,7 +256,7 @@ class Ledger(Protocol):
         ...
 
     def damage(self) -> Awaitable[list[Finding]]:
-        """What leasing and reading came upon since the last call; what was leased is mended already."""
+        """What leasing came upon since the last call, and has mended already."""
         ...
 
     async def close(self) -> None:

@@ -30,7 +30,8 @@ class _DamageError(Exception):
 
 
 def results(tables: Tables, after: int, limit: int) -> list[Result]:
-    rows = tables.bare_results_with_items(
+    """At least one, where there is any, and fewer than `limit` where they are large; so it is with the others."""
+    rows, _ = tables.slice_of_results_with_items(
         f"WHERE position > ? AND results.item <> {NOBODY} ORDER BY position LIMIT ?", (after, limit)
     )
     read = _results(tables, rows)
@@ -38,16 +39,15 @@ def results(tables: Tables, after: int, limit: int) -> list[Result]:
 
 
 def failures(tables: Tables, after: int, limit: int, status: ItemStatus) -> list[StoredFailure]:
-    number = STATUS_NUMBER[status]
-    rows = tables.items(f"WHERE items.status = {number} AND items.id > ? ORDER BY items.id LIMIT ?", (after, limit))
-    stored = _sound(tables, rows, _item)
+    rest = f"WHERE items.status = {STATUS_NUMBER[status]} AND items.id > ? ORDER BY items.id LIMIT ?"
+    stored = _items(tables, rest, (after, limit))
     return [
         StoredFailure(each.item, each.key, each.attempts, each.error or "", each.payload, each.lost) for each in stored
     ]
 
 
 def items(tables: Tables, after: int, limit: int) -> list[StoredItem]:
-    return _sound(tables, tables.items("WHERE items.id > ? ORDER BY items.id LIMIT ?", (after, limit)), _item)
+    return _items(tables, "WHERE items.id > ? ORDER BY items.id LIMIT ?", (after, limit))
 
 
 def fact(tables: Tables, name: str) -> Any:
@@ -107,6 +107,11 @@ def position(tables: Tables) -> int:
     return newest
 
 
+def _items(tables: Tables, rest: str, bindings: Sequence[Any]) -> list[StoredItem]:
+    bare, _ = tables.slice_of_items(rest, bindings)
+    return _sound(tables, [ItemRow._make(row) for row in bare], _item)
+
+
 def _sound(tables: Tables, rows: Sequence[Row], read: Callable[[Tables, Row], Value]) -> list[Value]:
     values: list[Value] = []
     findings: list[Finding] = []
@@ -116,7 +121,7 @@ def _sound(tables: Tables, rows: Sequence[Row], read: Callable[[Tables, Row], Va
         except _DamageError as damage:
             findings.append(damage.finding)
     if findings:
-        tables.report(findings)
+        # The error tells of them. Whoever mends them finds them again, and each is to come up once.
         raise _damaged(findings)
     return values
 

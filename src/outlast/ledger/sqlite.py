@@ -125,9 +125,12 @@ class SqliteLedger:
     def put(self, name: str, value: Any, /) -> Awaitable[None]:
         return self._commits.submit(Write(partial(self._file.put, name, encode(value).decode())))
 
-    def examine(self, after: int, limit: int, /) -> Awaitable[Examined]:
+    async def examine(self, after: int, limit: int, /) -> Examined:
+        if self._file.asks and after:
+            await asyncio.to_thread(self._file.survey)
         look = partial(self._file.examine, after, limit)
-        return self._commits.submit(Write(look) if self._file.writable else Read(look))
+        examined: Examined = await self._commits.submit(Write(look) if self._file.writable else Read(look))
+        return examined
 
     def damage(self) -> Awaitable[list[Finding]]:
         return self._commits.submit(Read(self._file.damage))

@@ -260,7 +260,9 @@ def prints(shown, printed):
     """Whether every line shown was printed, in this order."""
     place = 0
     for line in shown.splitlines():
-        found = re.compile(VARIABLE.sub(".+?", re.escape(line.strip()))).search(printed, place)
+        # How wide a column is depends on what varies in it.
+        pattern = re.sub(r"(\\ )+", r"\\s+", VARIABLE.sub(".+?", re.escape(line.strip())))
+        found = re.compile(pattern).search(printed, place)
         if found is None:
             return False
         place = found.end()

@@ -38,6 +38,8 @@ async def opened(directory: JobDirectory, *, read_only: bool = True) -> AsyncIte
     A ledger in the clear needs no keys, whatever the environment says; one that is sealed by a key which is not at hand is
     `KeyMissingError`.
     """
+    if not read_only:
+        await asyncio.to_thread(directory.refuse_emptied)
     access = await _open(directory, read_only=read_only, locked=False)
     try:
         yield access.ledger

@@ -41,9 +41,12 @@ async def open_session(
         lock = directory.lock(name, runtime.clock.now().isoformat(timespec="seconds"))
         stack.callback(lock.close)
         if options.get("fresh", False) and directory.exists:
+            lock.mark(begun=False)
             await _put_aside(directory, config, runtime.new_id(), keys)
+        directory.refuse_emptied()
         ledger = own = await _ledger(directory, name, keys)
         stack.push_async_callback(own.close)
+        lock.mark(begun=True)
     resilience = Resilience(_placed(config, directory), events=runtime.bus, clock=runtime.clock, keys=keys)
     await stack.enter_async_context(resilience)
     session = Session(name, ledger, resilience, runtime)

@@ -2,17 +2,16 @@
 
 import fcntl
 import hashlib
-import json
-import os
 import re
-import socket
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from outlast.errors import JobError, JobLockedError, ValidationError
+from outlast.errors import JobError, JobLockedError, LedgerCorruptionError, ValidationError
+from outlast.jobs.signature import LOCK, Signature
 from outlast.storage.disk import OsDisk
 from outlast.storage.files import ensure_directory
 
@@ -83,19 +82,42 @@ class JobDirectory:
         """
         try:
             ensure_directory(self.path)
-            file = (self.path / "LOCK").open("a+b")
+            file = (self.path / LOCK).open("a+b")
         except OSError as error:
             message = f"the store {self.path.parent.parent} cannot be written: {error.strerror} ({error.filename})"
             raise JobError(message, context={"path": str(self.path)}) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = _holder(file)
+            holder = _holder(self.path)
             file.close()
             message = f"job {job_id!r} is being run by another process{holder}"
             raise JobLockedError(message, context={"job_id": job_id, "path": str(self.path)}) from error
-        _sign(file, started)
-        return Lock(file)
+        lock = Lock(file, self.path / LOCK, Signature.now(job_id, started, begun=self._begun()))
+        lock.sign()
+        return lock
+
+    def refuse_emptied(self) -> None:
+        """Raise `LedgerCorruptionError` where the ledger has not one byte, and had. To be called with the lock held.
+
+        A start that is killed between making the file and its first commit leaves an empty one too, and the next start goes on
+        from there: `LOCK` tells the two apart, and where it cannot, a checkpoint does.
+        """
+        if not self.exists or self.ledger.stat().st_size:
+            return
+        begun = self._begun()
+        if begun or (begun is None and any(self.checkpoints.rglob("*.ckpt"))):
+            message = f"the ledger {self.ledger} is damaged: it is empty, and the job had begun"
+            raise LedgerCorruptionError(message, context={"path": str(self.ledger)})
+
+    def _begun(self) -> bool | None:
+        """Whether the ledger has had a first commit, as far as that is known; an empty one leaves it to what was signed before."""
+        if not self.exists:
+            return False
+        if self.ledger.stat().st_size:
+            return True
+        before = Signature.of(self.path)
+        return None if before is None else before.begun
 
     def put_aside(self, label: str) -> Path:
         """Move what the job has recorded out of the way, for a fresh start; where it is now."""
@@ -114,8 +136,25 @@ class JobDirectory:
 class Lock:
     """A job's lock. The kernel gives it back when the process dies, so a killed run leaves none behind."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, path: Path, signature: Signature) -> None:
         self._file = file
+        self._path = path
+        self._signature = signature
+
+    def sign(self) -> None:
+        """Say who holds it."""
+        self._file.truncate(0)
+        self._file.write(self._signature.to_bytes())
+        self._file.flush()
+
+    def mark(self, *, begun: bool) -> None:
+        """Note whether the ledger has had its first commit: an empty one is then damage, and no beginning."""
+        if begun == self._signature.begun:
+            return
+        self._signature = replace(self._signature, begun=begun)
+        # In place, so that nobody who looks meanwhile sees it unsigned. A note that is lost is made by the next start.
+        with suppress(OSError), self._path.open("r+b") as file:
+            file.write(self._signature.to_bytes())
 
     def close(self) -> None:
         self._file.close()
@@ -153,16 +192,6 @@ def _size_of(path: Path) -> int:
     return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
-def _sign(file: BinaryIO, started: str) -> None:
-    file.truncate(0)
-    file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": started}).encode())
-    file.flush()
-
-
-def _holder(file: BinaryIO) -> str:
-    try:
-        file.seek(0)
-        holder = json.load(file)
-        return f" (pid {holder['pid']} on {holder['host']}, since {holder['since']})"
-    except (ValueError, KeyError, OSError):
-        return ""
+def _holder(path: Path) -> str:
+    signed = Signature.of(path)
+    return "" if signed is None else f" (pid {signed.pid} on {signed.host}, since {signed.since})"

@@ -25,6 +25,20 @@ def job(outlast, tmp_path, monkeypatch):
     return job_directory(tmp_path / ".outlast", "docs")
 
 
+@pytest.mark.parametrize("other", [None, NEW])
+def test_what_was_not_read_for_want_of_its_key_is_never_called_sound(outlast, job, monkeypatch, other):
+    monkeypatch.delenv(VARIABLE)
+    if other is not None:
+        monkeypatch.setenv(VARIABLE, other)
+    assert outlast("verify", "docs")[0] == 2
+    code, _, err = outlast("repair", "docs", "--dry-run")
+    assert code == 2
+    assert err.startswith("NOT VERIFIED: ")
+    document = json.loads(outlast("repair", "docs", "--dry-run", "--json")[1])
+    assert (document["sound"], document["lossless"], bool(document["unread"])) == (False, True, True)
+    assert outlast("repair", "docs")[0] == 2
+
+
 def settled(tree, path):
     return {name: digest for name, digest in tree(path).items() if not name.endswith(("-shm", "LOCK"))}
 

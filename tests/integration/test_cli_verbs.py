@@ -151,7 +151,7 @@ def test_results_are_streamed_or_saved(outlast, tmp_path):
     assert (tmp_path / "saved.jsonl").read_text() == out
     code, _, err = outlast("results", "scrape", "-o", "saved.jsonl")
     assert code == 2
-    assert "saved.jsonl exists already" in err
+    assert "saved.jsonl exists: name a file that does not" in err
     code, _, err = outlast("results", "scrape", "-o", "/dev/full/x")
     assert code == 2
     assert "/dev/full/x cannot be written: Not a directory" in err

@@ -18,6 +18,7 @@ __all__ = [
     "finding_document",
     "finding_lines",
     "ledger_rows",
+    "not_verified",
     "output_row",
 ]
 
@@ -66,6 +67,11 @@ def checkpoint_rows(damaged: Sequence[Verdict]) -> Iterator[FindingRow]:
 def output_row(output: Compared) -> FindingRow:
     problem = safe(output.problem or "", PROBLEM_WIDTH_MAX)
     return "output", safe(output.path.name, KEY_WIDTH_MAX), problem, "moved aside; the next run writes it anew"
+
+
+def not_verified(unread: Sequence[str]) -> str:
+    """What is said where nothing is damaged, and not everything could be read."""
+    return f"NOT VERIFIED: {'; '.join(safe(each, 300) for each in unread)}."
 
 
 def finding_document(finding: Finding) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from outlast.cli.finding_words import (
     finding_document,
     finding_lines,
     ledger_rows,
+    not_verified,
     output_row,
 )
 from outlast.cli.inspection import Inspection
@@ -48,7 +49,7 @@ def verdict_lines(looked: Inspection, hint: str) -> list[str]:
             *commands([("see what would be saved", f"{mend} --dry-run"), *steps]),
         ]
     if looked.unread:
-        return [f"NOT VERIFIED: {'; '.join(safe(each, 300) for each in looked.unread)}."]
+        return [not_verified(looked.unread)]
     return ["SOUND: everything that was checked is as it was written."]
 
 

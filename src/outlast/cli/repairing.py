@@ -29,7 +29,7 @@ __all__ = ["Mended", "mended"]
 class Mended:
     """What was damaged and what became of it; after a dry run, what would become of it.
 
-    `still_damaged`: the ledger was looked at once more after that, and is not sound.
+    `still_damaged`: the ledger was looked at once more after that, and is not sound. `unread` says what was left out, and why.
     """
 
     job_id: str
@@ -39,11 +39,17 @@ class Mended:
     output: Compared | None = None
     output_kept_as: Path | None = None
     still_damaged: bool = False
+    unread: tuple[str, ...] = ()
+
+    @property
+    def damaged(self) -> bool:
+        """Whether there was anything to mend."""
+        return not self.ledger.sound or bool(self.checkpoints) or self.output is not None
 
     @property
     def sound(self) -> bool:
-        """Whether there was nothing to mend."""
-        return self.ledger.sound and not self.checkpoints and self.output is None
+        """Whether all of it was read, and there was nothing to mend."""
+        return not self.damaged and not self.unread
 
     @property
     def lossless(self) -> bool:
@@ -88,6 +94,7 @@ async def _mended(settings: Settings, job: str, directory: JobDirectory, label: 
         output=output,
         output_kept_as=kept_as,
         still_damaged=label is not None and (looked.health is None or not looked.health.sound),
+        unread=looked.unread,
     )
 
 

@@ -9,9 +9,10 @@ import click
 
 from outlast.cli.opening import opened
 from outlast.cli.options import Settings, common
-from outlast.cli.printing import put
+from outlast.cli.phrases import safe, size, units
+from outlast.cli.printing import put, say
 from outlast.cli.reading import found, store_of
-from outlast.errors import OutputError
+from outlast.jobs.export import Exported, ExportFormat, What, export
 from outlast.jobs.store import JobDirectory
 
 __all__ = ["command"]
@@ -32,7 +33,13 @@ def command(settings: Settings, /, job: str, output: Path | None) -> int:
     Works while the job runs, without disturbing it, and after it was killed.
     """
     directory = found(store_of(settings), job)
-    asyncio.run(_print(directory) if output is None else _save(directory, output))
+    if output is None:
+        asyncio.run(_print(directory))
+        return 0
+    done = asyncio.run(_saved(directory, output.absolute()))
+    say(
+        f"{units(done.records or 0, 'record')} of job {safe(job)} written to {safe(str(output), 300)} ({size(done.size)})."
+    )
     return 0
 
 
@@ -43,16 +50,9 @@ async def _print(directory: JobDirectory) -> None:
                 return
 
 
-async def _save(directory: JobDirectory, output: Path) -> None:
-    try:
-        with output.open("x", encoding="utf-8") as file:
-            async with aclosing(_texts(directory)) as texts:
-                async for text in texts:
-                    file.write(text)
-    except FileExistsError as error:
-        raise OutputError(f"{output} exists already: move it away or choose another file") from error
-    except OSError as error:
-        raise OutputError(f"{output} cannot be written: {error.strerror}") from error
+async def _saved(directory: JobDirectory, output: Path) -> Exported:
+    async with opened(directory) as ledger:
+        return await export(ledger, output, format=ExportFormat.JSONL, what=What.RECORDS)
 
 
 async def _texts(directory: JobDirectory) -> AsyncGenerator[str, None]:

@@ -245,7 +245,7 @@ def test_a_damaged_ledger_is_shown_as_damaged_not_as_absent(outlast, tmp_path):
         assert code == 4, verb
         assert err.splitlines()[-2].startswith("outlast: error: the ledger ")
         assert "is damaged" in err
-        assert err.splitlines()[-1] == "  See what is damaged: outlast verify JOB. Mend it: outlast repair JOB"
+        assert err.splitlines()[-1] == "  See what is damaged: outlast verify scrape. Mend it: outlast repair scrape"
     assert outlast("status")[1].startswith("job shop")
 
 

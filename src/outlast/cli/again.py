@@ -21,6 +21,8 @@ def order_again(record: JobRecord, overrides: Mapping[str, Any], here: Path, hin
     if record.locked:
         raise KeyMissingError(f"job {record.name!r} is encrypted, and its key is not at hand: set {KEY_VARIABLE}")
     invocation = record.invocation
+    if invocation is None and not record.run:
+        raise ConfigurationError(f"job {record.name!r} has not begun: run its first command again")
     if invocation is None:
         raise ConfigurationError(
             f"job {record.name!r} was started from code: run that script again, it goes on by itself"

@@ -14,6 +14,7 @@ import outlast
 from outlast.cli.options import Settings
 from outlast.cli.phrases import safe
 from outlast.cli.printing import say
+from outlast.cli.ways_out import ways_out
 from outlast.errors import (
     CheckpointCorruptionError,
     CheckpointError,
@@ -81,7 +82,7 @@ def exit_of(error: BaseException, *, begun: bool) -> Exit:
         case ResilienceException():
             code = _code_of(error, begun=begun)
             trace = code is ExitCode.BUG
-            return Exit(code=code, error_code=error.error_code, message=_with_way_out(error), trace=trace)
+            return Exit(code=code, error_code=error.error_code, message=error.message, trace=trace)
         case OSError() if _disk_is_full(error):
             return Exit(code=ExitCode.RESOURCE_LIMIT, error_code="DISK_FULL", message=_told(error))
         case _:
@@ -91,16 +92,17 @@ def exit_of(error: BaseException, *, begun: bool) -> Exit:
 def tell(error: BaseException, settings: Settings, *, as_json: bool) -> int:
     """Say on standard error what went wrong; the exit code."""
     verdict = exit_of(error, begun=settings.begun)
+    message = "\n".join([verdict.message, *ways_out(error, settings)])
     if as_json:
         document = {
             "message_type": "exit_error",
             "code": int(verdict.code),
             "error_code": verdict.error_code,
-            "message": verdict.message,
+            "message": message,
         }
         say(json.dumps(document | ({"traceback": _frames(error)} if verdict.trace else {})))
         return verdict.code
-    first, *rest = verdict.message.split("\n")
+    first, *rest = message.split("\n")
     say(f"outlast: error: {safe(first, MESSAGE_MAX)}", color=settings.color, style="red")
     lines = [f"  {safe(line.strip(), MESSAGE_MAX)}" for line in rest]
     lines += [safe(line, MESSAGE_MAX) for line in _frames(error)] if verdict.trace else []
@@ -136,12 +138,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__
-
-
-def _with_way_out(error: ResilienceException) -> str:
-    if not isinstance(error, LedgerCorruptionError):
-        return error.message
-    return f"{error.message}\nSee what is damaged: outlast verify JOB. Mend it: outlast repair JOB"
 
 
 def _usage(error: click.ClickException) -> str:

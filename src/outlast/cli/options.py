@@ -14,7 +14,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(slots=True)
 class Settings:
-    """What the shared options say. `begun` is set once a run holds its job: from then on something was started."""
+    """What the shared options say. `begun` is set once a run holds its job: from then on something was started.
+
+    `job` and `hint` are the name of that job, and what has to be added to other verbs for them to find its store.
+    """
 
     store: str | None = None
     json: bool = False
@@ -23,6 +26,8 @@ class Settings:
     quiet: bool = False
     verbose: int = 0
     begun: bool = False
+    job: str | None = None
+    hint: str | None = None
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from outlast.cli.opening import Access, looked_into, opened
 from outlast.cli.options import Settings
 from outlast.cli.phrases import quoted
+from outlast.cli.remains import name_of, remains, remains_of
 from outlast.errors import JobNotFoundError, LedgerCorruptionError
 from outlast.jobs.store import JobDirectory, PartSizes, job_directories, job_directory
 from outlast.ledger import Counts
@@ -124,11 +125,18 @@ def store_hint(settings: Settings) -> str:
 
 
 def found(store: Path, name: str) -> JobDirectory:
-    """The directory of a job that exists. Raises `JobNotFoundError`, which names the jobs there are."""
+    """The directory of a job that exists. Raises `JobNotFoundError`, which names the jobs there are.
+
+    Of one whose ledger is gone, with its log as well, `LedgerCorruptionError` says what is left.
+    """
     directory = job_directory(store, name)
-    if directory.exists:
+    left = remains_of(directory)
+    if directory.exists or (left is not None and left.log):
         return directory
-    names = [each.path.name.rpartition("-")[0] for each in job_directories(store)]
+    if left is not None:
+        message = f"the ledger of job {name!r} is gone, {left.told}"
+        raise LedgerCorruptionError(message, context={"path": str(directory.ledger), "gone": True})
+    names = [name_of(each) for each in (*job_directories(store), *remains(store))]
     shown = ", ".join(names[:NAMES_SHOWN_MAX]) + (", ..." if len(names) > NAMES_SHOWN_MAX else "")
     there = f"there are: {shown}" if names else "it has no jobs"
     raise JobNotFoundError(f"no job {name!r} in the store {store} ({there})", context={"store": str(store)})
@@ -142,7 +150,11 @@ async def job_records(store: Path) -> list[JobRecord]:
             records.append(await record_of(directory))
         except LedgerCorruptionError as error:
             records.append(_damaged(directory, error.message))
-    return records
+    lost = {directory: remains_of(directory) for directory in remains(store)}
+    return [
+        *records,
+        *(_damaged(each, f"its ledger is gone, {left.told}") for each, left in lost.items() if left is not None),
+    ]
 
 
 async def chosen(store: Path, name: str | None) -> JobRecord:
@@ -160,7 +172,7 @@ async def record_of(directory: JobDirectory) -> JobRecord:
     async with looked_into(directory) as access:
         ledger = access.ledger
         return JobRecord(
-            name=await ledger.get("job") or directory.path.name.rpartition("-")[0],
+            name=await ledger.get("job") or name_of(directory),
             directory=directory,
             counts=await ledger.counts(),
             run=await _told(access, "run") or {},
@@ -251,7 +263,7 @@ def _count(groups: dict[str, Group], failure: StoredFailure) -> None:
 
 def _damaged(directory: JobDirectory, damage: str) -> JobRecord:
     return JobRecord(
-        name=directory.path.name.rpartition("-")[0],
+        name=name_of(directory),
         directory=directory,
         counts=Counts(),
         run={},

@@ -19,6 +19,7 @@ __all__ = ["carry_out"]
 def carry_out(order: Order, settings: Settings) -> int:
     """Plan, work, and say how it ended; the run's exit code."""
     plan = planned(order, settings)
+    settings.job, settings.hint = plan.name, plan.hint
     runtime, watch = Runtime(), HostWatch()
     worked = work(plan, settings, runtime, watch)
     groups = _groups(plan, worked)

@@ -17,7 +17,7 @@ from outlast.errors import (
 from outlast.events import EventType
 from outlast.jobs.output import Output
 from outlast.jobs.session import Session
-from outlast.jobs.store import JobDirectory, job_directory
+from outlast.jobs.store import JobDirectory, Lock, job_directory
 from outlast.ledger import SqliteLedger
 from outlast.runtime import Runtime
 
@@ -37,16 +37,16 @@ async def open_session(
     directory = job_directory(Path(config.store), name)
     ledger: Ledger | None = options.get("ledger")
     own: SqliteLedger | None = None
+    place: _Place | None = None
     if ledger is None:
         lock = directory.lock(name, runtime.clock.now().isoformat(timespec="seconds"))
-        stack.callback(lock.close)
+        place = _Place(directory, lock)
+        stack.callback(place.close)
         if options.get("fresh", False) and directory.exists:
             lock.mark(begun=False)
             await _put_aside(directory, config, runtime.new_id(), keys)
-        directory.refuse_emptied()
-        ledger = own = await _ledger(directory, name, keys)
+        ledger = own = await place.open(name, keys)
         stack.push_async_callback(own.close)
-        lock.mark(begun=True)
     resilience = Resilience(_placed(config, directory), events=runtime.bus, clock=runtime.clock, keys=keys)
     await stack.enter_async_context(resilience)
     session = Session(name, ledger, resilience, runtime)
@@ -58,7 +58,30 @@ async def open_session(
         stack.callback(session.output.close)
     started_over = options.get("fresh", False) or "ledger" in options
     await session.begin(concurrency=config.concurrency, invocation=options.get("invocation"), started_over=started_over)
+    if place is not None:
+        place.begun = True
     return session
+
+
+class _Place:
+    """Where the ledger of a job is, locked. One that is made at this start is taken back when the job is refused before it has begun."""
+
+    def __init__(self, directory: JobDirectory, lock: Lock) -> None:
+        self._directory = directory
+        self._lock = lock
+        self.begun = True
+
+    async def open(self, name: str, keys: "Keyring | None") -> SqliteLedger:
+        self._directory.refuse_emptied()
+        self.begun = self._directory.exists and self._directory.ledger.stat().st_size > 0
+        ledger = await _ledger(self._directory, name, keys)
+        self._lock.mark(begun=True)
+        return ledger
+
+    def close(self) -> None:
+        if not self.begun:
+            self._directory.take_back()
+        self._lock.close()
 
 
 def _keys(config: "JobConfiguration", options: Mapping[str, Any]) -> "Keyring | None":

@@ -62,6 +62,14 @@ class JobDirectory:
     def exists(self) -> bool:
         return self.ledger.exists()
 
+    @property
+    def name(self) -> str | None:
+        """The name of the job, by its `LOCK` or by the directory; None where neither can tell."""
+        signed = Signature.of(self.path)
+        told = [self.path.name.rpartition("-")[0], *([signed.job] if signed is not None and signed.job else [])]
+        store = self.path.parents[1]
+        return next((name for name in reversed(told) if name and job_directory(store, name) == self), None)
+
     def sizes(self) -> PartSizes:
         """What each part takes on the disk. Checkpoints that were told to be elsewhere are not counted."""
         log = [self.path / f"{self.ledger.name}{suffix}" for suffix in ("-wal", "-shm")]
@@ -118,6 +126,11 @@ class JobDirectory:
             return True
         before = Signature.of(self.path)
         return None if before is None else before.begun
+
+    def take_back(self) -> None:
+        """Remove a ledger that was made just now, because its job is not begun after all."""
+        for part in sorted(self.path.glob("ledger.db*"), reverse=True):
+            part.unlink(missing_ok=True)
 
     def put_aside(self, label: str) -> Path:
         """Move what the job has recorded out of the way, for a fresh start; where it is now."""

@@ -136,11 +136,3 @@ def test_with_json_an_error_is_a_document(capsys):
     }
     tell(ValueError("x"), Settings(), as_json=True)
     assert json.loads(capsys.readouterr().err)["traceback"] == ["ValueError: x"]
-
-
-def test_of_a_damaged_ledger_the_way_out_is_told(capsys):
-    assert tell(LedgerCorruptionError("the ledger is damaged"), Settings(), as_json=False) == 4
-    assert capsys.readouterr().err.splitlines() == [
-        "outlast: error: the ledger is damaged",
-        "  See what is damaged: outlast verify JOB. Mend it: outlast repair JOB",
-    ]

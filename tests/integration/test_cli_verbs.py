@@ -28,6 +28,22 @@ def test_a_job_runs_and_the_same_command_has_nothing_left_to_do(outlast, tmp_pat
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 6
 
 
+def test_the_output_of_a_job_goes_on_in_a_run_that_names_none(outlast, tmp_path):
+    outlast("run", "scrape.py:scrape", "urls.txt", "-o", "out.jsonl")
+    code, _, err = outlast("run", "scrape.py:scrape", "urls.txt", "https://a.test/more")
+    assert code == 0
+    assert err.splitlines()[1] == f"Its output goes on in {tmp_path}/out.jsonl; -o names another file."
+    assert err.splitlines()[-1] == f"  records   {tmp_path}/out.jsonl"
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 7
+    code, out, _ = outlast("resume", "--json")
+    assert json.loads(out)["output"] == f"{tmp_path}/out.jsonl"
+    outlast("run", "scrape.py:scrape", "-o", "other.jsonl")
+    assert len((tmp_path / "other.jsonl").read_text().splitlines()) == 7
+    assert "output       sound  7 results in " in outlast("verify", "scrape")[1]
+    outlast("run", "scrape.py:scrape", "urls.txt", "--fresh")
+    assert outlast("verify", "scrape")[1].count("output") == 0
+
+
 def test_new_items_are_all_that_is_done_the_second_time(outlast):
     outlast("run", "scrape.py:scrape", "urls.txt")
     code, _, err = outlast("run", "scrape.py:scrape", "urls.txt", "https://a.test/more")

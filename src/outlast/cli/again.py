@@ -1,4 +1,4 @@
-"""The first command of a job, once more."""
+"""The newest command of a job, once more."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ __all__ = ["order_again"]
 
 
 def order_again(record: JobRecord, overrides: Mapping[str, Any], here: Path, hint: str) -> Order:
-    """What was typed when the job was begun, with `overrides` in it; their paths are meant from `here`.
+    """What was typed when the job was begun or gone on with last, with `overrides` in it; their paths are meant from `here`.
 
     Raises `ConfigurationError` when the job was not begun on the command line, its directory is gone, or its key is not at hand.
     """

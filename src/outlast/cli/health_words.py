@@ -50,7 +50,11 @@ def verdict_lines(looked: Inspection, hint: str) -> list[str]:
         ]
     if looked.unread:
         return [not_verified(looked.unread)]
-    return ["SOUND: everything that was checked is as it was written."]
+    sound = "SOUND: everything that was checked is as it was written"
+    if looked.output is None or looked.output.state is not Comparison.BEHIND or looked.running is not None:
+        return [f"{sound}."]
+    rest = [("let the next run write them", f"outlast resume {quoted(looked.job_id)}{hint}")]
+    return [f"{sound}, and the output file lacks {units(looked.output.missing, 'result')}.", *commands(rest)]
 
 
 def health_document(looked: Inspection) -> dict[str, Any]:
@@ -130,9 +134,10 @@ def _checkpoints(looked: Inspection) -> tuple[str, str]:
 def _output(output: Compared) -> tuple[str, str]:
     place = safe(str(output.path), 200)
     match output.state:
+        case Comparison.BEHIND:
+            of_all = f"{output.results} of {units(output.results + output.missing, 'result')}"
+            return "behind", f"{of_all} are noted of {place}: the next run writes the rest"
         case Comparison.SOUND:
-            if not output.results:
-                return "sound", f"nothing is noted of {place} yet: the next run compares it with the ledger"
             return "sound", f"{units(output.results, 'result')} in {place} ({size(output.size)})"
         case Comparison.ABSENT:
             return "absent", f"{place}: the next run writes it anew"

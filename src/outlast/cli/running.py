@@ -30,7 +30,7 @@ def carry_out(order: Order, settings: Settings) -> int:
         now=runtime.clock.now(),
         groups=groups,
         down=watch.down(),
-        output=plan.config.output,
+        output=worked.output,
         allowed=str(plan.config.max_failed),
         patience=plan.config.patience,
         sources=[source.text for source in plan.sources],

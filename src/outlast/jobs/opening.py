@@ -53,8 +53,9 @@ async def open_session(
     await session.admit(limit=config.crash_loop_limit, release=options.get("release_hold", False))
     if keys is not None:
         await _rotate(session, own, keys)
-    if config.output is not None:
-        session.output = await Output.open(Path(config.output), ledger, runtime.clock, session)
+    output = config.output or await Output.noted(ledger)
+    if output is not None:
+        session.output = await Output.open(Path(output), ledger, runtime.clock, session)
         stack.callback(session.output.close)
     started_over = options.get("fresh", False) or "ledger" in options
     await session.begin(concurrency=config.concurrency, invocation=options.get("invocation"), started_over=started_over)

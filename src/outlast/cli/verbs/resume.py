@@ -23,7 +23,7 @@ __all__ = ["command"]
 @common("store", "json", "progress", "color", "quiet", "verbose")
 @click.pass_obj
 def command(settings: Settings, /, job: str | None, *, release_hold: bool, **options: Any) -> int:
-    """Go on with a job: its first command again, in the directory where that was typed. Options given here win.
+    """Go on with a job: its newest command again, in the directory where that was typed. Options given here win.
 
     Without JOB: the job that ran last.
     """

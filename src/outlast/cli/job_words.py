@@ -81,6 +81,9 @@ def _steps(record: JobRecord, name: str, hint: str) -> list[tuple[str, str]]:
     records = [("records", f"outlast results {name}{hint}")] if record.counts.done else []
     if record.running is not None:
         return records
+    if record.met_damage:
+        mend = [("see what is damaged", f"outlast verify {name}{hint}"), ("mend it", f"outlast repair {name}{hint}")]
+        return [*mend, ("go on after that", f"outlast resume {name}{hint}")]
     if record.invocation is None:
         return [*_by_script(record.counts, name, hint), *records]
     if record.notes.hold:
@@ -135,4 +138,6 @@ def _now(record: JobRecord) -> str:
         return "on hold"
     if record.was_killed:
         return "killed"
+    if record.met_damage:
+        return "DAMAGED: its last run could not read its ledger"
     return safe(str(record.ended.get("outcome", "?")))

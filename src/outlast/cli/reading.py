@@ -57,6 +57,7 @@ class Notes:
     behind: dict[str, Any] | None = None
     unknown_lines: dict[str, Any] | None = None
     hold: dict[str, Any] | None = None
+    repaired: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,13 @@ class JobRecord:
     def was_killed(self) -> bool:
         """Whether the last run neither goes on nor noted how it ended."""
         return self.running is None and bool(self.run) and self.ended.get("run") != self.run.get("id")
+
+    @property
+    def met_damage(self) -> bool:
+        """Whether the last run ended because its ledger is damaged, and no repair has followed."""
+        repaired = self.notes.repaired
+        ended = str(self.ended.get("error", "")).startswith(LedgerCorruptionError.__name__) and not self.was_killed
+        return ended and (repaired is None or repaired["at"] < self.ended["at"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +188,9 @@ async def record_of(directory: JobDirectory) -> JobRecord:
             invocation=await _told(access, "invocation"),
             running=holder_of(directory),
             locked=access.locked,
-            notes=Notes(*[await _told(access, name) for name in ("damage", "behind", "unknown_lines", "hold")]),
+            notes=Notes(
+                *[await _told(access, name) for name in ("damage", "behind", "unknown_lines", "hold", "repaired")]
+            ),
             sizes=directory.sizes(),
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from outlast.checkpoint import Verdict
 from outlast.cli.compared import Compared, Comparison
 from outlast.cli.inspection import rest_of
-from outlast.cli.opening import keys_at_hand
+from outlast.cli.opening import keys_at_hand, opened
 from outlast.cli.options import Settings
 from outlast.cli.phrases import moment
 from outlast.cli.reading import found, holder_of, store_of
@@ -86,6 +86,8 @@ async def _mended(settings: Settings, job: str, directory: JobDirectory, label: 
     if label is not None:
         await _quarantine(shelf, looked.damaged_checkpoints)
         kept_as = None if output is None else await asyncio.to_thread(put_aside, output.path, label)
+        if not repaired.sound and looked.health is not None:
+            await _note(directory, repaired, max((each.sequence for each in looked.verdicts), default=0))
     return Mended(
         job_id=job,
         dry_run=label is None,
@@ -96,6 +98,23 @@ async def _mended(settings: Settings, job: str, directory: JobDirectory, label: 
         still_damaged=label is not None and (looked.health is None or not looked.health.sound),
         unread=looked.unread,
     )
+
+
+async def _note(directory: JobDirectory, repaired: Repaired, sequence: int) -> None:
+    """Let the next run know that what the checkpoints up to `sequence` pin may be lost for this reason."""
+    async with opened(directory, read_only=False) as ledger:
+        await ledger.put(
+            "repaired",
+            {
+                "at": Runtime().clock.now().isoformat(),
+                "sequence": sequence,
+                "items": repaired.items,
+                "results": repaired.results,
+                "lost_items": repaired.lost_items,
+                "lost_results": repaired.lost_results,
+                "kept_as": None if repaired.kept_as is None else str(repaired.kept_as),
+            },
+        )
 
 
 async def _quarantine(shelf: Shelf, damaged: Sequence[Verdict]) -> None:

@@ -160,10 +160,11 @@ class Session:
         if recalled.behind is None or newest is None:
             return
         expected, found = newest.pin.position, self._pin.position
-        await self._behind(recalled.behind, expected, found, checkpoint_id=newest.id, kept_as=None)
+        reason = await self._reason(recalled.behind, newest.sequence)
+        await self._behind(reason, expected, found, checkpoint_id=newest.id, kept_as=None)
         note = {
             "at": self._now(),
-            "reason": recalled.behind.value,
+            "reason": reason.value,
             "checkpoint": newest.id,
             "sequence": newest.sequence,
             "state_of": recalled.state_of,
@@ -171,6 +172,11 @@ class Session:
             "found_position": found,
         }
         await self.ledger.put("behind", note)
+
+    async def _reason(self, behind: Behind, sequence: int) -> Behind:
+        """A ledger that was repaired after its newest checkpoint is behind for that reason, and no older copy of it."""
+        repaired = await self.ledger.get("repaired")
+        return Behind.REPAIRED if repaired is not None and sequence <= repaired["sequence"] else behind
 
     async def _behind(self, reason: Behind, expected: int | None, found: int, **more: str | None) -> None:
         told = {"reason": reason.value, "expected_position": expected, "found_position": found, **more}

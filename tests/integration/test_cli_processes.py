@@ -76,7 +76,7 @@ def test_kill_minus_9_and_the_same_command_finish_the_job(start, tmp_path):
     ended(process)
     code, out, _ = ended(start("status", "scrape"))
     assert code == 0
-    assert "did not end by itself (killed, or the machine went down)" in out
+    assert "did not end by itself (killed, the machine went down, or the disk was full)" in out
     assert "outlast resume scrape" in out
     code, _, err = ended(start("resume"))
     assert code == 0, err

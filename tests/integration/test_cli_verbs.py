@@ -111,7 +111,7 @@ def test_verbose_logs_every_event(outlast):
 def test_no_items_is_a_failure_that_says_where_they_were_looked_for(outlast, tmp_path):
     (tmp_path / "none.txt").write_text("\n\n")
     code, _, err = outlast("run", "scrape.py:scrape", "none.txt")
-    assert (code, err.splitlines()[-1]) == (1, "EMPTY: there were no items: none.txt held none.")
+    assert (code, err.splitlines()[-2]) == (1, "EMPTY: there were no items: none.txt held none.")
 
 
 def test_a_decorated_job_brings_its_name_and_settings(outlast, tmp_path):

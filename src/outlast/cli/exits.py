@@ -92,7 +92,7 @@ def exit_of(error: BaseException, *, begun: bool) -> Exit:
 def tell(error: BaseException, settings: Settings, *, as_json: bool) -> int:
     """Say on standard error what went wrong; the exit code."""
     verdict = exit_of(error, begun=settings.begun)
-    message = "\n".join([verdict.message, *ways_out(error, settings)])
+    message = "\n".join([verdict.message, *ways_out(error, settings, verdict.code)])
     if as_json:
         document = {
             "message_type": "exit_error",

@@ -120,7 +120,7 @@ def _last_run(record: JobRecord) -> str:
     if not record.run:
         return "never run"
     if record.was_killed:
-        return f"not running; the run of {started} did not end by itself (killed, or the machine went down)"
+        return f"not running; the run of {started} did not end by itself (killed, the machine went down, or the disk was full)"
     outcome = safe(str(record.ended.get("outcome", "?")))
     if "error" in record.ended:
         when = moment(str(record.ended.get("at", "?")))

@@ -47,13 +47,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A run, ready to begin. `hint` is what has to be added to other verbs for them to find its store."""
+    """A run, ready to begin. `texts` are its items as they were written; `hint` is what has to be added to other verbs for them to find its store."""
 
     name: str
     directory: JobDirectory
     job: Job[Any, Any]
     config: JobConfiguration
     options: RunOptions
+    texts: tuple[str, ...]
     sources: tuple[Source, ...]
     hint: str
     skipped_input: bool
@@ -95,6 +96,7 @@ def planned(order: Order, settings: Settings) -> Plan:
         job=job,
         config=config,
         options=options,
+        texts=texts,
         sources=sources,
         hint=_hint(config) if order.hint is None else order.hint,
         skipped_input=order.resumed and STANDARD_INPUT in texts,

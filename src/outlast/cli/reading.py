@@ -12,7 +12,7 @@ from outlast.cli.opening import Access, looked_into, opened
 from outlast.cli.options import Settings
 from outlast.cli.phrases import quoted
 from outlast.cli.remains import name_of, remains, remains_of
-from outlast.errors import JobNotFoundError, LedgerCorruptionError
+from outlast.errors import ConfigurationError, JobNotFoundError, LedgerCorruptionError
 from outlast.jobs.store import JobDirectory, PartSizes, job_directories, job_directory
 from outlast.ledger import Counts
 from outlast.ledger.port import StoredFailure
@@ -123,8 +123,12 @@ def store_of(settings: Settings) -> Path:
     if settings.store is None:
         from outlast.config import load_configuration  # noqa: PLC0415 - not needed when the store is given
 
-        return Path(load_configuration().configuration.store)
-    return Path(settings.store)
+        store = Path(load_configuration().configuration.store)
+    else:
+        store = Path(settings.store)
+    if store.exists() and not store.is_dir():
+        raise ConfigurationError(f"the store {store} is a file, not a directory")
+    return store
 
 
 def store_hint(settings: Settings) -> str:

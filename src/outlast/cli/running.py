@@ -9,6 +9,7 @@ from outlast.cli.options import Settings
 from outlast.cli.plan import Order, Plan, planned
 from outlast.cli.printing import answer, say
 from outlast.cli.reading import Group, failure_groups
+from outlast.cli.sources import STANDARD_INPUT
 from outlast.cli.words import Ended, ending, style_of
 from outlast.cli.work import Worked, work
 from outlast.runtime import Runtime
@@ -35,6 +36,7 @@ def carry_out(order: Order, settings: Settings) -> int:
         patience=plan.config.patience,
         sources=[source.text for source in plan.sources],
         hint=plan.hint,
+        repeatable=STANDARD_INPUT not in plan.texts,
     )
     if settings.json:
         answer(_document(ended))

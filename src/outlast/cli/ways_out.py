@@ -1,29 +1,58 @@
 """What to type after an error, with the job's own name and its store."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from outlast.cli.options import Settings
 from outlast.cli.phrases import quoted, typed
 from outlast.cli.reading import store_hint
-from outlast.errors import LedgerCorruptionError
+from outlast.errors import CheckpointCorruptionError, LedgerCorruptionError
+from outlast.jobs import ExitCode
 from outlast.jobs.store import JobDirectory
 
 __all__ = ["ways_out"]
 
+_GOES_ON: Mapping[int, str] = {
+    ExitCode.USAGE: "When that is mended",
+    ExitCode.RESOURCE_LIMIT: "When there is room, or the store and the output can be written again",
+    ExitCode.BUG: "When that is mended",
+}
 
-def ways_out(error: BaseException, settings: Settings) -> list[str]:
+
+def ways_out(error: BaseException, settings: Settings, code: int) -> list[str]:
     """A line for each way out of it; none where there is nothing to be typed."""
-    if not isinstance(error, LedgerCorruptionError):
+    match error:
+        case LedgerCorruptionError():
+            return [_of_ledger(error, settings)]
+        case CheckpointCorruptionError() if "of_job" in error.context:
+            return [_of_checkpoint(error)]
+    if not settings.begun or settings.job is None or code not in _GOES_ON:
         return []
+    again = typed(f"outlast resume {quoted(settings.job)}{_hint(settings)}")
+    return [f"What was recorded is kept. {_GOES_ON[code]}: {again}"]
+
+
+def _of_ledger(error: LedgerCorruptionError, settings: Settings) -> str:
     if error.context.get("gone"):
-        return ["Put a backup of it back, or begin anew: run the first command again"]
+        return "Put a backup of it back, or begin anew: run the first command again"
     verify, repair = (typed(f"outlast {verb} {_job(error, settings)}") for verb in ("verify", "repair"))
-    return [f"See what is damaged: {verify}. Mend it: {repair}"]
+    return f"See what is damaged: {verify}. Mend it: {repair}"
+
+
+def _of_checkpoint(error: CheckpointCorruptionError) -> str:
+    job = f"{quoted(error.context['of_job'])}{error.context['hint']}"
+    others = f"The others: {typed(f'outlast checkpoint ls {job}')}"
+    if not error.context["repairable"]:
+        return others
+    return f"{others}. Move what is damaged out of the way: {typed(f'outlast repair {job}')}"
 
 
 def _job(error: LedgerCorruptionError, settings: Settings) -> str:
     """The job that the error is about, as it is typed, and where it is kept."""
-    hint = store_hint(settings) if settings.hint is None else settings.hint
     path = error.context.get("path")
     name = JobDirectory(Path(path).parent).name if path is not None else settings.job
-    return ("JOB" if name is None else quoted(name)) + hint
+    return ("JOB" if name is None else quoted(name)) + _hint(settings)
+
+
+def _hint(settings: Settings) -> str:
+    return store_hint(settings) if settings.hint is None else settings.hint

@@ -19,7 +19,7 @@ HOSTS_SHOWN_MAX = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """All that is known when a run has ended. `before` is how the job stood when it began."""
+    """All that is known when a run has ended. `before` is how the job stood when it began. `repeatable`: its items can be read again."""
 
     summary: Summary
     before: Counts
@@ -32,6 +32,7 @@ class Ended:
     patience: float
     sources: Sequence[str]
     hint: str
+    repeatable: bool = True
 
 
 def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool) -> str:
@@ -49,9 +50,7 @@ def ending(ended: Ended) -> list[str]:
     summary = ended.summary
     match summary.outcome:
         case Outcome.EMPTY:
-            given = ", ".join(safe(text) for text in ended.sources)
-            why = f"{given} held none" if given else "none were given"
-            return [f"EMPTY: there were no items: {why}."]
+            return _empty(ended)
         case Outcome.COMPLETED | Outcome.COMPLETED_WITH_FAILURES:
             return _completed(ended)
         case Outcome.ABORTED:
@@ -95,6 +94,15 @@ def go_on_steps(name: str, counts: Counts, hint: str) -> list[tuple[str, str]]:
     if counts.failed:
         return [("try the failed ones again", f"outlast retry {word}{hint} && outlast resume {word}{hint}")]
     return []
+
+
+def _empty(ended: Ended) -> list[str]:
+    if not ended.sources:
+        step = ("name some", "the same command with ITEMS behind its target")
+        return ["EMPTY: there were no items: none were given.", *commands([step])]
+    held = ", ".join(safe(text) for text in ended.sources)
+    again = f"outlast resume {quoted(ended.summary.job_id)}{ended.hint}" if ended.repeatable else "the same run command"
+    return [f"EMPTY: there were no items: {held} held none.", *commands([("when there are some", again)])]
 
 
 def _completed(ended: Ended) -> list[str]:
@@ -178,7 +186,8 @@ def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
     elif summary.done:
         steps.append(("records", f"outlast results {name}{ended.hint}"))
     if over:
-        steps.append(("start over", "the same command with --fresh"))
+        again = f"outlast resume {name}{ended.hint}" if ended.repeatable else "the same run command with"
+        steps.append(("start over", f"{again} --fresh"))
     return commands(steps)
 
 

@@ -1,5 +1,6 @@
 """How a job is opened: keys, lock, ledger, checkpoints, output, in this order; and closed in the reverse."""
 
+import shlex
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -50,7 +51,8 @@ async def open_session(
     resilience = Resilience(_placed(config, directory), events=runtime.bus, clock=runtime.clock, keys=keys)
     await stack.enter_async_context(resilience)
     session = Session(name, ledger, resilience, runtime)
-    await session.admit(limit=config.crash_loop_limit, release=options.get("release_hold", False))
+    release = options.get("release_hold", False)
+    await session.admit(limit=config.crash_loop_limit, release=release, hint=_hint(config))
     if keys is not None:
         await _rotate(session, own, keys)
     output = config.output or await Output.noted(ledger)
@@ -160,6 +162,11 @@ async def _old_ledger(directory: JobDirectory, keys: "Keyring | None") -> Sqlite
             if chosen is None:
                 raise
     return None
+
+
+def _hint(config: "JobConfiguration") -> str:
+    usual = type(config).model_fields["store"].default
+    return "" if config.store == usual else f" --store {shlex.quote(config.store)}"
 
 
 def _placed(config: "JobConfiguration", directory: JobDirectory) -> "JobConfiguration":

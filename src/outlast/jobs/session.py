@@ -43,8 +43,11 @@ class Session:
         self._pin = Pin(lineage=self.run_id, start=1, position=0, items=0)
         self._saved: tuple[Any, ...] | None = None
 
-    async def admit(self, *, limit: int, release: bool) -> None:
-        """Count the starts that got nothing done. Raises `CrashLoopError` when they are `limit` in a row (0: any number)."""
+    async def admit(self, *, limit: int, release: bool, hint: str = "") -> None:
+        """Count the starts that got nothing done. Raises `CrashLoopError` when they are `limit` in a row (0: any number).
+
+        `hint` is what `outlast resume` needs to find the job.
+        """
         ledger = self.ledger
         counts = await ledger.counts()
         before = Starts.from_json(await ledger.get("starts"))
@@ -55,7 +58,7 @@ class Session:
                 items = await self._first_items(counts.leased)
                 hold = {"at": self._now(), "starts": starts.to_json(), "items": items}
                 await ledger.put("hold", hold)
-            raise held(self.job_id, Starts.from_json(hold["starts"]), hold["items"])
+            raise held(self.job_id, Starts.from_json(hold["starts"]), hold["items"], hint)
         if hold is not None:
             await ledger.put("hold", None)
         self._starts = Starts() if release else starts

@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 
 from outlast.cli.checkpoint_words import label
-from outlast.cli.looking import Looked, look
+from outlast.cli.looking import Looked, look, refusal
 from outlast.cli.options import Settings, common, kept_in
 from outlast.cli.phrases import commands, moment, quoted, safe
 from outlast.cli.printing import answer, say
 from outlast.cli.shelves import Shelf, shelf_of
-from outlast.errors import CheckpointCorruptionError, CheckpointValidationError
 from outlast.runtime import Runtime
 
 __all__ = ["command"]
@@ -53,10 +52,9 @@ async def _restored(settings: Settings, named: str, path: Path | None) -> tuple[
         if shelf.directory is not None:
             stack.callback(shelf.directory.lock(shelf.job_id, moment(Runtime().clock.now())).close)
         async with shelf.manager() as manager:
-            looked = await look(manager, shelf.job_id, shelf.checkpoint_id)
+            looked = await look(shelf, manager)
         if looked.opened is None:
-            kind = CheckpointCorruptionError if looked.row["status"] == "corrupted" else CheckpointValidationError
-            raise kind(f"checkpoint {named} cannot be restored: {looked.problem}")
+            raise refusal(shelf, looked, "restored")
         # Deleting is for the runs, which know how many to keep; what was encrypted stays encrypted.
         sealed = shelf.sealed or bool(looked.row["encrypted"])
         async with shelf.manager(**_KEEP_ALL, enabled=True, encryption_enabled=sealed) as manager:

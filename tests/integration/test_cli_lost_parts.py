@@ -107,3 +107,11 @@ def test_a_job_that_was_killed_before_it_had_begun_is_not_called_one_from_code(o
     code, _, err = outlast("resume", "docs")
     assert code == 2
     assert "job 'docs' has not begun: run its first command again" in err
+
+
+def test_checkpoints_that_were_deleted_are_not_called_never_taken(outlast, job):
+    for file in job.checkpoints.rglob("*.ckpt"):
+        file.unlink()
+    code, out, _ = outlast("verify", "docs")
+    assert code == 0
+    assert "  checkpoints  none   there are no checkpoints" in out.splitlines()

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from outlast.cli.opening import key_missing, keys_at_hand
 from outlast.cli.phrases import quoted
 from outlast.cli.plan import Order
 from outlast.cli.reading import JobRecord
-from outlast.errors import ConfigurationError, KeyMissingError
-from outlast.storage.keys import KEY_VARIABLE
+from outlast.errors import ConfigurationError
 
 __all__ = ["order_again"]
 
@@ -19,7 +19,7 @@ def order_again(record: JobRecord, overrides: Mapping[str, Any], here: Path, hin
     Raises `ConfigurationError` when the job was not begun on the command line, its directory is gone, or its key is not at hand.
     """
     if record.locked:
-        raise KeyMissingError(f"job {record.name!r} is encrypted, and its key is not at hand: set {KEY_VARIABLE}")
+        raise key_missing(f"job {record.name!r}", record.locked_by, keys_at_hand())
     invocation = record.invocation
     if invocation is None and not record.run:
         raise ConfigurationError(f"job {record.name!r} has not begun: run its first command again")

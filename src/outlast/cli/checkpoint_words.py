@@ -127,6 +127,8 @@ def verdict_line(job_id: str, judged: Sequence[Verdict], *, deep: bool, quaranti
     word = "DAMAGED" if damaged else "NOT VERIFIED"
     unread = len(verdicts) - intact - damaged
     others = f", {unread} cannot be read here" if unread else ""
+    read = "every byte of the others was read" if unread and deep else read
+    read = "headers were read" if unread == len(verdicts) else read
     of_all = f"{damaged} of {units(len(verdicts), 'checkpoint')} of job {safe(job_id)} damaged"
     return f"{word}: {of_all}{others} ({read})."
 

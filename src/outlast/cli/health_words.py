@@ -49,7 +49,7 @@ def verdict_lines(looked: Inspection, hint: str) -> list[str]:
             *commands([("see what would be saved", f"{mend} --dry-run"), *steps]),
         ]
     if looked.unread:
-        return [not_verified(looked.unread)]
+        return not_verified(looked.unread, looked.locked_by, f"outlast verify {quoted(looked.job_id)}{hint}")
     sound = "SOUND: everything that was checked is as it was written"
     if looked.output is None or looked.output.state is not Comparison.BEHIND or looked.running is not None:
         return [f"{sound}."]
@@ -122,11 +122,11 @@ def _ledger(looked: Inspection) -> tuple[str, str]:
 
 def _checkpoints(looked: Inspection) -> tuple[str, str]:
     if not looked.verdicts:
-        return "none", "no checkpoint was taken"
+        return "none", "there are no checkpoints"
     intact = sum(each.status == "available" for each in looked.verdicts)
     unread = sum(each.status not in {"corrupted", "available"} for each in looked.verdicts)
-    told = f"{intact} of {len(looked.verdicts)} intact, every byte read"
-    told += f"; {unread} cannot be read here" if unread else ""
+    told = f"{intact} of {len(looked.verdicts)} intact"
+    told += f"; {unread} cannot be read here" if unread else ", every byte read"
     told += f"; {len(looked.quarantined)} in quarantine" if looked.quarantined else ""
     return "DAMAGED" if looked.damaged_checkpoints else "sound" if intact or not unread else "not read", told
 

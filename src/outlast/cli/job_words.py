@@ -66,9 +66,10 @@ def status_document(record: JobRecord, groups: Sequence[Group] | None) -> dict[s
         "running": None if record.running is None else asdict(record.running),
         "last_run": record.run or None,
         "ended": record.ended if record.ended.get("run") == record.run.get("id") and record.ended else None,
-        "was_killed": record.was_killed,
+        "was_killed": None if record.locked or record.damage is not None else record.was_killed,
         "damage": record.damage,
         "key_needed": record.locked,
+        "key_id": record.locked_by,
         "notes": asdict(record.notes),
         "size_bytes": None if record.sizes is None else asdict(record.sizes),
     }
@@ -77,7 +78,9 @@ def status_document(record: JobRecord, groups: Sequence[Group] | None) -> dict[s
 
 def _steps(record: JobRecord, name: str, hint: str) -> list[tuple[str, str]]:
     if record.locked:
-        return [("see the rest", f"set {KEY_VARIABLE}, then: outlast status {name}{hint}")]
+        return [
+            ("see the rest", f"put its key {record.locked_by} into {KEY_VARIABLE}, then: outlast status {name}{hint}")
+        ]
     records = [("records", f"outlast results {name}{hint}")] if record.counts.done else []
     if record.running is not None:
         return records

@@ -11,8 +11,10 @@ from outlast.errors import (
     CheckpointError,
     CheckpointNotFoundError,
     CheckpointValidationError,
+    KeyMissingError,
 )
 from outlast.jobs import ExitCode
+from outlast.storage.keys import KEY_VARIABLE
 
 __all__ = ["Looked", "exit_code_of", "look", "refusal"]
 
@@ -51,11 +53,13 @@ async def look(shelf: Shelf, manager: CheckpointManager) -> Looked:
     raise CheckpointNotFoundError(f"job {job_id!r} has no checkpoint{f' {checkpoint_id}' if checkpoint_id else ''}")
 
 
-def refusal(shelf: Shelf, looked: Looked, what: str) -> CheckpointError:
+def refusal(shelf: Shelf, looked: Looked, what: str) -> CheckpointError | KeyMissingError:
     """The error that says why a checkpoint cannot be used for `what`."""
     message = f"checkpoint {looked.row['id']} cannot be {what}: {looked.problem}"
     if looked.row["status"] == "corrupted":
         return CheckpointCorruptionError(message, context=_context(shelf))
+    if looked.row["status"] == "locked":
+        return KeyMissingError(f"{message}: put it into {KEY_VARIABLE}")
     return CheckpointValidationError(message)
 
 

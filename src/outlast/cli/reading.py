@@ -64,8 +64,8 @@ class Notes:
 class JobRecord:
     """What a job's ledger says of it.
 
-    `damage` is set, and the rest empty, when it cannot be read. `locked`: it is sealed by a key that is not at hand, so nothing is
-    known but its name and counts.
+    `damage` is set, and the rest empty, when it cannot be read. `locked_by` is the key that has sealed it, where that is not at hand:
+    then nothing is known but its name and counts.
     """
 
     name: str
@@ -76,9 +76,13 @@ class JobRecord:
     invocation: dict[str, Any] | None
     running: Holder | None
     damage: str | None = None
-    locked: bool = False
+    locked_by: str | None = None
     notes: Notes = field(default_factory=Notes)
     sizes: PartSizes | None = None
+
+    @property
+    def locked(self) -> bool:
+        return self.locked_by is not None
 
     @property
     def finished(self) -> bool:
@@ -191,7 +195,7 @@ async def record_of(directory: JobDirectory) -> JobRecord:
             ended=await _told(access, "ended") or {},
             invocation=await _told(access, "invocation"),
             running=holder_of(directory),
-            locked=access.locked,
+            locked_by=access.locked_by,
             notes=Notes(
                 *[await _told(access, name) for name in ("damage", "behind", "unknown_lines", "hold", "repaired")]
             ),
@@ -200,7 +204,9 @@ async def record_of(directory: JobDirectory) -> JobRecord:
 
 
 async def begun_with(directory: JobDirectory) -> Begun:
-    """How the job was begun; nothing is known of it where the ledger is damaged, or sealed by a key that is not at hand."""
+    """How the job was begun; nothing is known of it where the ledger is gone or damaged, or sealed by a key that is not at hand."""
+    if not directory.exists:
+        return Begun(None, sealed=None)
     try:
         async with looked_into(directory) as access:
             return Begun(await _told(access, "invocation"), access.sealed)

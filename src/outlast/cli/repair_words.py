@@ -34,7 +34,7 @@ def ending_lines(done: Mended, hint: str) -> list[str]:
     if done.sound:
         return [f"SOUND: nothing of job {safe(done.job_id)} is damaged; nothing was changed."]
     if not done.damaged:
-        return [not_verified(done.unread)]
+        return not_verified(done.unread, done.locked_by, f"outlast repair {name}{hint}")
     if done.dry_run:
         first = f"DAMAGED: {units(_count(done), 'finding')}. This was a dry run: nothing was changed."
         return [first, *_lost(done), *commands([("mend it", f"outlast repair {name}{hint}")])]

@@ -10,12 +10,12 @@ from pathlib import Path
 from outlast.checkpoint import Verdict
 from outlast.cli.compared import Compared, Comparison
 from outlast.cli.inspection import rest_of
-from outlast.cli.opening import keys_at_hand, opened
+from outlast.cli.opening import keys_at_hand, keys_if_good, opened
 from outlast.cli.options import Settings
 from outlast.cli.phrases import moment
 from outlast.cli.reading import found, holder_of, store_of
 from outlast.cli.shelves import Shelf, shelf_of
-from outlast.errors import CheckpointCorruptionError, CheckpointValidationError, JobLockedError
+from outlast.errors import CheckpointCorruptionError, CheckpointValidationError, JobLockedError, KeyMissingError
 from outlast.jobs.outputfile import put_aside
 from outlast.jobs.store import JobDirectory
 from outlast.ledger.health import Remedy
@@ -40,6 +40,7 @@ class Mended:
     output_kept_as: Path | None = None
     still_damaged: bool = False
     unread: tuple[str, ...] = ()
+    locked_by: str | None = None
 
     @property
     def damaged(self) -> bool:
@@ -77,8 +78,12 @@ async def mended(settings: Settings, job: str, *, dry_run: bool) -> Mended:
 
 async def _mended(settings: Settings, job: str, directory: JobDirectory, label: str | None) -> Mended:
     aside = directory.aside / (label or "none")
-    work = partial(repair, directory.ledger, aside=aside, keys=keys_at_hand(), dry_run=label is None)
-    repaired = await asyncio.to_thread(work)
+    work = partial(repair, directory.ledger, aside=aside, keys=keys_if_good(), dry_run=label is None)
+    try:
+        repaired = await asyncio.to_thread(work)
+    except KeyMissingError:
+        keys_at_hand()  # where something is set that is no key, that is what has to be said
+        raise
     shelf = await shelf_of(settings, job, None)
     looked = await rest_of(directory, shelf)
     output = looked.output if looked.output is not None and looked.output.state is Comparison.DAMAGED else None
@@ -97,6 +102,7 @@ async def _mended(settings: Settings, job: str, directory: JobDirectory, label: 
         output_kept_as=kept_as,
         still_damaged=label is not None and (looked.health is None or not looked.health.sound),
         unread=looked.unread,
+        locked_by=looked.locked_by,
     )
 
 

@@ -135,12 +135,17 @@ LOCKED = Verdict("c", 1, "locked", "it is sealed by the key 12, which is not at 
         (
             [BROKEN, LOCKED],
             True,
-            "DAMAGED: 1 of 2 checkpoints of job docs damaged, 1 cannot be read here (every byte was read).",
+            "DAMAGED: 1 of 2 checkpoints of job docs damaged, 1 cannot be read here (every byte of the others was read).",
         ),
         (
             [INTACT, LOCKED],
             True,
-            "NOT VERIFIED: 0 of 2 checkpoints of job docs damaged, 1 cannot be read here (every byte was read).",
+            "NOT VERIFIED: 0 of 2 checkpoints of job docs damaged, 1 cannot be read here (every byte of the others was read).",
+        ),
+        (
+            [LOCKED],
+            True,
+            "NOT VERIFIED: 0 of 1 checkpoint of job docs damaged, 1 cannot be read here (headers were read).",
         ),
     ],
 )

@@ -116,8 +116,14 @@ def test_a_running_job_is_stopped_before_it_is_mended():
 def test_what_could_not_be_read_is_neither_sound_nor_damaged():
     unread = looked(verdicts=(Verdict("c1", 1, "locked", "\x1bkey"),), output=None, unread=("checkpoint c1: \x1bkey",))
     assert (unread.sound, unread.damaged) == (False, False)
-    assert health_lines(unread)[2] == "  checkpoints  not read  0 of 1 intact, every byte read; 1 cannot be read here"
-    assert verdict_lines(unread, "") == [r"NOT VERIFIED: checkpoint c1: \x1bkey."]
+    assert health_lines(unread)[2] == "  checkpoints  not read  0 of 1 intact; 1 cannot be read here"
+    assert verdict_lines(unread, "") == [
+        r"NOT VERIFIED: checkpoint c1: \x1bkey.",
+        "  once that can be read   outlast verify docs",
+    ]
+    assert verdict_lines(replace(unread, locked_by="12ab"), " --store s")[1] == (
+        "  with its key   put the key 12ab into OUTLAST_ENCRYPTION_KEY, then: outlast verify docs --store s"
+    )
 
 
 @pytest.mark.parametrize(

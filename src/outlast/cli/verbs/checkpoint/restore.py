@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ from outlast.runtime import Runtime
 
 __all__ = ["command"]
 
-_KEEP_ALL = {"retention_count": 1_000_000_000, "retention_age": 0, "retention_bytes": 0}
+_KEEP_ALL: dict[str, Any] = {"retention_count": 1_000_000_000, "retention_age": 0, "retention_bytes": 0}
 
 
 @click.command("restore", short_help="Take an older state as the newest checkpoint.")

@@ -93,7 +93,39 @@ def test_a_run_answers_with_a_document(outlast):
     assert (document["total"], document["done"], document["failed"]) == (3, 1, 2)
     assert [group["count"] for group in document["failures"]] == [2]
     assert document["hosts_down"] == []
-    assert err.count("\n") == 1
+    assert err == ""
+
+
+def test_with_json_standard_error_holds_json_alone_unless_progress_was_asked_for(outlast, tmp_path, monkeypatch):
+    (tmp_path / "items.jsonl").write_text("oops\n")
+    code, out, err = outlast("run", "scrape.py:scrape", "items.jsonl", "--json")
+    assert (code, out) == (2, "")
+    assert json.loads(err)["schema_version"] == 1
+    _, out, err = outlast("run", "scrape.py:scrape", "urls.txt", "--job", "more", "--json", "--progress", "plain")
+    assert json.loads(out)["done"] == 6
+    assert "of job more: beginning" in err
+
+
+def test_a_dash_is_standard_output_where_there_is_one_answer_and_refused_where_there_is_none(outlast, tmp_path):
+    code, _, err = outlast("run", "scrape.py:scrape", "urls.txt", "-o", "-")
+    assert code == 2
+    assert "-o - is no file: an output goes on from run to run. Its records: outlast results JOB" in err
+    outlast("run", "scrape.py:tally", "urls.txt", "--job", "scrape")
+    lines = outlast("results", "scrape")[1]
+    assert outlast("results", "scrape", "-o", "-") == (0, lines, "")
+    assert outlast("export", "scrape", "-", "--format", "jsonl") == (0, lines, "")
+    code, out, err = outlast("export", "scrape", "-", "--format", "csv")
+    assert (code, err) == (0, "")
+    assert (out.splitlines()[0], len(out.splitlines())) == ("item", 7)
+    code, _, err = outlast("export", "scrape", "-")
+    assert (code, "--format" in err) == (2, True)
+    for more in (["--format", "sqlite"], ["--format", "csv", "--json"]):
+        assert outlast("export", "scrape", "-", *more)[0] == 2, more
+    assert json.loads(outlast("checkpoint", "export", "scrape", "-o", "-")[1])["state"] == {"seen": 6}
+    code, _, err = outlast("backup", "scrape", "-")
+    assert (code, "name a file" in err) == (2, True)
+    assert outlast("resume", "scrape", "-o", "-")[0] == 2
+    assert not (tmp_path / "-").exists()
 
 
 def test_quiet_is_one_line(outlast):

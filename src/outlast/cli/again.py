@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from outlast.cli.opening import key_missing, keys_at_hand
+from outlast.cli.options import STANDARD_STREAM
 from outlast.cli.phrases import quoted
 from outlast.cli.plan import Order
 from outlast.cli.reading import JobRecord
@@ -33,7 +34,10 @@ def order_again(record: JobRecord, overrides: Mapping[str, Any], here: Path, hin
             f"the directory {str(directory)!r}, in which job {record.name!r} was started, is gone: go on from another one "
             f"with outlast run TARGET ITEMS --job {quoted(record.name)} --store {quoted(str(record.directory.path.parents[1]))}"
         )
-    located = {name: str(here / value) if name in {"output", "config"} else value for name, value in overrides.items()}
+    located = {
+        name: str(here / value) if name in {"output", "config"} and value != STANDARD_STREAM else value
+        for name, value in overrides.items()
+    }
     return Order(
         target=invocation["target"],
         items=tuple(invocation["items"]),

@@ -13,7 +13,7 @@ import click
 import outlast
 from outlast.cli.options import Settings
 from outlast.cli.phrases import safe
-from outlast.cli.printing import say
+from outlast.cli.printing import SCHEMA_VERSION, say
 from outlast.cli.ways_out import ways_out
 from outlast.errors import (
     CheckpointCorruptionError,
@@ -95,6 +95,7 @@ def tell(error: BaseException, settings: Settings, *, as_json: bool) -> int:
     message = "\n".join([verdict.message, *ways_out(error, settings, verdict.code)])
     if as_json:
         document = {
+            "schema_version": SCHEMA_VERSION,
             "message_type": "exit_error",
             "code": int(verdict.code),
             "error_code": verdict.error_code,

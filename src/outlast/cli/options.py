@@ -7,7 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["Settings", "common", "kept_in", "release_option", "run_options"]
+__all__ = ["STANDARD_STREAM", "Settings", "common", "kept_in", "release_option", "run_options"]
+
+STANDARD_STREAM = "-"
+"""What is typed in place of a file for standard output."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,11 +39,14 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         setattr(ctx.ensure_object(Settings), str(param.name), value)
 
 
-def _option(*names: str, **attributes: Any) -> Callable[[F], F]:
-    return click.option(*names, expose_value=False, callback=_keep, **attributes)
+def _option(*names: str, **attributes: Any) -> Callable[..., Any]:
+    def decorate(function: F, *, hidden: bool = False) -> F:
+        return click.option(*names, expose_value=False, callback=_keep, hidden=hidden, **attributes)(function)
+
+    return decorate
 
 
-_COMMON: dict[str, Callable[[Any], Any]] = {
+_COMMON: dict[str, Callable[..., Any]] = {
     "store": _option(
         "--store",
         metavar="DIR",
@@ -63,9 +69,15 @@ _COMMON: dict[str, Callable[[Any], Any]] = {
 
 
 def common(*names: str) -> Callable[[F], F]:
-    """Give a verb these of the shared options; their values are in its `Settings`."""
+    """Give a verb these of the shared options; their values are in its `Settings`.
+
+    The others are taken as well, and are not in its help: a script may give all of its calls the same options.
+    """
 
     def decorate(function: F) -> F:
+        for name in reversed(_COMMON):
+            if name not in names:
+                function = _COMMON[name](function, hidden=True)
         for name in reversed(names):
             function = _COMMON[name](function)
         return function

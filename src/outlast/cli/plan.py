@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outlast.cli.options import Settings
+from outlast.cli.options import STANDARD_STREAM, Settings
 from outlast.cli.phrases import quoted
 from outlast.cli.sources import STANDARD_INPUT, Source, source_of
 from outlast.cli.target import load_target, target_of
@@ -115,6 +115,8 @@ def _job_file(order: Order) -> Path | None:
 
 def _given(order: Order, settings: Settings) -> dict[str, Any]:
     given = {name: order.options[name] for name in _SETTINGS if name in order.options}
+    if given.get("output") == STANDARD_STREAM:
+        raise ConfigurationError("-o - is no file: an output goes on from run to run. Its records: outlast results JOB")
     if "output" in given:
         given["output"] = str(order.directory / given["output"])
     return given | ({"store": settings.store} if settings.store is not None else {})

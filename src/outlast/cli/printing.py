@@ -11,7 +11,7 @@ import click
 
 from outlast.errors import OutputError
 
-__all__ = ["answer", "colored", "is_live", "put", "reader_left", "say", "wants_color"]
+__all__ = ["SCHEMA_VERSION", "answer", "colored", "is_live", "put", "reader_left", "say", "wants_color"]
 
 SCHEMA_VERSION = 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from outlast.cli.opening import opened
-from outlast.cli.options import Settings, common
+from outlast.cli.options import STANDARD_STREAM, Settings, common
 from outlast.cli.phrases import safe, size, units
 from outlast.cli.printing import put, say
 from outlast.cli.reading import found, store_of
@@ -25,15 +25,16 @@ RESULTS_AT_ONCE = 500
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file that is not there yet."
 )
-@common("store")
+@common("store", "json")
 @click.pass_obj
 def command(settings: Settings, /, job: str, output: Path | None) -> int:
     """Write the records that a job has so far, one JSON text a line, in the order in which they were recorded.
 
-    Works while the job runs, without disturbing it, and after it was killed.
+    Works while the job runs, without disturbing it, and after it was killed. With --json the records are the same, and errors
+    are JSON too.
     """
     directory = found(store_of(settings), job)
-    if output is None:
+    if output is None or str(output) == STANDARD_STREAM:
         asyncio.run(_print(directory))
         return 0
     done = asyncio.run(_saved(directory, output.absolute()))

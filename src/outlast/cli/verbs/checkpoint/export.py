@@ -8,7 +8,7 @@ import click
 from outlast.checkpoint import LoadedCheckpoint
 from outlast.cli.checkpoint_words import label
 from outlast.cli.looking import Looked, look, refusal
-from outlast.cli.options import Settings, common, kept_in
+from outlast.cli.options import STANDARD_STREAM, Settings, common, kept_in
 from outlast.cli.phrases import safe, size
 from outlast.cli.printing import answer, put, say
 from outlast.cli.shelves import shelf_of
@@ -31,7 +31,7 @@ def command(settings: Settings, /, named: str, output: Path | None, path: Path |
     """Write the data of a checkpoint, or of the newest intact one of a job, as JSON. What was encrypted is in clear then."""
     looked, opened = asyncio.run(_opened(settings, named, path))
     blob = encode(opened.data) + b"\n"
-    if output is not None:
+    if output is not None and str(output) != STANDARD_STREAM:
         _save(output, blob)
         document = {"checkpoint": looked.row["id"], "file": str(output), "size_bytes": len(blob)}
         return _told(settings, document, f"{label(looked.row)} written to {safe(str(output))} ({size(len(blob))})")

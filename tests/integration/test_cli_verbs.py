@@ -358,6 +358,16 @@ def test_an_error_in_the_file_of_the_target_is_shown_with_its_line(outlast, tmp_
     assert not any("outlast/cli" in line for line in rest)
 
 
+def test_a_syntax_error_in_the_file_of_the_target_is_shown_without_the_way_there(outlast, tmp_path):
+    (tmp_path / "broken_scraper.py").write_text("def scrape(item)\n    return item\n")
+    code, _, err = outlast("run", "broken_scraper.py:scrape", "urls.txt")
+    first, *rest = err.splitlines()
+    assert code == 70
+    assert "cannot be imported: SyntaxError: expected ':'" in first
+    assert rest[0] == f'  File "{tmp_path}/broken_scraper.py", line 1'
+    assert "importlib" not in err
+
+
 def test_a_line_that_is_no_item_ends_the_run_and_keeps_what_was_done(outlast, tmp_path):
     good = "".join(f'"item {n}"\n' for n in range(1000))
     (tmp_path / "items.jsonl").write_text(f"{good}oops\n")

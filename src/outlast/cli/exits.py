@@ -166,7 +166,9 @@ def _frames(error: BaseException) -> list[str]:
     """The last frames of the user's own code, or of ours where there is none of theirs; a failed import's is its cause's."""
     cause = error.__cause__ if isinstance(error, TargetImportError) and error.__cause__ else error
     frames = traceback.extract_tb(cause.__traceback__)
-    chosen = [frame for frame in frames if not _is_ours(frame)] or list(frames)
+    theirs = [frame for frame in frames if not _is_ours(frame)]
+    # What cannot be parsed has no frames of its own: the error itself names the line.
+    chosen = theirs or ([] if isinstance(cause, SyntaxError) else list(frames))
     lines = traceback.format_list(chosen[-FRAMES_SHOWN_MAX:]) + traceback.format_exception_only(cause)
     return [line for entry in lines for line in entry.rstrip("\n").split("\n")]
 

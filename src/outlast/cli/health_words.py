@@ -15,7 +15,7 @@ from outlast.cli.finding_words import (
     output_row,
 )
 from outlast.cli.inspection import Inspection
-from outlast.cli.phrases import columns, commands, quoted, safe, size, units
+from outlast.cli.phrases import columns, commands, over, quoted, safe, size, units
 from outlast.ledger.health import Health
 from outlast.ledger.repair import Repaired
 
@@ -41,6 +41,8 @@ def verdict_lines(looked: Inspection, hint: str) -> list[str]:
         first = f"DAMAGED: {units(_count(looked), 'finding')}. Nothing was changed."
         mend = f"outlast repair {quoted(looked.job_id)}{hint}"
         steps = [("stop the job, then mend it" if looked.running else "mend it", mend)]
+        if looked.hopeless:
+            steps = [("nothing of it can be saved: put a backup back, or start over", over(quoted(looked.job_id)))]
         if looked.foretold is None:
             return [first, *commands(steps)]
         return [

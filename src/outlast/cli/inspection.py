@@ -26,7 +26,8 @@ _JUDGED = frozenset({"available", "corrupted"})
 class Inspection:
     """What was found. `health` is None when the ledger cannot be opened at all, and `unreadable` says why.
 
-    `foretold` is what a repair of it would come to, where that is more than mending rows. `unread` says what was left out, and why; `locked_by` is the ledger's
+    `foretold` is what a repair of it would come to, where that is more than mending rows; `hopeless`: it could save nothing.
+    `unread` says what was left out, and why; `locked_by` is the ledger's
     key, where it is not at hand. `quarantined` are the ids of the damaged checkpoints that are out of the way: known,
     and nothing to mend.
     """
@@ -37,6 +38,7 @@ class Inspection:
     health: Health | None = None
     unreadable: str | None = None
     foretold: Repaired | None = None
+    hopeless: bool = False
     unread: tuple[str, ...] = ()
     locked_by: str | None = None
     output: Compared | None = None
@@ -68,10 +70,10 @@ async def inspected(settings: Settings, job: str) -> Inspection:
     directory = found(store_of(settings), job)
     running = holder_of(directory)
     looked = await rest_of(directory, await shelf_of(settings, job, None))
-    foretold = None
-    if running is None and (looked.health is None or looked.health.structure):
-        foretold = await _foretold(directory)
-    return replace(looked, running=running, foretold=foretold)
+    if running is not None or (looked.health is not None and not looked.health.structure):
+        return replace(looked, running=running)
+    foretold = await _foretold(directory)
+    return replace(looked, foretold=foretold, hopeless=foretold is None)
 
 
 async def rest_of(directory: JobDirectory, shelf: Shelf) -> Inspection:

@@ -13,6 +13,7 @@ __all__ = [
     "commands",
     "duration",
     "moment",
+    "over",
     "percent",
     "quoted",
     "rate",
@@ -45,6 +46,11 @@ def quoted(word: str) -> str:
 def typed(command: str) -> str:
     """The command with a job's name where it is not taken for an option: one that begins with a dash goes to the end, after `--`."""
     return _ON_A_JOB.sub(_name_last, command)
+
+
+def over(name: str) -> str:
+    """How to start over a job whose ledger cannot tell its command; `name` is as it is typed."""
+    return f"the first command of job {name} with --fresh, which keeps what is there"
 
 
 def units(count: int, noun: str) -> str:

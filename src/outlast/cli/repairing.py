@@ -15,7 +15,13 @@ from outlast.cli.options import Settings
 from outlast.cli.phrases import moment
 from outlast.cli.reading import found, holder_of, store_of
 from outlast.cli.shelves import Shelf, shelf_of
-from outlast.errors import CheckpointCorruptionError, CheckpointValidationError, JobLockedError, KeyMissingError
+from outlast.errors import (
+    CheckpointCorruptionError,
+    CheckpointValidationError,
+    JobLockedError,
+    KeyMissingError,
+    LedgerCorruptionError,
+)
 from outlast.jobs.outputfile import put_aside
 from outlast.jobs.store import JobDirectory
 from outlast.ledger.health import Remedy
@@ -81,6 +87,9 @@ async def _mended(settings: Settings, job: str, directory: JobDirectory, label: 
     work = partial(repair, directory.ledger, aside=aside, keys=keys_if_good(), dry_run=label is None)
     try:
         repaired = await asyncio.to_thread(work)
+    except LedgerCorruptionError as error:
+        error.context["hopeless"] = True
+        raise
     except KeyMissingError:
         keys_at_hand()  # where something is set that is no key, that is what has to be said
         raise

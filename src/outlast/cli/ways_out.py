@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from outlast.cli.options import Settings
-from outlast.cli.phrases import quoted, typed
+from outlast.cli.phrases import over, quoted, typed
 from outlast.cli.reading import store_hint
 from outlast.errors import CheckpointCorruptionError, LedgerCorruptionError
 from outlast.jobs import ExitCode
@@ -35,7 +35,11 @@ def ways_out(error: BaseException, settings: Settings, code: int) -> list[str]:
 def _of_ledger(error: LedgerCorruptionError, settings: Settings) -> str:
     if error.context.get("gone"):
         return "Put a backup of it back, or begin anew: run the first command again"
-    verify, repair = (typed(f"outlast {verb} {_job(error, settings)}") for verb in ("verify", "repair"))
+    if error.context.get("hopeless"):
+        return f"Put a backup of it back, or start over: {over(_name(error, settings))}"
+    verify, repair = (
+        typed(f"outlast {verb} {_name(error, settings)}{_hint(settings)}") for verb in ("verify", "repair")
+    )
     return f"See what is damaged: {verify}. Mend it: {repair}"
 
 
@@ -47,11 +51,11 @@ def _of_checkpoint(error: CheckpointCorruptionError) -> str:
     return f"{others}. Move what is damaged out of the way: {typed(f'outlast repair {job}')}"
 
 
-def _job(error: LedgerCorruptionError, settings: Settings) -> str:
-    """The job that the error is about, as it is typed, and where it is kept."""
+def _name(error: LedgerCorruptionError, settings: Settings) -> str:
+    """The job that the error is about, as it is typed."""
     path = error.context.get("path")
     name = JobDirectory(Path(path).parent).name if path is not None else settings.job
-    return ("JOB" if name is None else quoted(name)) + _hint(settings)
+    return "JOB" if name is None else quoted(name)
 
 
 def _hint(settings: Settings) -> str:

@@ -61,8 +61,10 @@ def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f}%" if whole else "0.0%"
 
 
-def rate(per_second: float) -> str:
+def rate(per_second: float | None) -> str:
     """A rate in the unit in which it is a number to read."""
+    if per_second is None:
+        return "?/s"
     for amount, unit in ((per_second, "s"), (60 * per_second, "min")):
         if amount >= 1:
             return f"{amount:.0f}/{unit}" if amount >= 10 else f"{amount:.1f}/{unit}"

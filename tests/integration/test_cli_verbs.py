@@ -109,7 +109,9 @@ def test_with_json_standard_error_holds_json_alone_unless_progress_was_asked_for
 def test_a_dash_is_standard_output_where_there_is_one_answer_and_refused_where_there_is_none(outlast, tmp_path):
     code, _, err = outlast("run", "scrape.py:scrape", "urls.txt", "-o", "-")
     assert code == 2
-    assert "-o - is no file: an output goes on from run to run. Its records: outlast results JOB" in err
+    assert (
+        "-o - is no file: an output goes on from run to run. To print what is recorded: outlast results scrape\n" in err
+    )
     outlast("run", "scrape.py:tally", "urls.txt", "--job", "scrape")
     lines = outlast("results", "scrape")[1]
     assert outlast("results", "scrape", "-o", "-") == (0, lines, "")

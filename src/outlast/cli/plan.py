@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from outlast.cli.options import STANDARD_STREAM, Settings
-from outlast.cli.phrases import quoted
+from outlast.cli.phrases import quoted, typed
 from outlast.cli.sources import STANDARD_INPUT, Source, source_of
 from outlast.cli.target import load_target, target_of
 from outlast.config import JobConfiguration, load_configuration
@@ -90,6 +90,11 @@ def planned(order: Order, settings: Settings) -> Plan:
     if "key" in order.options:
         options["key"] = order.options["key"]
     name = order.options.get("job", config.name or job.name)
+    if order.options.get("output") == STANDARD_STREAM:
+        records = typed(f"outlast results {quoted(name)}{_hint(config) if order.hint is None else order.hint}")
+        raise ConfigurationError(
+            f"-o - is no file: an output goes on from run to run. To print what is recorded: {records}"
+        )
     return Plan(
         name=name,
         directory=job_directory(Path(config.store), name),
@@ -115,8 +120,6 @@ def _job_file(order: Order) -> Path | None:
 
 def _given(order: Order, settings: Settings) -> dict[str, Any]:
     given = {name: order.options[name] for name in _SETTINGS if name in order.options}
-    if given.get("output") == STANDARD_STREAM:
-        raise ConfigurationError("-o - is no file: an output goes on from run to run. Its records: outlast results JOB")
     if "output" in given:
         given["output"] = str(order.directory / given["output"])
     return given | ({"store": settings.store} if settings.store is not None else {})

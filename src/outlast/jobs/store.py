@@ -116,7 +116,7 @@ class JobDirectory:
         begun = self._begun()
         if begun or (begun is None and any(self.checkpoints.rglob("*.ckpt"))):
             message = f"the ledger {self.ledger} is damaged: it is empty, and the job had begun"
-            raise LedgerCorruptionError(message, context={"path": str(self.ledger)})
+            raise LedgerCorruptionError(message, context={"path": str(self.ledger), "hopeless": True})
 
     def _begun(self) -> bool | None:
         """Whether the ledger has had a first commit, as far as that is known; an empty one leaves it to what was signed before."""

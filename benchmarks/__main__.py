@@ -22,6 +22,7 @@ BENCHMARKS = {
     "delta": "delta",
     "crawl": "crawl",
     "import": "imports",
+    "retry": "retry",
 }
 
 

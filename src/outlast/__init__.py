@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         AbortError,
         AbortExecutionError,
         AbortPolicyNotFoundError,
+        BlockedPageError,
         CheckpointCorruptionError,
         CheckpointCreationError,
         CheckpointError,
@@ -63,9 +64,11 @@ if TYPE_CHECKING:
         SealError,
         StaleLeaseError,
         TargetError,
+        UnwantedResultError,
         ValidationError,
     )
     from outlast.events import EventBus, EventType, ResilienceEvent, Severity
+    from outlast.failure import FailureHandler, FailureRule, Remedy, refuse_blocked
     from outlast.jobs import Context, Job, Outcome, Progress, Run, Summary, job
     from outlast.retry import RetryManager
 
@@ -83,15 +86,18 @@ _NAMES_BY_MODULE = {
         IResourceMonitor IRetryManager
     """,
     "errors": """
-        AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError CheckpointCorruptionError
+        AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError BlockedPageError
+        CheckpointCorruptionError
         CheckpointCreationError CheckpointError CheckpointNotFoundError CheckpointValidationError ConfigurationError
         CrashLoopError JobError JobLockedError JobNotFoundError KeyMissingError LedgerCorruptionError LedgerError
         LedgerUnavailableError
         MaxRetriesExceededError OutputError PermanentFailureError ResilienceException ResourceCleanupError
         ResourceError ResourceMonitoringError ResourceThresholdExceededError ResourceThresholdNotFoundError
-        RetryConfigurationError RetryError RetryPolicyNotFoundError SealError StaleLeaseError TargetError ValidationError
+        RetryConfigurationError RetryError RetryPolicyNotFoundError SealError StaleLeaseError TargetError
+        UnwantedResultError ValidationError
     """,
     "events": "EventBus EventType ResilienceEvent Severity",
+    "failure": "FailureHandler FailureRule Remedy refuse_blocked",
     "jobs": "Context Job Outcome Progress Run Summary job",
     "retry": "RetryManager",
 }
@@ -104,6 +110,7 @@ __all__ = [
     "AbortExecutionError",
     "AbortPolicyNotFoundError",
     "Allowance",
+    "BlockedPageError",
     "CheckpointConfiguration",
     "CheckpointCorruptionError",
     "CheckpointCreationError",
@@ -116,6 +123,8 @@ __all__ = [
     "CrashLoopError",
     "EventBus",
     "EventType",
+    "FailureHandler",
+    "FailureRule",
     "IAbortManager",
     "IBrowserLifecycleIntegration",
     "ICheckpointManager",
@@ -138,6 +147,7 @@ __all__ = [
     "OutputError",
     "PermanentFailureError",
     "Progress",
+    "Remedy",
     "Resilience",
     "ResilienceConfiguration",
     "ResilienceEvent",
@@ -159,10 +169,12 @@ __all__ = [
     "StaleLeaseError",
     "Summary",
     "TargetError",
+    "UnwantedResultError",
     "ValidationError",
     "__version__",
     "job",
     "load_configuration",
+    "refuse_blocked",
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Self
 from outlast.checkpoint import CheckpointManager
 from outlast.config import ResilienceConfiguration
 from outlast.events import EventBus
+from outlast.failure import FailureHandler, rules_of
 from outlast.retry import RetryManager
 from outlast.runtime import Clock, Runtime
 from outlast.storage.keys import KeyProvider, Keyring
@@ -32,15 +33,24 @@ class Resilience:
         chosen = clock or Runtime().clock
         self.checkpoints = CheckpointManager(self.config.checkpoint, events=self.events, clock=chosen, keys=keys)
         self.retry = RetryManager(self.config.retry, events=self.events, clock=chosen)
+        self.failures = FailureHandler(
+            retry=self.retry,
+            checkpoints=self.checkpoints,
+            rules=rules_of(self.config.retry.rule),
+            events=self.events,
+            clock=chosen,
+        )
 
     async def __aenter__(self) -> Self:
         await self.checkpoints.__aenter__()
         await self.retry.__aenter__()
+        await self.failures.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.failures.__aexit__(kind, error, trace)
         await self.retry.__aexit__(kind, error, trace)
         await self.checkpoints.__aexit__(kind, error, trace)
         await self.events.aclose()

@@ -15,6 +15,7 @@ __all__ = [
     "AbortError",
     "AbortExecutionError",
     "AbortPolicyNotFoundError",
+    "BlockedPageError",
     "CheckpointCorruptionError",
     "CheckpointCreationError",
     "CheckpointError",
@@ -44,6 +45,7 @@ __all__ = [
     "SealError",
     "StaleLeaseError",
     "TargetError",
+    "UnwantedResultError",
     "ValidationError",
 ]
 
@@ -119,6 +121,20 @@ class RetryPolicyNotFoundError(RetryError, LookupError):
 
 class RetryConfigurationError(RetryError, ValidationError):
     """The retry policy or the call is not well-formed."""
+
+
+class UnwantedResultError(RetryError):
+    """The operation returned something that is a failure by one of the rules."""
+
+    @property
+    def fingerprint(self) -> tuple[str, ...]:
+        """What tells two of them apart: the class and the rule, not the words of the message."""
+        told = (self.context.get("class"), self.context.get("rule"))
+        return ("outlast.errors.UnwantedResultError", *map(str, told)) if all(told) else ()
+
+
+class BlockedPageError(RetryError):
+    """The page is a wall that was put up against scrapers, not what was asked for."""
 
 
 class ResourceError(ResilienceException):

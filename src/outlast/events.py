@@ -61,6 +61,14 @@ class EventType(StrEnum):
     LEDGER_BEHIND = "ledger_behind"
     LEDGER_DAMAGED = "ledger_damaged"
     KEYS_ROTATED = "keys_rotated"
+    ITEM_QUARANTINED = "item_quarantined"
+    ORDERS_CHANGED = "orders_changed"
+    FAILURE_HANDLED = "failure_handled"
+    CIRCUIT_OPENED = "circuit_opened"
+    CIRCUIT_CLOSED = "circuit_closed"
+    REMEDY_APPLIED = "remedy_applied"
+    RETRY_POLICY_REPLACED = "retry_policy_replaced"
+    RETRY_POLICY_REFUSED = "retry_policy_refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ def _table() -> Mapping[EventType, EventSpec]:
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     level = ("threshold_id", "breached", "metrics")
     verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
+    handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
     return MappingProxyType(
         {
@@ -111,8 +120,25 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.LEDGER_BEHIND: EventSpec("job", critical, behind, published=False),
             kind.LEDGER_DAMAGED: EventSpec("job", error, ("damaged", "lost", "findings"), published=False),
             kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
+            kind.ITEM_QUARANTINED: EventSpec("job", error, ("key", "kills"), published=False),
+            kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
+            kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
+            **_of_retries(),
         }
     )
+
+
+def _of_retries() -> Mapping[EventType, EventSpec]:
+    info, warning, error, _ = Severity
+    kind = EventType
+    opened = ("host", "failures", "error", "next_probe_in")
+    return {
+        kind.CIRCUIT_OPENED: EventSpec("retry", warning, opened, published=False),
+        kind.CIRCUIT_CLOSED: EventSpec("retry", info, ("host", "down_for"), published=False),
+        kind.REMEDY_APPLIED: EventSpec("retry", info, ("remedy", "host", "error"), published=False),
+        kind.RETRY_POLICY_REPLACED: EventSpec("retry", info, ("policy_id", "policy"), published=False),
+        kind.RETRY_POLICY_REFUSED: EventSpec("retry", error, ("policy_id", "complaints"), published=False),
+    }
 
 
 EVENTS: Mapping[EventType, EventSpec] = _table()

@@ -18,7 +18,11 @@ METHODS = [
     for name, member in vars(PUBLISHED[interface]).items()
     if inspect.isfunction(member)
 ]
-MANAGERS = {"CheckpointManager": "ICheckpointManager", "RetryManager": "IRetryManager"}
+MANAGERS = {
+    "CheckpointManager": "ICheckpointManager",
+    "FailureHandler": "IFailureHandler",
+    "RetryManager": "IRetryManager",
+}
 KEPT = [(manager, name) for manager, kept in MANAGERS.items() for interface, name in METHODS if interface == kept]
 
 

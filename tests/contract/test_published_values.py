@@ -41,7 +41,10 @@ def test_the_table_gives_a_published_event_its_component(component, names):
 
 
 # Fields of ours beyond the published ones; all are off by default.
-BEYOND = {"CheckpointConfiguration": ["retention_age", "retention_bytes", "keep_hourly"]}
+BEYOND = {
+    "CheckpointConfiguration": ["retention_age", "retention_bytes", "keep_hourly"],
+    "RetryConfiguration": ["rule"],
+}
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -106,11 +106,13 @@ def test_a_running_job_is_seen_from_outside_and_is_nobody_elses(start, tmp_path)
     wait_until(lambda: len(fetched(tmp_path)) == 2)
     assert f"running (pid {process.pid})" in ended(start("ls"))[1]
     assert f": pid {process.pid} on " in ended(start("status"))[1]
-    for verb in (("run", "scrape.py:stuck"), ("retry", "scrape")):
+    for verb in (("run", "scrape.py:stuck"), ("retry", "scrape"), ("ignore", "scrape", "--class", "timeout")):
         code, _, err = ended(start(*verb))
         assert code == 5, verb
         assert re.fullmatch(
-            rf"outlast: error: job 'scrape' is being run by another process \(pid {process.pid} on .*\)\n", err
+            rf"outlast: error: job 'scrape' is being run by another process \(pid {process.pid} on .*\)\n"
+            rf"  Wait until it has ended, or stop it \(it finishes what is in flight\): kill -INT {process.pid}\n",
+            err,
         )
     assert process.poll() is None
 
@@ -178,7 +180,7 @@ def test_an_outage_without_end_is_an_abort_that_names_the_hosts(start, tmp_path)
     code, _, err = ended(start("run", "scrape.py:down", "urls.txt", env={"OUTLAST_PATIENCE": "1s"}))
     assert code == 3
     lines = err.splitlines()
-    assert "WARN a.test seems down: 5 items in a row failed" in lines[1]
+    assert "WARN a.test seems down: 10 items in a row failed" in lines[1]
     assert lines[2].endswith(": no host answered for 1.0 s.")
     assert lines[3].startswith("  a.test  down since ")
     assert lines[4] == "0 of 60 done, 60 still to do. What is recorded is kept."

@@ -63,7 +63,7 @@ def test_failures_are_grouped_and_retried(outlast):
     assert code == 1
     assert "FINISHED WITH FAILURES" in err
     assert "1 of 3 done, 2 failed (66.7%; allowed: 0)" in err
-    assert "  2  ValueError no price on bad <n> \\x1b[<n>m  e.g. bad 1" in err
+    assert "  2  ValueError scrape.py:scrape no price on bad <n> \\x1b[<n>m  e.g. bad 1" in err
     assert "\x1b" not in err
     assert "outlast retry 'sh op' && outlast resume 'sh op'" in err
     code, _, err = outlast("retry", "sh op")
@@ -78,6 +78,9 @@ def test_failures_are_grouped_and_retried(outlast):
         "schema_version": 1,
         "job_id": "scrape",
         "retried": 0,
+        "skipped": 0,
+        "left": 0,
+        "dry_run": False,
     }
 
 

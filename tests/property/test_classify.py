@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlast.failure import FailureClass, classify, describe
+from outlast.failure import FailureClass, FailureRule, Remedy, ResultJudge, classify, describe, judge_result
+from outlast.failure.pages import blocked_by
 from outlast.failure.retry_after import RETRY_AFTER_MAX, asked_delay
 from outlast.failure.signature import SIGNATURE_MAX, mask
 
@@ -51,6 +52,62 @@ def test_whatever_it_is_given_it_answers_and_the_picture_is_plain_data(error):
     told = describe(error, found).to_dict()
     assert json.loads(json.dumps(told)) == told
     assert FailureClass(told["class"]) is found.failure_class
+
+
+@st.composite
+def rules(draw):
+    """Rules that may match anything."""
+    return FailureRule(
+        failure_class=draw(st.sampled_from(FailureClass)),
+        types=draw(
+            st.lists(st.sampled_from(["KeyError", "OSError", "builtins.ValueError", "ExceptionGroup"]), max_size=2)
+        ),
+        status=draw(st.frozensets(st.integers(100, 599), max_size=2)),
+        message=draw(st.none() | st.sampled_from(["", "a", r"\d", "Error"]).map(lambda text: text or None)),
+        hosts=draw(st.sampled_from([["*"], ["x.example"]])),
+        transient=draw(st.none() | st.booleans()),
+        max_attempts=draw(st.none() | st.integers(1, 100)),
+        retry_after=draw(st.none() | st.floats(0, RETRY_AFTER_MAX)),
+        remedy=draw(st.none() | st.sampled_from(Remedy)),
+    )
+
+
+@given(chains(), st.lists(rules(), max_size=3))
+def test_whatever_the_rules_the_first_that_matches_decides_and_else_nothing_has_changed(error, some):
+    found = classify(error, now=NOW, rules=some, host="y.example", transient_patterns=["."], permanent_patterns=["."])
+    assert found.max_attempts is None or found.transient
+    assert found.retry_after is None or 0 <= found.retry_after <= RETRY_AFTER_MAX
+    if isinstance(error, BaseExceptionGroup):
+        return
+    links = []
+    link = error
+    while link is not None and not any(link is each for each in links) and len(links) < 8:
+        links.append(link)
+        link = link.__cause__ if link.__cause__ is not None or link.__suppress_context__ else link.__context__
+    first = next((rule for rule in some if any(rule.matches(each, "y.example") for each in links)), None)
+    if first is not None:
+        assert (found.failure_class, found.rule) == (first.failure_class, first.name)
+        assert first.transient is None or found.transient is first.transient
+
+
+@given(ANYTHING | st.dictionaries(st.text(), ANYTHING), st.lists(rules(), max_size=3))
+def test_no_result_breaks_a_judge(result, some):
+    judge = ResultJudge(rules=[*some, FailureRule(failure_class="blocked", result="x|null")])
+    error = judge(result)
+    assert (error is None) or not classify(error, now=NOW).transient
+    assert judge_result(result, rules=some) is None
+
+
+@given(
+    st.none() | st.integers(100, 599),
+    st.text(),
+    st.none() | st.dictionaries(st.sampled_from(["cf-mitigated", "location", "x"]), st.text() | st.none()),
+    st.text() | st.text().map(lambda text: f"<title>Just a moment...</title>{text}"),
+    st.none() | st.booleans(),
+)
+def test_no_page_breaks_the_telling_of_walls(status, url, headers, text, redirected):
+    vendor = blocked_by(status, url, headers, text, redirected=redirected)
+    assert vendor is None or vendor
 
 
 @given(st.lists(errors, min_size=1, max_size=4))

@@ -35,6 +35,24 @@ async def test_a_run_gives_summaries_and_values(tmp_path: object) -> None:
     assert asyncio.iscoroutinefunction(use)
 
 
+async def test_a_retried_function_keeps_its_types() -> None:
+    manager = outlast.RetryManager(outlast.RetryConfiguration())
+
+    @manager.retrying("none")
+    async def fetch(url: str, *, page: int = 1) -> dict[str, int]:
+        return {url: page}
+
+    @manager.retrying("none", host=lambda url: url)
+    def plain(url: str) -> int:
+        return len(url)
+
+    assert_type(await fetch("a", page=2), dict[str, int])
+    assert_type(await plain("abc"), int)
+    wrapped: Callable[[str], Coroutine[Any, Any, int]] = plain
+    assert await wrapped("ab") == 2
+    assert_type(manager.for_host("shop.example").status(), dict[str, Any])
+
+
 def test_errors_are_what_they_say() -> None:
     error = outlast.JobLockedError(context={"pid": 1})
     assert_type(error.error_code, str)

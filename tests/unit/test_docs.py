@@ -12,8 +12,23 @@ from outlast.checkpoint.names import JOB_ID_MAX
 from outlast.events import EVENTS, SINK_QUEUE_MAX
 from outlast.failure import model
 from outlast.failure.describe import TRACEBACK_MAX
-from outlast.jobs import ExitCode, Outcome, context, dispatch, engine, gate, options, output, store
+from outlast.jobs import (
+    ExitCode,
+    Outcome,
+    adaptive,
+    context,
+    dispatch,
+    engine,
+    excuses,
+    gate,
+    host,
+    obeying,
+    options,
+    output,
+    store,
+)
 from outlast.ledger import ItemStatus, Shape
+from outlast.retry import breaker, remedies
 from outlast.retry.policy import shipped_policies
 from outlast.storage import strictjson
 
@@ -151,12 +166,25 @@ NUMBERS = {
     "items in flight": CONFIGURED.concurrency,
     "attempts at an item, the first included": POLICY.max_attempts,
     "attempts at an item whose error nobody has a rule for": model.UNKNOWN_ATTEMPTS_MAX,
-    "before their host is parked": gate.PARK_AFTER,
-    "from parking to the first probe": gate.PROBE_EVERY_MIN,
-    "between two probes": gate.PROBE_EVERY_MAX,
-    "a probe that did not come back": gate.PROBE_LEASE,
+    "before that is not held against them": gate.PARK_AFTER,
+    "failures in a row that park a host": breaker.EVIDENCE_MAX // breaker.NATS + 1,
+    "from parking to the first probe": breaker.PROBE_EVERY_MIN,
+    "between two probes": breaker.PROBE_EVERY_MAX,
+    "has been down for ten minutes": breaker.PROBE_EVERY_LONG,
+    "probes in a row that must be answered": breaker.PROBES_GOOD,
+    "a probe that did not come back": host.PROBE_LEASE,
+    "asked by one at a time": host.CAREFUL_AFTER,
+    "asked once a second": host.DOUBTFUL_AFTER,
+    "waited for no longer": host.GIVEN_UP_AFTER,
     "a lone item": gate.GRACE,
-    "hosts that may be failing": gate.HOSTS_MAX,
+    "hosts that are remembered": gate.HOSTS_MAX,
+    "excused failures in a row": excuses.EXCUSED_MAX,
+    "a remedy is applied in a row": remedies.APPLIED_MAX,
+    "killed with an item in hand": CONFIGURED.poison_after,
+    "answers that are looked at together": adaptive.WINDOW,
+    "times as slow": adaptive.SLOWER,
+    "a paused host is put off": host.PUT_OFF_PAUSED,
+    "to look at the standing orders": obeying.LOOK_SECONDS,
     "before a run is aborted": CONFIGURED.patience,
     "a job is nearly finished": dispatch.TAIL_SHARE,
     "after the first signal": CONFIGURED.drain,
@@ -272,7 +300,7 @@ def told(field):
         case float():
             return f"{value:g}"
         case tuple():
-            return ", ".join(value)
+            return ", ".join(value) or "none"
     return str(value)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 import outlast
+from outlast.cli.choice import GroupNotFoundError
 from outlast.cli.options import Settings
 from outlast.cli.phrases import safe
 from outlast.cli.printing import SCHEMA_VERSION, say
@@ -64,6 +65,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (JobLockedError, ExitCode.LOCKED),
     (JobNotFoundError, ExitCode.NOT_FOUND),
     (CheckpointNotFoundError, ExitCode.NOT_FOUND),
+    (GroupNotFoundError, ExitCode.NOT_FOUND),
     (ConfigurationError, ExitCode.USAGE),
     (TargetError, ExitCode.USAGE),
     (ValidationError, ExitCode.USAGE),

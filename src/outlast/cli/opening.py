@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from outlast.errors import ConfigurationError, KeyMissingError
 from outlast.jobs.store import JobDirectory
 from outlast.ledger import SqliteLedger
-from outlast.ledger.connection import translated
-from outlast.ledger.image import refuse_damaged_log
 from outlast.storage.keys import FILE_VARIABLE, KEY_VARIABLE, Keyring, keyring
 
 __all__ = ["Access", "key_missing", "keys_at_hand", "keys_if_good", "looked_into", "opened"]
@@ -78,8 +76,6 @@ async def looked_into(directory: JobDirectory) -> AsyncIterator[Access]:
 
 
 async def _open(directory: JobDirectory, *, read_only: bool, locked: bool) -> Access:
-    # Before anybody looks: once SQLite has opened it, a log that has lost its end looks whole.
-    await asyncio.to_thread(_refuse_damaged_log, directory)
     try:
         return Access(await SqliteLedger.open(directory.ledger, read_only=read_only))
     except KeyMissingError as error:
@@ -94,8 +90,3 @@ async def _open(directory: JobDirectory, *, read_only: bool, locked: bool) -> Ac
         raise key_missing(f"job {directory.name or directory.path.name!r}", key_id, keys) from lacking
     ledger = await SqliteLedger.open(directory.ledger, read_only=True, locked=True)
     return Access(ledger, sealed=True, locked_by=key_id)
-
-
-def _refuse_damaged_log(directory: JobDirectory) -> None:
-    with translated(directory.ledger):
-        refuse_damaged_log(directory.ledger)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from outlast.logs.text import escaped
 
 __all__ = [
+    "BY_SCRIPT",
     "clock_face",
     "columns",
     "commands",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 SAFE_MAX = 160
+BY_SCRIPT = "run the script that started it again"
+"""How a job goes on that was not begun on the command line."""
 _BYTES = range(0xDC80, 0xDD00)
 """Where Python keeps the bytes of a name that are not UTF-8."""
 _WORD = r"""(?:\$'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|[^\s'"])+"""

@@ -17,7 +17,7 @@ from outlast.jobs.store import JobDirectory, job_directory
 
 __all__ = ["Order", "Plan", "planned"]
 
-_SETTINGS = ("concurrency", "timeout", "max_failed", "output")
+_SETTINGS = ("concurrency", "timeout", "max_failed", "output", "rate")
 # Paths in a job file are meant from where the file is.
 _PATHS = ("output", "store")
 
@@ -90,11 +90,8 @@ def planned(order: Order, settings: Settings) -> Plan:
     if "key" in order.options:
         options["key"] = order.options["key"]
     name = order.options.get("job", config.name or job.name)
-    if order.options.get("output") == STANDARD_STREAM:
-        records = typed(f"outlast results {quoted(name)}{_hint(config) if order.hint is None else order.hint}")
-        raise ConfigurationError(
-            f"-o - is no file: an output goes on from run to run. To print what is recorded: {records}"
-        )
+    hint = _hint(config) if order.hint is None else order.hint
+    _refuse_standard_output(order, name, hint)
     return Plan(
         name=name,
         directory=job_directory(Path(config.store), name),
@@ -103,9 +100,17 @@ def planned(order: Order, settings: Settings) -> Plan:
         options=options,
         texts=texts,
         sources=sources,
-        hint=_hint(config) if order.hint is None else order.hint,
+        hint=hint,
         skipped_input=order.resumed and STANDARD_INPUT in texts,
     )
+
+
+def _refuse_standard_output(order: Order, name: str, hint: str) -> None:
+    if order.options.get("output") == STANDARD_STREAM:
+        records = typed(f"outlast results {quoted(name)}{hint}")
+        raise ConfigurationError(
+            f"-o - is no file: an output goes on from run to run. To print what is recorded: {records}"
+        )
 
 
 def _job_file(order: Order) -> Path | None:

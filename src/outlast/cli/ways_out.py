@@ -1,12 +1,13 @@
 """What to type after an error, with the job's own name and its store."""
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
 from outlast.cli.options import Settings
-from outlast.cli.phrases import over, quoted, typed
-from outlast.cli.reading import store_hint
-from outlast.errors import CheckpointCorruptionError, LedgerCorruptionError
+from outlast.cli.phrases import over, quoted, safe, typed
+from outlast.cli.reading import holder_of, store_hint
+from outlast.errors import CheckpointCorruptionError, JobLockedError, LedgerCorruptionError
 from outlast.jobs import ExitCode
 from outlast.jobs.store import JobDirectory
 
@@ -24,6 +25,8 @@ def ways_out(error: BaseException, settings: Settings, code: int) -> list[str]:
     match error:
         case LedgerCorruptionError():
             return [_of_ledger(error, settings)]
+        case JobLockedError():
+            return [f"Wait until it has ended, or stop it (it finishes what is in flight): {_stop(error)}"]
         case CheckpointCorruptionError() if "of_job" in error.context:
             return [_of_checkpoint(error)]
     if not settings.begun or settings.job is None or code not in _GOES_ON:
@@ -49,6 +52,15 @@ def _of_checkpoint(error: CheckpointCorruptionError) -> str:
     if not error.context["repairable"]:
         return others
     return f"{others}. Move what is damaged out of the way: {typed(f'outlast repair {job}')}"
+
+
+def _stop(error: JobLockedError) -> str:
+    """What to type to stop the run that holds the job, where it can be stopped from here."""
+    holder = holder_of(JobDirectory(Path(error.context["path"]))) if "path" in error.context else None
+    if holder is None:
+        return "Ctrl-C where it runs"
+    kill = f"kill -INT {holder.pid}"
+    return kill if holder.host == socket.gethostname() else f"{kill} on {safe(holder.host)}"
 
 
 def _name(error: LedgerCorruptionError, settings: Settings) -> str:

@@ -6,6 +6,7 @@ from outlast.config.layers import Loaded, load_configuration
 from outlast.config.model import (
     AbortConfiguration,
     CheckpointConfiguration,
+    FailureRuleSettings,
     LoggingConfiguration,
     ResilienceConfiguration,
     ResourceConfiguration,
@@ -18,6 +19,7 @@ __all__ = [
     "Allowance",
     "CheckpointConfiguration",
     "Complaint",
+    "FailureRuleSettings",
     "JobConfiguration",
     "Loaded",
     "LoggingConfiguration",

@@ -42,6 +42,8 @@ def complaints_of(error: ValidationError, keys: Iterable[str]) -> list[Complaint
             found.append({"path": path, "problem": "unknown key", "nearest": nearest(path, known)})
         elif isinstance(cause, ConfigurationError):
             found.extend(_inside(path, inner) for inner in cause.context["complaints"])
+        elif row["type"] == "missing":
+            found.append({"path": path, "problem": "is missing", "nearest": None})
         elif row["type"] == "model_type":
             found.append({"path": path, "problem": "is a section: it should hold keys", "nearest": None})
         else:

@@ -81,7 +81,9 @@ def _merge(merged: dict[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from (f"{key}.{inner}" for inner in value)
-            merged[key] = {**merged.get(key, {}), **value}
+            # A mapping that the environment gives as text is whole: it is not joined with others.
+            before = merged.get(key)
+            merged[key] = {**(before if isinstance(before, Mapping) else {}), **value}
         else:
             yield key
             merged[key] = value

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from outlast.config.complaints import complaints_of, refusal
-from outlast.config.values import Amount, Count, Seconds, Text, Words
+from outlast.config.values import Amount, Count, ExactSeconds, Pattern, Seconds, Text, Words
 
 __all__ = [
     "AbortConfiguration",
     "CheckpointConfiguration",
+    "FailureRuleSettings",
     "LoggingConfiguration",
     "ResilienceConfiguration",
     "ResourceConfiguration",
@@ -36,7 +37,8 @@ class Section(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise refusal(complaints_of(error, type(self).model_fields)) from error
+            keys = (field.alias or name for name, field in type(self).model_fields.items())
+            raise refusal(complaints_of(error, keys)) from error
 
 
 class CheckpointConfiguration(Section):
@@ -64,6 +66,61 @@ class CheckpointConfiguration(Section):
     """Keep, beyond the count, the newest checkpoint of each of this many hours."""
 
 
+ClassOfFailure = Literal[
+    "network",
+    "timeout",
+    "throttled",
+    "server_error",
+    "unsupported",
+    "blocked",
+    "auth_expired",
+    "not_found",
+    "client_error",
+    "certificate",
+    "proxy",
+    "browser",
+    "local_resource",
+    "store_unavailable",
+    "programming",
+    "poison",
+    "unknown",
+]
+RemedyOfFailure = Literal["refresh_session", "rotate_proxy", "restart_browser", "defer", "skip"]
+Status = Annotated[Count, Field(ge=100, le=599)]
+
+
+class FailureRuleSettings(Section):
+    """A rule of one's own for telling failures apart: `[[retry.rule]]`. All conditions that are given must hold."""
+
+    # In code `class` is no name for an argument.
+    model_config = ConfigDict(populate_by_name=True)
+
+    failure_class: ClassOfFailure = Field(alias="class")
+    """What such a failure is."""
+    name: Text | None = None
+    """What the rule is called where it is said to have decided; else its conditions are."""
+    types: tuple[Text, ...] = ()
+    """Names of exception classes, with or without their package."""
+    status: tuple[Status, ...] = ()
+    """HTTP statuses."""
+    message: Pattern | None = None
+    """A regular expression, searched in the message and in the name of the type."""
+    errno: tuple[int | Text, ...] = ()
+    """Error numbers of the system, or their names."""
+    result: Pattern | None = None
+    """A regular expression, searched in the text of a result."""
+    hosts: tuple[Text, ...] = ()
+    """Patterns of the hosts that the rule is about; without any it is about all."""
+    transient: bool | None = None
+    """Whether it may pass by itself; without it as the class has it."""
+    max_attempts: Annotated[Count, Field(ge=1, le=100)] | None = None
+    """A bound on the attempts, in addition to the policy's."""
+    retry_after: Annotated[ExactSeconds, Field(ge=0)] | None = None
+    """How long to wait at least before it is tried again."""
+    remedy: RemedyOfFailure | None = None
+    """What would mend it; without it what mends the class."""
+
+
 class RetryConfiguration(Section):
     """Whether and how failed operations are tried again."""
 
@@ -77,6 +134,8 @@ class RetryConfiguration(Section):
     """Spread delays at random, so that retries do not come in waves."""
     failure_classification_enabled: bool = True
     """Tell lasting failures from passing ones; if not, every failure is tried again."""
+    rule: tuple[FailureRuleSettings, ...] = ()
+    """Rules of one's own, each a table `[[retry.rule]]`; the first that matches decides."""
 
 
 class ResourceConfiguration(Section):

@@ -8,7 +8,18 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from typing_extensions import override
 
-__all__ = ["Allowance", "AllowanceSetting", "Amount", "Count", "ExactSeconds", "Seconds", "Text", "Words", "seconds_in"]
+__all__ = [
+    "Allowance",
+    "AllowanceSetting",
+    "Amount",
+    "Count",
+    "ExactSeconds",
+    "Pattern",
+    "Seconds",
+    "Text",
+    "Words",
+    "seconds_in",
+]
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _PART = r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)"
@@ -57,6 +68,16 @@ def _words(value: Any) -> Any:
     return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
+def _pattern(value: Any) -> Any:
+    if not isinstance(value, str) or not value:
+        raise ValueError("should be a regular expression")
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"should be a regular expression ({error})") from error
+    return value
+
+
 def _allowance(value: Any) -> Allowance:
     if isinstance(value, Allowance):
         return value
@@ -76,6 +97,7 @@ Seconds = Annotated[int, BeforeValidator(_duration, json_schema_input_type=int |
 ExactSeconds = Annotated[
     float, BeforeValidator(_duration, json_schema_input_type=float | str), Field(allow_inf_nan=False)
 ]
+Pattern = Annotated[str, BeforeValidator(_pattern)]
 Words = Annotated[tuple[Text, ...], BeforeValidator(_words, json_schema_input_type=tuple[str, ...] | str)]
 AllowanceSetting = Annotated[
     Allowance,

@@ -10,6 +10,7 @@ __all__ = [
     "errno_of",
     "header",
     "headers_of",
+    "is_named",
     "status_of",
     "text_of",
     "type_name",
@@ -18,6 +19,17 @@ __all__ = [
 
 DEPTH_MAX = 8
 """How many links of a chain of causes are looked at."""
+
+# Names under which the standard library offers a class that is called otherwise.
+_ALIASES: Mapping[str, str] = {
+    "asyncio.TimeoutError": "builtins.TimeoutError",
+    "asyncio.exceptions.TimeoutError": "builtins.TimeoutError",
+    "concurrent.futures.TimeoutError": "builtins.TimeoutError",
+    "socket.timeout": "builtins.TimeoutError",
+    "socket.error": "builtins.OSError",
+    "IOError": "builtins.OSError",
+    "EnvironmentError": "builtins.OSError",
+}
 
 STATUSES = range(100, 600)
 STATUS_NAMES = ("status", "status_code", "code")
@@ -37,7 +49,10 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 def attribute(thing: object, name: str) -> Any:
     """The attribute, or None when there is none or it cannot be read."""
-    return _said(lambda: getattr(thing, name, None))
+    try:
+        return getattr(thing, name, None)
+    except Exception:  # noqa: BLE001 - whatever a foreign property raises, it says nothing then
+        return None
 
 
 def text_of(error: BaseException) -> str:
@@ -54,8 +69,15 @@ def type_names(error: BaseException) -> Iterator[str]:
     return map(_dotted, type(error).__mro__)
 
 
-def status_of(error: BaseException) -> int | None:
-    """The HTTP status it carries itself or in its `response`."""
+def is_named(dotted: str, name: str) -> bool:
+    """Whether the class of this dotted name is what a user calls `name`: bare, or with its package, from any module of it."""
+    wanted = _ALIASES.get(name, name)
+    kind, package = wanted.rpartition(".")[2], wanted.partition(".")[0]
+    return dotted.rpartition(".")[2] == kind and (wanted == kind or dotted.partition(".")[0] == package)
+
+
+def status_of(error: object) -> int | None:
+    """The HTTP status that an error or a response carries itself or in its `response`."""
     own = _first_status(error)
     if own is not None:
         return own
@@ -69,8 +91,8 @@ def errno_of(error: BaseException) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def headers_of(error: BaseException) -> object:
-    """The response headers it carries itself or in its `response`; None without any."""
+def headers_of(error: object) -> object:
+    """The response headers that an error or a response carries itself or in its `response`; None without any."""
     own = attribute(error, "headers")
     return own if own is not None else attribute(attribute(error, "response"), "headers")
 

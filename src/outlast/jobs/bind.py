@@ -11,13 +11,25 @@ from typing import Any
 
 from outlast.errors import TargetError
 
-__all__ = ["CONTEXT", "HANDLER_THREADS", "Call", "Collected", "Threads", "call_of", "wanted_names"]
+__all__ = [
+    "CONTEXT",
+    "HANDLER_THREADS",
+    "Call",
+    "Collected",
+    "Named",
+    "Threads",
+    "asked_names",
+    "call_by_name",
+    "call_of",
+    "wanted_names",
+]
 
 CONTEXT = "ctx"
 HANDLER_THREADS = "outlast-handler"
 """How the names of the threads begin that plain functions run in."""
 
 Call = Callable[[Any, Mapping[str, Any]], Awaitable[Any]]
+Named = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 
 class Collected(list[Any]):
@@ -54,16 +66,29 @@ def wanted_names(handler: Callable[..., Any], known: Iterable[str]) -> list[str]
 
     Raises `TargetError` when it takes no item, or asks for something that nobody provides.
     """
-    name = getattr(handler, "__qualname__", repr(handler))
-    try:
-        parameters = list(inspect.signature(handler).parameters.values())
-    except (TypeError, ValueError) as error:
-        raise TargetError(f"{name} cannot be called with an item: it has no signature") from error
+    name, parameters = _signature(handler)
     if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
         raise TargetError(f"{name} takes no item: its first parameter is the item")
-    provided = {*known, CONTEXT}
+    return _asked(name, parameters[1:], {*known, CONTEXT})
+
+
+def asked_names(function: Callable[..., Any], known: Iterable[str]) -> list[str]:
+    """The names of `known` that a function asks for which takes no item. Raises `TargetError` as `wanted_names` does."""
+    name, parameters = _signature(function)
+    return _asked(name, parameters, set(known))
+
+
+def _signature(function: Callable[..., Any]) -> tuple[str, list[inspect.Parameter]]:
+    name = getattr(function, "__qualname__", repr(function))
+    try:
+        return name, list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise TargetError(f"{name} cannot be called: it has no signature") from error
+
+
+def _asked(name: str, parameters: Iterable[inspect.Parameter], provided: set[str]) -> list[str]:
     wanted = []
-    for parameter in parameters[1:]:
+    for parameter in parameters:
         if parameter.kind in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
             continue
         if parameter.name in provided:
@@ -86,6 +111,16 @@ def call_of(handler: Callable[..., Any], threads: Threads) -> Call:
     if inspect.iscoroutinefunction(handler):
         return partial(_await, handler)
     return partial(_in_thread, handler, threads)
+
+
+def call_by_name(function: Callable[..., Any], threads: Threads) -> Named:
+    """One way to call a function that takes no item: a coroutine function, or a plain one (in a thread)."""
+    return partial(_named, function, None if inspect.iscoroutinefunction(function) else threads)
+
+
+async def _named(function: Callable[..., Any], threads: Threads | None, given: Mapping[str, Any]) -> Any:
+    result = function(**given) if threads is None else await threads.call(partial(function, **given))
+    return await result if inspect.isawaitable(result) else result
 
 
 def _await(handler: Callable[..., Awaitable[Any]], item: Any, given: Mapping[str, Any]) -> Awaitable[Any]:

@@ -10,13 +10,15 @@ from contextlib import closing
 from typing import Any
 
 from outlast.errors import StaleLeaseError, ValidationError
+from outlast.jobs.athand import Task
 from outlast.jobs.attempt import Attempts
 from outlast.jobs.dispatch import LEASE_SECONDS, Dispatch
+from outlast.jobs.inhand import Hands
 from outlast.jobs.items import Items, KeyFunction, batches, host_of, new_item
 from outlast.jobs.limit import AttemptLimit
 from outlast.jobs.outcome import Ending
 from outlast.jobs.signals import listening
-from outlast.ledger.port import Ledger, NewItem
+from outlast.ledger.port import Ledger, NewItem, Record
 from outlast.runtime import Clock
 
 __all__ = ["Engine", "Service"]
@@ -27,14 +29,26 @@ Service = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Engine:
-    """Runs one handler over one source. `drain` is how long work in hand may go on once the run is asked to stop."""
+    """Runs one handler over one source, with a worker for each slot of `hands`.
+
+    `drain` is how long work in hand may go on once the run is asked to stop.
+    """
 
     def __init__(
-        self, ledger: Ledger, dispatch: Dispatch, attempts: Attempts, *, clock: Clock, owner: str, drain: float
+        self,
+        ledger: Ledger,
+        dispatch: Dispatch,
+        attempts: Attempts,
+        hands: Hands,
+        *,
+        clock: Clock,
+        owner: str,
+        drain: float,
     ) -> None:
         self._ledger = ledger
         self._dispatch = dispatch
         self._attempts = attempts
+        self._hands = hands
         self._clock = clock
         self._owner = owner
         self._drain = drain
@@ -77,18 +91,18 @@ class Engine:
         try:
             async with self._deadline, asyncio.TaskGroup() as workers:
                 self._working = True
-                for _ in range(concurrency):
-                    workers.create_task(self._worker())
+                for slot in range(concurrency):
+                    workers.create_task(self._worker(slot))
         except TimeoutError:
             if not self._deadline.expired():
                 raise
         finally:
             self._working = False
 
-    async def _worker(self) -> None:
+    async def _worker(self, slot: int) -> None:
         try:
             with closing(self._attempts.limit()) as limit:
-                await self._work_off(limit)
+                await self._work_off(slot, limit)
         except Exception:
             self._broken = True
             raise
@@ -104,31 +118,43 @@ class Engine:
         outside = self._parent is not None and self._parent.cancelling() > 0
         return outside or self._broken or self._deadline.expired()
 
-    async def _work_off(self, limit: AttemptLimit) -> None:
-        dispatch, attempts, ledger = self._dispatch, self._attempts, self._ledger
+    async def _work_off(self, slot: int, limit: AttemptLimit) -> None:
+        dispatch, attempts, ledger, hands = self._dispatch, self._attempts, self._ledger, self._hands
         while True:
             task = dispatch.take() if dispatch.ending is None else None
             if task is None and (task := await dispatch.next()) is None:
                 return
+            hands[slot] = task.lease.item
             try:
-                record = await attempts(task, limit)
-            except asyncio.CancelledError as error:
-                if self._is_cancelled():
-                    raise
-                record = attempts.cancelled(task, error)
-            except BaseException as error:  # noqa: BLE001 - the handler wants the process to end: in order, then raised
-                self._raised = error
-                self.stop(Ending.STOPPED)
-                return
-            try:
+                record: Record | None
+                try:
+                    record = await attempts(task, limit)
+                except BaseException as error:  # noqa: BLE001 - the handler may cancel itself, or want the process to end
+                    record = self._exit(task, error)
+                    if record is None:
+                        return
                 await ledger.record(record)
             except StaleLeaseError:
                 # The process was suspended for longer than a lease lasts, and the item is somebody else's now.
-                dispatch.changed()
                 continue
-            dispatch.changed()
+            finally:
+                hands[slot] = 0
+                dispatch.settled(task)
             if self._is_cancelled():  # the handler has swallowed it
                 raise asyncio.CancelledError
+
+    def _exit(self, task: Task, error: BaseException) -> Record | None:
+        """What is to be recorded of an item whose handler cancelled itself; None: it wants the process to end, in order.
+
+        Raises the cancellation of the run, and what is raised for it.
+        """
+        if not isinstance(error, asyncio.CancelledError):
+            self._raised = error
+            self.stop(Ending.STOPPED)
+            return None
+        if self._is_cancelled():
+            raise error
+        return self._attempts.cancelled(task, error)
 
     async def _read(self, items: Items, key_of: KeyFunction | None) -> None:
         read = 0

@@ -1,40 +1,49 @@
 """May this item be tried now, and whose fault was it? Decides host by host, from what came of the tries before.
 
-An item that fails while others are answered has itself to blame. `PARK_AFTER` different items that fail in a row, with the same
-host in all of them and no answer between, say something about the host: it is parked. While it is, one item at a time probes it,
-1 s after the parking and then at doubling intervals up to `PROBE_EVERY_MAX` (the half-open breaker of M. Nygard, "Release It!",
-with a bound on its interval, so that recovery is noticed within that time). What fails meanwhile is not held against the item.
+An item that fails while others are answered has itself to blame. Different items that fail in a row, with the same host in all of
+them and no answer between, say something about the host: from `PARK_AFTER` of them on, what fails is not held against the item, and
+when there is evidence enough (`outlast.retry.breaker`: ten failures in a row, or most of many) the host is parked. While it is, one
+item at a time probes it. One item alone parks nobody, however often it fails.
 
 At the end of a job there may be fewer items left than that. An item that fails again, with nobody answered since it last
 failed, gets `GRACE` seconds of the benefit of the doubt; after that its failures count.
+
+Whatever `admit` lets go is reported back once: `answered`, `failed`, `throttled`, or `released` when nothing was learned.
 """
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["PARK_AFTER", "PROBE_EVERY_MAX", "Failed", "Gate", "Parked", "Probe", "Recovered"]
+from outlast.jobs.adaptive import Adaptive
+from outlast.jobs.host import Host, Reason, Wait
+from outlast.jobs.rate import spacing_of
+from outlast.retry.breaker import Admit
+from outlast.retry.budget import TOKENS
+
+__all__ = ["GRACE", "HOSTS_MAX", "PARK_AFTER", "Failed", "Gate", "Parked", "Probe", "Recovered", "Waiting"]
 
 PARK_AFTER = 5
 GRACE = 60.0
-PROBE_EVERY_MIN = 1.0
-PROBE_EVERY_MAX = 5.0
-# A probe that does not come back (its worker was cancelled) stops others no longer than this.
-PROBE_LEASE = 120.0
 HOSTS_MAX = 10_000
+FORGOTTEN_AT_ONCE = 1_000
+# What waits for less than this is not told: it will have gone before anybody has read it.
+TOLD_REASONS = (Reason.PAUSED, Reason.ASKED_TO_WAIT, Reason.PARKED, Reason.RATE)
 
 
 class Probe(StrEnum):
-    """What the gate says to an item: go, go as the one probe of its host, or wait."""
+    """What the gate says to an item: go, go as the one probe of its host, wait, or be given up for its host's sake."""
 
     GO = "go"
     PROBE = "probe"
     WAIT = "wait"
+    GIVE_UP = "give_up"
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A host was just parked after so many different items failed in a row."""
+    """A host was just parked after so many failures in a row."""
 
     host: str
     failures: int
@@ -43,7 +52,7 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A parked host answered again after so many seconds."""
+    """A parked host answers again, after so many seconds."""
 
     host: str
     down_for: float
@@ -57,93 +66,210 @@ class Failed:
     parked: Parked | None = None
 
 
-@dataclass(slots=True)
-class _Host:
-    failing_since: float
-    failing: set[str] = field(default_factory=set)
-    parked: bool = False
-    doubted: bool = False
-    probe_at: float = 0.0
-    probe_every: float = PROBE_EVERY_MIN
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A host whose items wait: why, and for how many seconds yet (None: until something happens)."""
+
+    host: str
+    reason: Reason
+    seconds: float | None
 
 
 class Gate:
-    """Remembers only the hosts that are failing now. All times are monotonic seconds, given by the caller."""
+    """Remembers the last `HOSTS_MAX` hosts. All times are monotonic seconds, given by the caller.
 
-    def __init__(self) -> None:
-        self._hosts: dict[str, _Host] = {}
-        self._parked = 0
+    `rates` are the seconds between two tries by host; `adaptive` adapts how many of a host may be in flight, up to `concurrency`.
+    """
+
+    def __init__(
+        self, *, concurrency: int = 16, rates: Mapping[str, float] | None = None, adaptive: bool = True
+    ) -> None:
+        self._concurrency = concurrency
+        self._rates = rates or {}
+        self._adaptive = adaptive
+        self._hosts: dict[str, Host] = {}
+        self._refused: dict[str, Host] = {}
+        self._parked: set[str] = set()
+        self._paused: frozenset[str] = frozenset()
         self._last_answer = -math.inf
 
     @property
     def parked(self) -> int:
         """How many hosts are parked."""
-        return self._parked
+        return len(self._parked)
+
+    @property
+    def paused(self) -> frozenset[str]:
+        """The hosts that are paused, whether or not they have items."""
+        return self._paused
+
+    @property
+    def in_flight(self) -> int:
+        """How many items are under way."""
+        return sum(host.in_flight for host in self._hosts.values())
 
     def parked_hosts(self) -> list[str]:
-        return [name for name, host in self._hosts.items() if host.parked]
+        return sorted(self._parked)
 
-    def admit(self, name: str, now: float) -> Probe:
+    def waiting(self, now: float) -> list[Waiting]:
+        """The hosts whose items wait for longer than a moment; of those that are paused all."""
+        found = [Waiting(name, Reason.PAUSED, None) for name in sorted(self._paused)]
+        for name, host in self._refused.items():
+            wait = host.wait(now, retry=False)
+            if wait is not None and wait.reason in TOLD_REASONS and wait.reason is not Reason.PAUSED:
+                found.append(Waiting(name, wait.reason, wait.opens_at - now))
+        return found
+
+    def admit(self, name: str, now: float, *, retry: bool = False) -> Probe:
         """Whether an item of this host may be tried now; `PROBE` hands out the one probe that is due."""
-        host = self._hosts.get(name)
-        if host is None or not host.parked:
+        host = self._hosts.get(name) or self._meet(name, now)
+        if host.free:
+            host.in_flight += 1
+            host.asked_last = now
             return Probe.GO
-        if now < host.probe_at:
+        if host.given_up:
+            host.in_flight += 1
+            return Probe.GIVE_UP
+        if host.wait(now, retry=retry) is not None:
+            self._refused[name] = host
             return Probe.WAIT
-        host.probe_at = now + PROBE_LEASE
-        return Probe.PROBE
+        self._refused.pop(name, None)
+        probe = host.parked and host.breaker.admit(now) is Admit.PROBE
+        host.asked(now)
+        return Probe.PROBE if probe else Probe.GO
 
-    def opens(self, name: str) -> float:
-        """When an item of this host may next be tried: in the past, unless the host is parked."""
+    def wait(self, name: str, now: float, *, retry: bool = False) -> Wait | None:
+        """What keeps an item of this host back now; None: nothing does."""
+        host = self._hosts.get(name) or self._meet(name, now)
+        return None if host.free or host.given_up else host.wait(now, retry=retry)
+
+    def takes(self, name: str, seconds: float) -> int:
+        """How many items of this host may go within about so many seconds, at least 1."""
         host = self._hosts.get(name)
-        return host.probe_at if host is not None and host.parked else 0.0
+        return 1 if host is None else host.takes(seconds)
 
-    def answered(self, name: str, now: float) -> Recovered | None:
-        """The host answered, if only with "no such page": it is up."""
+    def put_off(self, name: str, now: float) -> float:
+        """Until when an item that waits for this host may be out of the way."""
+        return (self._hosts.get(name) or self._meet(name, now)).put_off(now)
+
+    def answered(self, name: str, now: float, *, probe: bool = False, seconds: float | None = None) -> Recovered | None:
+        """The host answered, if only with "no such page": it is up. `seconds`: how long it took, where that says something."""
         self._last_answer = now
-        host = self._hosts.pop(name, None)
-        if host is None or not host.parked:
+        host = self._hosts[name]
+        host.in_flight -= 1
+        changed = host.adaptive is not None and host.adaptive.answered(now, seconds)
+        if host.free and not host.in_a_row and host.budget.tokens >= TOKENS and not host.breaker.evidence:
+            if changed:
+                host.settle()
             return None
-        self._parked -= 1
-        return Recovered(name, now - host.failing_since)
+        down_for = None if host.doubted else host.breaker.succeeded(now, probe=probe)
+        host.answered()
+        host.settle()
+        if down_for is None:
+            return None
+        self._parked.discard(name)
+        return Recovered(name, down_for)
 
     def failed(self, name: str, key: str, now: float, *, probe: bool = False) -> Failed:
         """The host did not answer as it should. Says whether that counts against the item `key`."""
-        host = self._hosts.get(name)
-        if host is None:
-            self._make_room()
-            host = self._hosts[name] = _Host(failing_since=now)
+        host = self._hosts[name]
+        host.in_flight -= 1
+        host.unanswered(now)
+        verdict = self._judge(host, key, now, probe=probe)
+        host.settle()
+        return verdict
+
+    def throttled(self, name: str, now: float, *, seconds: float, probe: bool = False) -> None:
+        """The host asked to be left alone for so many seconds: nobody asks it before. That is nobody's failure."""
+        host = self._hosts[name]
+        host.in_flight -= 1
+        host.in_a_row += 1
+        host.last_failure = now
+        host.not_before = max(host.not_before, now + seconds)
+        self._last_answer = max(self._last_answer, host.not_before)  # until then it is not silent, it is left alone
+        host.breaker.released(now, probe=probe)
+        self.slow_down(name, now)
+
+    def promise(self, name: str, until: float, now: float) -> None:
+        """Nobody is to ask this host before that time."""
+        host = self._hosts.get(name) or self._meet(name, now)
+        host.not_before = max(host.not_before, until)
+        host.settle()
+
+    def asked_to_wait(self, after: float) -> list[tuple[str, float]]:
+        """The hosts that want to be left alone beyond that time, and until when."""
+        return [(host.name, host.not_before) for host in self._hosts.values() if host.not_before > after]
+
+    def slow_down(self, name: str, now: float) -> None:
+        """The host asked for less: fewer of its items at once from now on."""
+        host = self._hosts[name]
+        if host.adaptive is not None:
+            host.adaptive.throttled(now)
+        host.settle()
+
+    def released(self, name: str, now: float, *, probe: bool = False) -> None:
+        """Nothing was learned of the host: its item was cancelled, or failed for another's sake."""
+        host = self._hosts[name]
+        host.in_flight -= 1
+        host.breaker.released(now, probe=probe)
+
+    def pause(self, names: Iterable[str]) -> None:
+        """Let these hosts wait, and no other that was paused before."""
+        self._paused = frozenset(names)
+        for name, host in self._hosts.items():
+            if host.paused != (name in self._paused):
+                host.paused = not host.paused
+                host.settle()
+
+    def doubt(self) -> None:
+        """Stop waiting for the parked hosts: until they answer, failures count against the items again, and few are enough."""
+        for name in self._parked:
+            self._hosts[name].doubted = True
+        self._parked.clear()
+
+    def silent_for(self, now: float) -> float:
+        """Seconds for which nobody answered although somebody was asked; 0 when no host is parked."""
+        since = (self._hosts[name].breaker.down_since for name in self._parked)
+        asked = min((each for each in since if each is not None), default=now)
+        return now - max(asked, self._last_answer)
+
+    def silence_of(self, name: str, now: float) -> float:
+        """Seconds since the failures of this host began; 0 when there are none."""
+        since = self._hosts[name].breaker.down_since
+        return 0.0 if since is None else now - since
+
+    def _judge(self, host: Host, key: str, now: float, *, probe: bool) -> Failed:
         if host.parked:
-            if probe:  # tries that were under way when the host was parked say nothing new
-                host.probe_every = min(2 * host.probe_every, PROBE_EVERY_MAX)
-                host.probe_at = now + host.probe_every
+            host.breaker.failed(now, probe=probe)  # tries that were under way when it was parked say nothing new
             return Failed(counts=False)
         if host.doubted:
             return Failed(counts=True)
         failed_before = key in host.failing
         host.failing.add(key)
-        if len(host.failing) < PARK_AFTER:
-            # Nobody else was answered since it last failed: the first minute of that is not held against it either.
-            return Failed(counts=not failed_before or now - host.failing_since >= GRACE)
-        host.parked = True
-        host.failing.clear()
-        host.probe_at = now + host.probe_every
-        self._parked += 1
-        return Failed(counts=False, parked=Parked(name, PARK_AFTER, host.probe_every))
+        in_doubt = len(host.failing) >= PARK_AFTER
+        if (in_doubt or not failed_before) and host.breaker.failed(now):
+            host.failing.clear()
+            self._parked.add(host.name)
+            return Failed(False, Parked(host.name, host.in_a_row, host.breaker.opens_at - now))
+        # Nobody else was answered since it last failed: the first minute of that is not held against it either.
+        return Failed(counts=not in_doubt and (not failed_before or now - host.failing_since >= GRACE))
 
-    def doubt(self) -> None:
-        """Stop waiting for the parked hosts: until they answer, failures count against the items again."""
-        for host in self._hosts.values():
-            host.doubted = host.doubted or host.parked
-            host.parked = False
-        self._parked = 0
-
-    def silent_for(self, now: float) -> float:
-        """Seconds for which nobody answered although somebody was asked; 0 when no host is parked."""
-        asked = min((host.failing_since for host in self._hosts.values() if host.parked), default=now)
-        return now - max(asked, self._last_answer)
-
-    def _make_room(self) -> None:
+    def _meet(self, name: str, now: float) -> Host:
         if len(self._hosts) >= HOSTS_MAX:
-            forgotten = next((name for name, host in self._hosts.items() if not host.parked), next(iter(self._hosts)))
-            self._parked -= self._hosts.pop(forgotten).parked
+            self._make_room(now)
+        host = Host(name, spacing_of(name, self._rates), paused=name in self._paused)
+        if self._adaptive:
+            host.adaptive = Adaptive(self._concurrency)
+        host.settle()
+        self._hosts[name] = host
+        return host
+
+    def _make_room(self, now: float) -> None:
+        """Forget some of those met first: ones that do not matter, else ones that are not parked, else whom nobody asks now."""
+        idle = [host for host in self._hosts.values() if not host.in_flight]
+        unparked = [host for host in idle if not host.parked]
+        unimportant = [host for host in unparked if host.forgettable(now)]
+        for host in (unimportant or unparked or idle)[:FORGOTTEN_AT_ONCE]:
+            del self._hosts[host.name]
+            self._refused.pop(host.name, None)
+            self._parked.discard(host.name)

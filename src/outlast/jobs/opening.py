@@ -16,6 +16,7 @@ from outlast.errors import (
     SealError,
 )
 from outlast.events import EventType
+from outlast.jobs.orders import Watch, rewrap_orders
 from outlast.jobs.output import Output
 from outlast.jobs.session import Session
 from outlast.jobs.store import JobDirectory, Lock, job_directory
@@ -50,7 +51,14 @@ async def open_session(
         stack.push_async_callback(own.close)
     resilience = Resilience(_placed(config, directory), events=runtime.bus, clock=runtime.clock, keys=keys)
     await stack.enter_async_context(resilience)
-    session = Session(name, ledger, resilience, runtime)
+    session = Session(
+        name,
+        ledger,
+        resilience,
+        runtime,
+        directory=None if own is None else directory,
+        orders=None if own is None else Watch(directory, keys),
+    )
     release = options.get("release_hold", False)
     await session.admit(limit=config.crash_loop_limit, release=release, hint=_hint(config))
     if keys is not None:
@@ -116,6 +124,8 @@ async def _ledger(directory: JobDirectory, name: str, keys: "Keyring | None") ->
 async def _rotate(session: Session, ledger: SqliteLedger | None, keys: "Keyring") -> None:
     """Put the first key in charge of all that is sealed."""
     rewrapped = ledger is not None and await ledger.rewrap()
+    if session.directory is not None:
+        rewrap_orders(session.directory, keys)
     checkpoints = 0
     try:
         checkpoints = await session.resilience.checkpoints.rewrap(session.job_id)
@@ -135,16 +145,16 @@ async def _rotate(session: Session, ledger: SqliteLedger | None, keys: "Keyring"
 async def _put_aside(directory: JobDirectory, config: "JobConfiguration", label: str, keys: "Keyring | None") -> None:
     """Keep what the job has recorded, under another name, and leave its own names free.
 
-    A ledger that cannot be read (it is damaged, or its key is lost) is kept all the same: a fresh start is the way out. Raises
-    `OutputError`, with nothing moved, when the output is somebody else's file.
+    A ledger that cannot be read (it is damaged, or its key is lost) is kept all the same, and so is the output, whose it may be: a
+    fresh start is the way out. Raises `OutputError`, with nothing moved, when the output is known to be somebody else's file.
     """
     old = await _old_ledger(directory, keys)
-    if old is not None:
-        try:
-            if config.output is not None:
-                await Output.put_aside(Path(config.output), old, label)
-        finally:
-            # Closing folds the write-ahead log into the file, so that it is whole when it is moved.
+    try:
+        if config.output is not None:
+            await Output.put_aside(Path(config.output), old, label)
+    finally:
+        # Closing folds the write-ahead log into the file, so that it is whole when it is moved.
+        if old is not None:
             await old.close()
     directory.put_aside(label)
 

@@ -1,10 +1,11 @@
 """What a run can be told, and from where: code, files, environment, arguments."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from outlast.failure.rule import FailureRule
 from outlast.jobs.items import KeyFunction
 from outlast.jobs.resources import Factory
 from outlast.ledger.port import Ledger
@@ -26,6 +27,9 @@ class Settings(TypedDict, total=False):
     drain: float | str
     patience: float | str
     crash_loop_limit: int
+    poison_after: int
+    rate: Mapping[str, str]
+    adaptive: bool
     store: str | os.PathLike[str]
     output: str | os.PathLike[str] | None
 
@@ -34,7 +38,8 @@ class RunOptions(Settings, total=False):
     """Everything `Run` and `Job.run` accept.
 
     `config` is a job file or a configuration; `key` says what makes two items the same: a function, or a field; `resources` are factories by
-    parameter name; `fresh` puts what the job has recorded aside and starts over; `release_hold` starts a job that is held after
+    parameter name; `rules` say what failures and results are, before those of the job file; `remedies` are functions by what they
+    do about a failure; `fresh` puts what the job has recorded aside and starts over; `release_hold` starts a job that is held after
     a crash loop; `keys` gives the keys of a job with `checkpoint.encryption_enabled`, in place of those of the environment;
     `invocation` is kept for `outlast resume`.
     """
@@ -42,6 +47,8 @@ class RunOptions(Settings, total=False):
     config: "JobConfiguration | str | os.PathLike[str] | None"
     key: KeyFunction | str | None
     resources: Mapping[str, Factory]
+    rules: Sequence[FailureRule]
+    remedies: Mapping[str, Callable[..., Any]]
     fresh: bool
     release_hold: bool
     keys: "KeyProvider"
@@ -67,7 +74,8 @@ def configured(options: RunOptions, defaults: RunOptions) -> "JobConfiguration":
         return JobConfiguration(**{**fallback, **chosen, **given})
     file = None if config is None else Path(config)
     loaded = load_configuration(file=file, arguments=given)
-    unset = {name: value for name, value in fallback.items() if loaded.origins[name] == "default"}
+    chosen_names = {path.partition(".")[0] for path, origin in loaded.origins.items() if origin != "default"}
+    unset = {name: value for name, value in fallback.items() if name not in chosen_names}
     return load_configuration(file=file, arguments={**unset, **given}).configuration if unset else loaded.configuration
 
 

@@ -45,6 +45,7 @@ class Ending(StrEnum):
 
     NOTHING_LEFT = "nothing_left"
     OUT_OF_PATIENCE = "out_of_patience"
+    PAUSED = "paused"
     SIGINT = "sigint"
     SIGTERM = "sigterm"
     STOPPED = "stopped"
@@ -54,9 +55,10 @@ class Ending(StrEnum):
 class Summary:
     """What one run did. `total`, `done`, `failed` and `deferred` count the job's items; the others are of this run.
 
-    `deferred` items still have to be done. `repeated` is how many items an earlier process was working on when it was killed:
-    at most so many were fetched twice. `damaged` is how many damaged rows were found in the ledger; what could be mended was, and
-    what could not is among the failed.
+    `deferred` items still have to be done. `repeated` is how many items an earlier process had in hand when it was killed, which are
+    fetched again. `damaged` is how many damaged rows were found in the ledger; what could be mended was, and
+    what could not is among the failed. `paused` are the hosts that items are left of because they are paused, when only such are
+    left: `outlast unpause` lets the next run go on with them.
     """
 
     job_id: str
@@ -70,6 +72,7 @@ class Summary:
     repeated: int
     damaged: int
     exit_code: int
+    paused: tuple[str, ...] = ()
 
 
 _SIGNAL_CODES = {Ending.SIGINT: ExitCode.INTERRUPTED, Ending.SIGTERM: ExitCode.TERMINATED}

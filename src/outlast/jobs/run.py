@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from outlast.errors import ResilienceException
 from outlast.events import EventType
-from outlast.jobs.attempt import Tally
-from outlast.jobs.gate import Gate
+from outlast.jobs.gate import Waiting
 from outlast.jobs.items import Items, KeyFunction, key_function
+from outlast.jobs.mending import remedies_of
 from outlast.jobs.opening import open_session
 from outlast.jobs.options import RunOptions, configured
 from outlast.jobs.outcome import Ending, Summary, judge
-from outlast.jobs.parts import Parts, policy_of
+from outlast.jobs.parts import Parts, gate_of, wishes_of
 from outlast.jobs.records import value_of
 from outlast.jobs.session import Session
+from outlast.jobs.tally import Tally
 from outlast.jobs.telling import tell
 from outlast.ledger.port import Counts
 from outlast.retry.engine import job_id
@@ -46,7 +47,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where a run stands. `counts` are the job's, the others this run's; `parked` are the hosts that are waited for."""
+    """Where a run stands. `counts` are the job's, the others this run's.
+
+    `parked` are the hosts that are down and waited for, `waiting` all whose items wait, and why.
+    """
 
     counts: Counts
     done: int
@@ -54,6 +58,7 @@ class Progress:
     retries: int
     in_flight: int
     parked: tuple[str, ...]
+    waiting: tuple[Waiting, ...] = ()
 
 
 class Run:
@@ -67,12 +72,13 @@ class Run:
         self.name = name
         self._options: RunOptions = {**(defaults or {}), **options}
         self._config = configured(options, defaults or {})
-        self._policy = policy_of(self._config.retry)
+        self._wishes = wishes_of(self._config.retry, self._options.get("rules", ()))
+        self._remedies = remedies_of(self._options.get("remedies", {}))
         self._runtime = options.get("runtime") or Runtime()
         self._stack = AsyncExitStack()
         self._opened: Session | None = None
         self._engine: Engine | None = None
-        self._gate = Gate()
+        self._gate = gate_of(self._config)
         self._stop_asked = False
         self._tally = Tally()
         self._work: asyncio.Task[Summary] | None = None
@@ -129,7 +135,7 @@ class Run:
         ends the run in order and is raised again.
         """
         session, ending = self._session, Ending.STOPPED
-        self._engine, self._gate = None, Gate()
+        self._engine, self._gate = None, gate_of(self._config)
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
             self._engine, services = await self._parts().engine(handler, key_of, stack)
@@ -183,6 +189,7 @@ class Run:
             retries=tally.retries,
             in_flight=tally.in_flight,
             parked=tuple(self._gate.parked_hosts()),
+            waiting=tuple(self._gate.waiting(self._runtime.clock.monotonic())),
         )
 
     async def failures(self, limit: int = FAILURES_AT_ONCE) -> list[dict[str, Any]]:
@@ -206,8 +213,9 @@ class Run:
         return Parts(
             session=self._session,
             config=self._config,
-            policy=self._policy,
+            wishes=self._wishes,
             resources=self._options.get("resources", {}),
+            remedies=self._remedies,
             runtime=self._runtime,
             gate=self._gate,
             tally=self._tally,
@@ -229,6 +237,7 @@ class Run:
             repeated=session.repeated,
             damaged=session.scrub.damaged,
             exit_code=int(exit_code),
+            paused=tuple(sorted(self._gate.paused)) if ending is Ending.PAUSED else (),
         )
         told = {name: getattr(self._summary, name) for name in ("run_id", "outcome", "done", "failed", "deferred")}
         self._runtime.emit(EventType.RUN_ENDED, self.name, **told)

@@ -11,10 +11,14 @@ from outlast.assembly import Resilience
 from outlast.errors import CheckpointError, ResilienceException, ValidationError
 from outlast.events import EventType
 from outlast.jobs.lineage import Behind, Pin
+from outlast.jobs.orders import Watch
+from outlast.jobs.poison import Suspicion
 from outlast.jobs.recall import Recalled, Recollection
 from outlast.jobs.scrub import Scrub
 from outlast.jobs.snapshot import small_text, undisturbed
 from outlast.jobs.starts import ITEMS_SHOWN_MAX, Starts, held
+from outlast.jobs.store import JobDirectory
+from outlast.jobs.trial import SUSPICION, left_behind
 from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
 
@@ -27,16 +31,31 @@ PEEK_SECONDS = 60.0
 
 
 class Session:
-    """What every part of a run shares. Opened by `open_session`: first `admit`, then `begin`."""
+    """What every part of a run shares. Opened by `open_session`: first `admit`, then `begin`.
 
-    def __init__(self, name: str, ledger: Ledger, resilience: Resilience, runtime: Runtime) -> None:
+    `directory` is that of the job, and `orders` is what it is told there; with a ledger of the user's own there is none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ledger: Ledger,
+        resilience: Resilience,
+        runtime: Runtime,
+        *,
+        directory: JobDirectory | None = None,
+        orders: Watch | None = None,
+    ) -> None:
         self.job_id = name
         self.run_id = runtime.new_id()
         self.ledger = ledger
         self.resilience = resilience
         self.runtime = runtime
         self.state: dict[str, Any] = {}
+        self.directory = directory
+        self.orders = orders
         self.repeated = 0
+        self.suspicion = Suspicion()
         self.output: Output | None = None
         self.scrub = Scrub(ledger, runtime, name, self._damage_found)
         self._starts = Starts()
@@ -70,7 +89,11 @@ class Session:
         """
         ledger, started = self.ledger, self._now()
         before = await ledger.get("concurrency")
-        self.repeated = min(await ledger.release(), before or 0)
+        left = await left_behind(ledger, None if self.directory is None else self.directory.in_hand)
+        released = await ledger.release()
+        self.repeated = min(released, before or 0) if left.repeated is None else left.repeated
+        self.suspicion = left.suspicion
+        await ledger.put(SUSPICION, left.suspicion.to_json())
         counts = await ledger.counts()
         if not counts.total:
             self.scrub.skip()

@@ -4,21 +4,25 @@ import fcntl
 import hashlib
 import re
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from outlast.errors import JobError, JobLockedError, LedgerCorruptionError, ValidationError
 from outlast.jobs.signature import LOCK, Signature
 from outlast.storage.disk import OsDisk
 from outlast.storage.files import ensure_directory
+from outlast.storage.forks import close_in_children
 
 __all__ = ["JobDirectory", "Lock", "PartSizes", "job_directories", "job_directory"]
 
 NAME_MAX = 512
 SLUG_MAX = 40
+LOCK_TRIES = 10
+LOCK_TRY_SECONDS = 0.005
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]+")
 
 
@@ -59,6 +63,16 @@ class JobDirectory:
         return self.path / "old"
 
     @property
+    def orders(self) -> Path:
+        """What the job was told while it may be running (`outlast.jobs.orders`)."""
+        return self.path / "ORDERS"
+
+    @property
+    def in_hand(self) -> Path:
+        """Which items the workers have in hand now (`outlast.jobs.inhand`)."""
+        return self.path / "IN_HAND"
+
+    @property
     def exists(self) -> bool:
         return self.ledger.exists()
 
@@ -88,21 +102,22 @@ class JobDirectory:
 
         Raises `JobLockedError` when another process holds it, `JobError` when the directory cannot be written.
         """
+        path = self.path / LOCK
         try:
             ensure_directory(self.path)
-            file = (self.path / LOCK).open("a+b")
+            file = path.open("a+b", buffering=0)
+            try:
+                self._hold(file, job_id)
+                lock = Lock(file, path, Signature.now(job_id, started, begun=self._begun()))
+                lock.sign()
+            except BaseException:
+                file.close()
+                raise
         except OSError as error:
-            message = f"the store {self.path.parent.parent} cannot be written: {error.strerror} ({error.filename})"
-            raise JobError(message, context={"path": str(self.path)}) from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = _holder(self.path)
-            file.close()
-            message = f"job {job_id!r} is being run by another process{holder}"
-            raise JobLockedError(message, context={"job_id": job_id, "path": str(self.path)}) from error
-        lock = Lock(file, self.path / LOCK, Signature.now(job_id, started, begun=self._begun()))
-        lock.sign()
+            reason = f"{error.strerror} ({error.filename or path})"
+            message = f"the store {self.path.parent.parent} cannot be written: {reason}; job {job_id!r} was not started"
+            raise JobError(message, context={"job_id": job_id, "path": str(self.path)}) from error
+        close_in_children(file)
         return lock
 
     def refuse_emptied(self) -> None:
@@ -132,12 +147,22 @@ class JobDirectory:
         for part in sorted(self.path.glob("ledger.db*"), reverse=True):
             part.unlink(missing_ok=True)
 
+    def _hold(self, file: FileIO, job_id: str) -> None:
+        # Whoever looks whether the job runs has the lock for an instant, and must not keep a start from it.
+        for _ in range(LOCK_TRIES):
+            if _is_free(file):
+                return
+            threading.Event().wait(LOCK_TRY_SECONDS)
+        message = f"job {job_id!r} is being run by another process{_holder(self.path)}"
+        raise JobLockedError(message, context={"job_id": job_id, "path": str(self.path)})
+
     def put_aside(self, label: str) -> Path:
         """Move what the job has recorded out of the way, for a fresh start; where it is now."""
         old = self.old / label
         ensure_directory(old)
         # The ledger's log goes before the ledger: SQLite throws away a log that it finds without one.
-        for part in [*sorted(self.path.glob("ledger.db*"), reverse=True), self.checkpoints]:
+        parts = [*sorted(self.path.glob("ledger.db*"), reverse=True), self.checkpoints, self.orders, self.in_hand]
+        for part in parts:
             if part.exists():
                 part.rename(old / part.name)
         # A power cut must not keep the new names and forget where the old ones went.
@@ -149,7 +174,7 @@ class JobDirectory:
 class Lock:
     """A job's lock. The kernel gives it back when the process dies, so a killed run leaves none behind."""
 
-    def __init__(self, file: BinaryIO, path: Path, signature: Signature) -> None:
+    def __init__(self, file: FileIO, path: Path, signature: Signature) -> None:
         self._file = file
         self._path = path
         self._signature = signature
@@ -158,7 +183,6 @@ class Lock:
         """Say who holds it."""
         self._file.truncate(0)
         self._file.write(self._signature.to_bytes())
-        self._file.flush()
 
     def mark(self, *, begun: bool) -> None:
         """Note whether the ledger has had its first commit: an empty one is then damage, and no beginning."""
@@ -203,6 +227,14 @@ def _size_of(path: Path) -> int:
     except FileNotFoundError:
         return 0
     return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+
+def _is_free(file: FileIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _holder(path: Path) -> str:

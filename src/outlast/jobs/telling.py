@@ -19,6 +19,8 @@ _WORTH_A_WARNING = (
     EventType.CHECKPOINT_FAILED,
     EventType.LEDGER_BEHIND,
     EventType.LEDGER_DAMAGED,
+    EventType.ITEM_QUARANTINED,
+    EventType.ORDERS_CHANGED,
 )
 
 _log = logging.getLogger("outlast.job")

@@ -1,8 +1,7 @@
 """The contract's retry manager."""
 # ruff: noqa: UP006, UP035 - the published signatures, as they are written there
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from inspect import isawaitable
 from types import CoroutineType, TracebackType
 from typing import TYPE_CHECKING, Any, Dict, Self
@@ -10,14 +9,20 @@ from typing import TYPE_CHECKING, Any, Dict, Self
 from typing_extensions import override
 
 from outlast.contracts import IRetryManager
-from outlast.errors import RetryPolicyNotFoundError
-from outlast.events import EventBus
-from outlast.failure.classify import classify
+from outlast.errors import RetryConfigurationError
+from outlast.events import EventBus, EventType
+from outlast.failure.rule import FailureRule, rules_of
 from outlast.retry.backoff import delay_after
-from outlast.retry.checks import nearest
+from outlast.retry.decorate import HostOf, Retrying
 from outlast.retry.engine import Engine
-from outlast.retry.jitter import Jitter
-from outlast.retry.policy import RetryPolicy, shipped_policies
+from outlast.retry.guard import HostRetry, host_name
+from outlast.retry.host import Host, Hosts
+from outlast.retry.judge import Judge
+from outlast.retry.operation import Operation
+from outlast.retry.policies import DEFAULT, Policies
+from outlast.retry.policy import RetryPolicy
+from outlast.retry.remedies import Remedies, RemedyFunction
+from outlast.retry.telling import job_id
 from outlast.runtime import Clock, Runtime
 
 if TYPE_CHECKING:
@@ -27,14 +32,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT", "RetryManager"]
 
-DEFAULT = "default"
-"""The id that stands for `RetryConfiguration.default_policy`, unless a policy was created under it."""
-
 
 class RetryManager(IRetryManager):
     """Runs operations again when they fail in a way that may pass.
 
-    It holds nothing that must be closed: it may be used before, inside and after `async with`.
+    It holds nothing that must be closed: it may be used before, inside and after `async with`. `rules` come before those of the
+    configuration; results are judged by those that ask for them. `remedies` are functions by the names of `Remedy`
+    (`refresh_session`, `rotate_proxy`, `restart_browser`), plain or async, that get the name of the host: a failure for whose remedy
+    there is a function is tried again once it has been applied.
     """
 
     def __init__(
@@ -44,24 +49,29 @@ class RetryManager(IRetryManager):
         events: EventBus | None = None,
         clock: Clock | None = None,
         rng: "Random | None" = None,
+        rules: Sequence[FailureRule] = (),
+        remedies: Mapping[str, RemedyFunction] | None = None,
     ) -> None:
         given = Runtime()
-        self._config = config
         self._runtime = Runtime(
             clock=given.clock if clock is None else clock,
             roll=_chance(config, given.roll if rng is None else rng.random),
             bus=given.bus if events is None else events,
         )
+        self._judge = Judge((*rules, *rules_of(config.rule)), classifying=config.failure_classification_enabled)
+        mending = Remedies(remedies or {}, self._runtime)
         self._engine = Engine(
-            self._runtime,
-            retries_max=config.max_concurrent_retries,
-            classifying=config.failure_classification_enabled,
+            self._runtime, retries_max=config.max_concurrent_retries, judge=self._judge, remedies=mending
         )
-        self._policies: dict[str, RetryPolicy] = {}
-        # Those under which a first attempt needs neither a clock nor a timeout: see `execute_with_retry`.
-        self._untimed: dict[str, RetryPolicy] = {}
-        for policy in shipped_policies():
-            self._keep(policy)
+        self._policies = Policies(
+            default=config.default_policy,
+            jitter=config.jitter_enabled,
+            enabled=config.enabled,
+            hurry_allowed=not mending and not self._judge.asks_results,
+        )
+        self._unhurried = self._policies.unhurried
+        self._hosts: Hosts[HostRetry] = Hosts(self._guard)
+        self._known = self._hosts.known
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,16 +93,15 @@ class RetryManager(IRetryManager):
         Raises `RetryPolicyNotFoundError`, and `RetryConfigurationError` for an operation that cannot be called twice.
         """
         # This is the way of every call that succeeds at once, so nothing is done here that it does not need.
-        policy = self._untimed.get(retry_policy_id)
+        policy = self._unhurried.get(retry_policy_id)
         if policy is None:
-            begin = self._engine.run if self._config.enabled else self._engine.once
-            return await begin(self.policy(retry_policy_id), operation, args, kwargs)
+            return await self.call(retry_policy_id, operation, args, kwargs)
         try:
             result = operation(*args, **kwargs)
             if type(result) is CoroutineType or isawaitable(result):
                 return await result
         except Exception as error:  # noqa: BLE001 - judging a failure is what this is for
-            call = self._engine.failed(policy, operation, args, kwargs, error, started=0.0)
+            call = self._engine.failed(policy, operation, args, kwargs, error)
         else:
             return result
         return await self._engine.again(call)
@@ -100,9 +109,7 @@ class RetryManager(IRetryManager):
     @override
     async def classify_failure(self, error: Exception) -> str:
         """`"transient"` or `"permanent"`; every failure is transient with `failure_classification_enabled=False`."""
-        if not self._config.failure_classification_enabled:
-            return "transient"
-        return "transient" if classify(error, now=self._runtime.clock.now()).transient else "permanent"
+        return "transient" if self._judge.is_transient(error, now=self._runtime.clock.now()) else "permanent"
 
     @override
     async def calculate_backoff_delay(self, attempt: int, retry_policy_id: str) -> float:
@@ -116,30 +123,57 @@ class RetryManager(IRetryManager):
     async def create_retry_policy(self, policy_config: Dict[str, Any]) -> str:
         """The id of the policy: the one given, else its name. It replaces an older one; calls under way keep theirs.
 
-        Raises `RetryConfigurationError` naming every complaint; then nothing has changed.
+        Raises `RetryConfigurationError` naming every complaint; then the old one is still in force.
         """
-        return self._keep(RetryPolicy.from_dict(policy_config))
+        try:
+            policy = RetryPolicy.from_dict(policy_config)
+        except RetryConfigurationError as error:
+            self._refused(policy_config, error)
+            raise
+        if self._policies.keep(policy):
+            told = {"policy_id": policy.id, "policy": policy.to_dict()}
+            self._runtime.emit(EventType.RETRY_POLICY_REPLACED, job_id.get(), **told)
+        return policy.id
 
     def policy(self, policy_id: str) -> RetryPolicy:
         """The policy as it is in force. Raises `RetryPolicyNotFoundError`, which names the nearest id there is."""
-        wanted = policy_id
-        if wanted == DEFAULT and DEFAULT not in self._policies:
-            wanted = self._config.default_policy
-        found = self._policies.get(wanted)
-        if found is None:
-            raise RetryPolicyNotFoundError(
-                f"there is no retry policy {wanted!r}{nearest(str(wanted), self._policies)}",
-                context={"policy_id": wanted, "known": sorted(self._policies)},
-            )
-        return found
+        return self._policies.get(policy_id)
 
-    def _keep(self, policy: RetryPolicy) -> str:
-        kept = policy if self._config.jitter_enabled else replace(policy, jitter=Jitter.NONE)
-        self._policies[policy.id] = kept
-        self._untimed.pop(policy.id, None)
-        if self._config.enabled and kept.attempt_timeout is None and kept.max_elapsed is None:
-            self._untimed[policy.id] = kept
-        return policy.id
+    def for_host(self, host: str) -> HostRetry:
+        """The same `execute_with_retry` with a circuit breaker, a retry budget and a not-before time, one of each per host.
+
+        The host is the part of a URL between `//` and `/`; upper and lower case are the same. At most 10,000 hosts are
+        remembered. Raises `RetryConfigurationError` for what is no name of a host.
+        """
+        try:
+            known = self._known(host)
+        except TypeError:  # it cannot even be a key
+            known = None
+        return known or self._hosts.of(host_name(host))
+
+    def retrying(self, retry_policy_id: str = DEFAULT, *, host: HostOf = None) -> Retrying:
+        """A decorator: each call of the function is retried as the policy says, which is looked up when it is called.
+
+        The function may be plain or async and keeps its arguments; what comes out is async. `host` is the host it asks, or a
+        function that tells the host from the arguments of the call.
+        """
+        return Retrying(retry_policy_id, self, self.for_host, host)
+
+    async def call(
+        self, retry_policy_id: str, operation: Operation, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """`execute_with_retry` with the arguments in one piece each: no name among them can collide with its own."""
+        policy = self._policies.get(retry_policy_id)
+        begin = self._engine.run if self._policies.enabled else self._engine.once
+        return await begin(policy, operation, args, kwargs)
+
+    def _guard(self, host: str) -> HostRetry:
+        return HostRetry(Host(host), self._engine, self._policies, self._runtime.clock)
+
+    def _refused(self, config: object, error: RetryConfigurationError) -> None:
+        given = (config.get("id") or config.get("name")) if isinstance(config, Mapping) else None
+        told = {"policy_id": given if isinstance(given, str) else "", "complaints": error.context["complaints"]}
+        self._runtime.emit(EventType.RETRY_POLICY_REFUSED, job_id.get(), **told)
 
 
 def _chance(config: "RetryConfiguration", roll: Callable[[], float]) -> Callable[[], float]:

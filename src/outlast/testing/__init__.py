@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from outlast.testing.ledger_spec import LedgerSpec
     from outlast.testing.simulated_disk import SimulatedDisk
     from outlast.testing.simulated_vfs import SimulatedVfs
+    from outlast.testing.throttle import Throttle
     from outlast.testing.virtual_time import VirtualClock, VirtualTimeLoop
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Outage",
     "SimulatedDisk",
     "SimulatedVfs",
+    "Throttle",
     "VirtualClock",
     "VirtualTimeLoop",
 ]
@@ -38,6 +40,7 @@ _HOMES = {
     "Outage": "faults",
     "SimulatedDisk": "simulated_disk",
     "SimulatedVfs": "simulated_vfs",
+    "Throttle": "throttle",
     "VirtualClock": "virtual_time",
     "VirtualTimeLoop": "virtual_time",
 }

@@ -8,6 +8,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Literal, get_args
 
+from outlast.testing.throttle import Throttle
+
 __all__ = ["Availability", "Fault", "Faults", "Outage", "OutageMode"]
 
 OutageMode = Literal["503", "refuse", "hang"]
@@ -45,7 +47,8 @@ class Faults:
 
     `unavailable`, `reset`, `hang` and `retry_after` are the shares of the paths whose first try is answered 503, is reset in the
     middle of the answer, gets no answer for `hang_seconds`, or is told to come back with `Retry-After: 1` (503 or 429). A
-    later try succeeds. `gone` paths are 404 and `broken` ones 500, always. Every answer waits for `latency` seconds first.
+    later try succeeds. `gone` paths are 404 and `broken` ones 500, always. With a `throttle` too many requests are answered 429. A site
+    with a `wall` answers 200 with a block page, until its `/login` has been asked for. Every answer waits for `latency` seconds first.
     """
 
     unavailable: float = 0.10
@@ -57,6 +60,8 @@ class Faults:
     latency: float = 0.0
     hang_seconds: float = 60.0
     outages: tuple[Outage, ...] = ()
+    throttle: Throttle | None = None
+    wall: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -18,12 +18,14 @@ from typing import NamedTuple, Self, assert_never
 
 from outlast.testing.faults import Availability, Fault, Faults, Outage, OutageMode
 from outlast.testing.http1 import Answer, MalformedRequest, Request, read_request, render_head
+from outlast.testing.throttle import Throttle, Turnstile
 
-__all__ = ["Faults", "FlakySite", "Outage", "Pages", "Visit"]
+__all__ = ["Faults", "FlakySite", "Outage", "Pages", "Throttle", "Visit"]
 
 VISITS_KEPT_MAX = 1_000_000
 PAGE_ERRORS_KEPT_MAX = 100
 READ_BYTES = 65_536
+LOGIN = "/login"
 
 Pages = Mapping[str, tuple[str, bytes]] | Callable[[str], bytes | None]
 
@@ -48,12 +50,15 @@ class FlakySite:
         self.pages = pages
         self.faults = faults or Faults()
         self.served: Counter[str] = Counter()
-        """How many GETs of each path were answered 200, with the last byte sent."""
+        """How many GETs of each path were answered 200 with the page itself, and its last byte sent."""
         self.requests: deque[Visit] = deque(maxlen=VISITS_KEPT_MAX)
         self.requests_while_down = 0
         self._host, self._port = host, port
         self._availability = Availability(self.faults.outages)
         self._tried: set[str] = set()
+        self._turnstile = None if self.faults.throttle is None else Turnstile(self.faults.throttle)
+        self.walled = self.faults.wall
+        """Whether pages are kept behind a block page; it may be set."""
         self._server: asyncio.Server | None = None
         self._closing = False
         self._conversations: set[asyncio.Task[None]] = set()
@@ -67,6 +72,16 @@ class FlakySite:
     @property
     def down(self) -> bool:
         return self._availability.mode_at(time.monotonic()) is not None
+
+    @property
+    def throttled(self) -> int:
+        """How many requests were answered 429 for the sake of `Faults.throttle`."""
+        return 0 if self._turnstile is None else self._turnstile.throttled
+
+    @property
+    def asked_too_early(self) -> int:
+        """How many of them came before the time that the `Retry-After` before had named."""
+        return 0 if self._turnstile is None else self._turnstile.too_early
 
     def outage(self, mode: OutageMode = "503", seconds: float = math.inf) -> None:
         """Go down, until `restore()` or for so many seconds. Any thread may call it."""
@@ -131,7 +146,7 @@ class FlakySite:
         return await self._send(writer, plan, request) and request.keep_alive
 
     async def _send(self, writer: asyncio.StreamWriter, plan: "_Plan", request: Request) -> bool:
-        is_page = request.method == "GET" and plan.answer.status == 200
+        is_page = request.method == "GET" and plan.answer.status == 200 and plan.answer is not _WALL
         page = Counter((request.path,) if is_page else ())
         # Counted before and, where it fails, taken back: a client that has its page must find it counted, on any thread.
         self.served.update(page)
@@ -150,11 +165,20 @@ class FlakySite:
             self.requests_while_down += 1
             plan = _WHILE_DOWN[mode]
         else:
-            plan = self._plan_while_up(request)
+            plan = self._plan_at_the_door(request, now) or self._plan_while_up(request)
             self._availability.count_answer(now)
         status = plan.answer.status if plan.ending is _Ending.WHOLE else 0
         self.requests.append(Visit(now, request.path, status))
         return plan
+
+    def _plan_at_the_door(self, request: Request, now: float) -> "_Plan | None":
+        turnstile, throttle = self._turnstile, self.faults.throttle
+        if turnstile is not None and throttle is not None and not turnstile.lets_in(now):
+            return _Plan(Answer(429, b"later", headers={"Retry-After": str(throttle.retry_after)}))
+        if self.faults.wall and request.path == LOGIN:
+            self.walled = False
+            return _Plan(Answer(200, b"welcome"))
+        return _Plan(_WALL) if self.walled else None
 
     def _plan_while_up(self, request: Request) -> "_Plan":
         path, faults = request.path, self.faults
@@ -193,6 +217,13 @@ class _Plan(NamedTuple):
     ending: _Ending = _Ending.WHOLE
 
 
+_WALL = Answer(
+    200,
+    b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>"
+    b"<noscript>Enable JavaScript and cookies to continue</noscript>"
+    b"<script src='/cdn-cgi/challenge-platform/h/b/orchestrate/chl_page/v1'></script></body></html>",
+    "text/html; charset=utf-8",
+)
 _UNAVAILABLE = Answer(503, b"unavailable")
 _WHILE_DOWN: Mapping[OutageMode, _Plan] = {
     "503": _Plan(_UNAVAILABLE),

@@ -42,6 +42,7 @@ def test_the_defaults_are_the_documented_ones():
             "max_concurrent_retries": 32,
             "jitter_enabled": True,
             "failure_classification_enabled": True,
+            "rule": (),
         },
         "resource": {
             "enabled": True,

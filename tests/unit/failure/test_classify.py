@@ -17,7 +17,7 @@ from outlast.errors import (
     RetryConfigurationError,
 )
 from outlast.failure import Classification, FailureClass, Fault, classify, describe
-from outlast.failure.model import NATURE
+from outlast.failure.model import NATURE, REMEDY, Remedy
 from outlast.failure.rules import BY_TYPE
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -55,6 +55,11 @@ def named(name, *bases):
     """An exception class of a library that is not installed."""
     module, _, qualname = name.rpartition(".")
     return type(qualname, bases or (Exception,), {"__module__": module, "__qualname__": qualname})
+
+
+def CURL(code, name="ConnectionError"):
+    """A class of curl_cffi, whose errors carry curl's number as their `code`."""
+    return type(name, (OSError,), {"__module__": "curl_cffi.requests.exceptions", "__qualname__": name, "code": code})
 
 
 def judged(error, **rules):
@@ -96,7 +101,11 @@ STATUSES = [
 @pytest.mark.parametrize(("status", "failure_class", "transient", "fault"), STATUSES)
 def test_a_status_decides(status, failure_class, transient, fault):
     assert judged(Answered(status)) == Classification(
-        failure_class=FailureClass(failure_class), transient=transient, fault=Fault(fault), status=status
+        failure_class=FailureClass(failure_class),
+        transient=transient,
+        fault=Fault(fault),
+        status=status,
+        remedy=REMEDY[FailureClass(failure_class)],
     )
 
 
@@ -169,6 +178,26 @@ TYPES = [
     (named("requests.exceptions.SSLError", named("requests.exceptions.ConnectionError", OSError))(
         "[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer"), "certificate"),
     (named("requests.exceptions.ProxyError", named("requests.exceptions.ConnectionError", OSError))(), "proxy"),
+    (named("requests.exceptions.RetryError", OSError)("too many 503 error responses"), "server_error"),
+    (CURL(7)("Failed to perform, curl: (7) Failed to connect to x.example after 0 ms"), "network"),
+    (CURL(7)("Failed to perform, curl: (7) Failed to connect to x.example over proxy p after 0 ms"), "proxy"),
+    (CURL(28, "Timeout")("Failed to perform, curl: (28) Operation timed out"), "timeout"),
+    (CURL(60, "CertificateVerifyError")("Failed to perform, curl: (60)"), "certificate"),
+    (CURL(47, "TooManyRedirects")(), "client_error"),
+    (CURL(6, "RequestException")("Failed to perform, curl: (6) Could not resolve host: x.example"), "network"),
+    (CURL(28, "RequestException")("Failed to perform, curl: (28) Operation timed out"), "timeout"),
+    (CURL(97, "RequestException")("Failed to perform, curl: (97) Proxy handshake error"), "proxy"),
+    (CURL(7, "RequestException")("curl: (7) Failed to connect to x.example over proxy p"), "proxy"),
+    (CURL(2, "RequestException")("Failed to perform, curl: (2) Failed initialization"), "unknown"),
+    (named("impit.ConnectError", named("impit.NetworkError", named("impit.TransportError")))(), "network"),
+    (named("impit.ReadTimeout", named("impit.TimeoutException", named("impit.TransportError")))(), "timeout"),
+    (named("impit.ProxyError", named("impit.TransportError"))(), "proxy"),
+    (named("impit.UnsupportedProtocol", named("impit.TransportError"))(), "programming"),
+    (named("aiodns.error.DNSError")(4, "Domain name not found"), "network"),
+    (named("dns.resolver.NXDOMAIN", named("dns.exception.DNSException"))(), "network"),
+    (named("websockets.exceptions.ConnectionClosedError", named("websockets.exceptions.ConnectionClosed"))(), "network"),
+    (named("selenium.common.exceptions.InvalidSessionIdException")(), "browser"),
+    (named("selenium.common.exceptions.TimeoutException")(), "timeout"),
 ]  # fmt: skip
 
 
@@ -216,6 +245,28 @@ MESSAGES = [
     ("Page.click: Target crashed", "browser"),
     ("the browser process crashed", "browser"),
     ("a car crashed into a shop", "unknown"),
+    ("net::ERR_NO_SUPPORTED_PROXIES", "proxy"),
+    ("net::ERR_INVALID_AUTH_CREDENTIALS", "auth_expired"),
+    ("net::ERR_TEMPORARILY_THROTTLED", "throttled"),
+    ("net::ERR_INVALID_HTTP_RESPONSE", "network"),
+    ("net::ERR_FAILED", "unknown"),
+    ("Page.goto: NS_ERROR_CONNECTION_REFUSED", "network"),
+    ("Page.goto: NS_ERROR_UNKNOWN_HOST", "network"),
+    ("Page.goto: NS_ERROR_NET_TIMEOUT", "timeout"),
+    ("Page.goto: NS_ERROR_PROXY_CONNECTION_REFUSED", "proxy"),
+    ("Page.goto: NS_ERROR_UNKNOWN_PROXY_HOST", "proxy"),
+    ("Page.goto: NS_ERROR_REDIRECT_LOOP", "client_error"),
+    ("Page.goto: SSL_ERROR_UNKNOWN", "network"),
+    ("Page.goto: SEC_ERROR_UNKNOWN_ISSUER", "certificate"),
+    ("Page.goto: Could not connect to server", "network"),
+    ("Page.goto: Unacceptable TLS certificate", "certificate"),
+    ("Browser has been closed", "browser"),
+    ("Connection closed while reading from the driver", "browser"),
+    ("Protocol error (Page.navigate): Session closed. Most likely the page has been closed.", "browser"),
+    ("chrome not reachable", "browser"),
+    ("disconnected: not connected to DevTools", "browser"),
+    ("cannot execute INSERT in a read-only transaction", "store_unavailable"),
+    ("the shop has been closed", "unknown"),
 ]
 
 
@@ -231,6 +282,19 @@ def test_every_class_has_a_nature_and_only_the_unknown_has_a_bound(failure_class
     assert fault in Fault
     assert set(NATURE) == set(FailureClass)
     assert {name for name, named_class in BY_TYPE.items() if named_class is FailureClass.UNKNOWN} == set()
+
+
+@pytest.mark.parametrize("failure_class", list(FailureClass))
+def test_a_class_is_mended_by_what_mends_it_or_by_nothing(failure_class):
+    mended = {
+        "auth_expired": "refresh_session",
+        "blocked": "rotate_proxy",
+        "proxy": "rotate_proxy",
+        "browser": "restart_browser",
+        "throttled": "defer",
+        "not_found": "skip",
+    }
+    assert REMEDY[failure_class] == mended.get(failure_class)
 
 
 @pytest.mark.parametrize("fault", list(Fault))
@@ -268,7 +332,7 @@ class TestHints:
     def test_an_exception_that_says_when_to_come_back_is_throttling(self):
         found = judged(with_fields(Exception("slow down"), retry_after=7))
         assert found == Classification(
-            failure_class=FailureClass.THROTTLED, transient=True, fault=Fault.HOST, retry_after=7.0
+            failure_class=FailureClass.THROTTLED, transient=True, fault=Fault.HOST, retry_after=7.0, remedy=Remedy.DEFER
         )
         assert type(found.retry_after) is float
 

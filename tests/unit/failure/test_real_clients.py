@@ -1,14 +1,19 @@
-"""The exceptions that aiohttp and httpx really raise: when one of them is renamed, this turns red."""
+"""The exceptions that the clients really raise: when one of them is renamed, this turns red."""
 
 import errno
+import importlib
+import importlib.util
 import socket
 import ssl
+import urllib.request
 from datetime import UTC, datetime
 
 import aiohttp
 import httpcore
 import httpx
 import pytest
+import requests
+import urllib3
 from aiohttp.client_reqrep import ConnectionKey
 from multidict import CIMultiDict
 from yarl import URL
@@ -103,8 +108,63 @@ def test_the_wish_of_a_throttling_server_is_found(error):
     assert (found.failure_class, found.fault, found.retry_after) == (FailureClass.THROTTLED, Fault.HOST, 11)
 
 
-@pytest.mark.parametrize("name", [name for name in BY_TYPE if name.split(".")[0] in {"aiohttp", "httpx", "httpcore"}])
+INSTALLED = [name for name in BY_TYPE if importlib.util.find_spec(name.partition(".")[0])]
+
+
+@pytest.mark.parametrize("name", INSTALLED)
 def test_every_name_in_the_table_is_a_class_of_its_library(name):
-    libraries = {"aiohttp": aiohttp, "httpx": httpx, "httpcore": httpcore}
-    found = getattr(libraries[name.split(".")[0]], name.rpartition(".")[2])
+    module, _, kind = name.rpartition(".")
+    found = getattr(importlib.import_module(module), kind)
+    assert issubclass(found, Exception)
     assert f"{found.__module__}.{found.__qualname__}" == name
+
+
+def test_the_libraries_that_can_be_checked_here_are():
+    assert {"aiohttp", "httpx", "httpcore", "requests", "urllib3", "ssl", "http"} <= {
+        name.partition(".")[0] for name in INSTALLED
+    }
+
+
+@pytest.fixture
+def refusing():
+    """The URL of a port that nobody listens at."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    return f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture
+def silent():
+    """The URL of a server that takes connections and says nothing."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def raised_by(call):
+    with pytest.raises(Exception) as caught:
+        call()
+    return classify(caught.value, now=NOW).failure_class.value
+
+
+@pytest.mark.real_time
+def test_what_the_blocking_clients_raise_is_known(refusing, silent):
+    pool, patient = urllib3.PoolManager(retries=0), urllib3.PoolManager(retries=False, timeout=0.1)
+    assert raised_by(lambda: requests.get(refusing)) == "network"
+    assert raised_by(lambda: requests.get(silent, timeout=0.1)) == "timeout"
+    assert raised_by(lambda: requests.get("http://x.invalid/", proxies={"http": refusing})) == "proxy"
+    assert raised_by(lambda: requests.get("nonsense")) == "programming"
+    assert raised_by(lambda: pool.request("GET", refusing)) == "network"
+    assert raised_by(lambda: patient.request("GET", silent)) == "timeout"
+    assert raised_by(lambda: urllib.request.urlopen(refusing)) == "network"
+    assert raised_by(lambda: urllib.request.urlopen(silent, timeout=0.1)) == "timeout"
+    assert raised_by(lambda: httpx.get(refusing)) == "network"
+    assert raised_by(lambda: httpx.get(silent, timeout=0.1)) == "timeout"

@@ -1,5 +1,7 @@
 """Again, no more, or never."""
 
+from dataclasses import replace
+
 import pytest
 
 from outlast.failure import Classification, FailureClass, Fault
@@ -33,6 +35,16 @@ def test_what_may_pass_is_tried_again_after_the_backoff():
 def test_what_cannot_pass_is_hopeless_at_whichever_attempt():
     assert verdict(failed(transient=False)) == Hopeless()
     assert verdict(failed(transient=False, retry_after=5), attempt=5) == Hopeless()
+
+
+def test_who_is_throttled_without_a_word_how_long_waits_from_five_seconds_on():
+    throttled = replace(failed(), failure_class=FailureClass.THROTTLED)
+    assert [verdict(throttled, attempt=n, base_delay=0.1) for n in (1, 2, 3)] == [Again(5), Again(10), Again(20)]
+    assert verdict(throttled, base_delay=8) == Again(8)
+    assert verdict(throttled, base_delay=0.1, max_delay=2) == Again(2)
+    assert verdict(throttled, base_delay=0.1, roll=0.5, jitter=Jitter.FULL) == Again(2.5)
+    assert verdict(replace(throttled, retry_after=7), base_delay=0.1) == Again(7)
+    assert verdict(failed(), base_delay=0.1) == Again(0.1)
 
 
 def test_the_first_call_counts_as_an_attempt():

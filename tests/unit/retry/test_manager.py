@@ -136,6 +136,30 @@ class TestPolicies:
             await manager.create_retry_policy({"name": "http", "max_attempts": 0})
         assert manager.policy("http") is old
 
+    async def test_a_replacement_is_told_and_a_first_policy_is_not(self, manager, heard):
+        await manager.create_retry_policy({"name": "shop"})
+        assert heard == []
+        await manager.create_retry_policy({"name": "shop", "max_attempts": 2})
+        assert [event.event_type for event in heard] == ["retry_policy_replaced"]
+        assert heard[0].data["policy_id"] == "shop"
+        assert heard[0].data["policy"] == manager.policy("shop").to_dict()
+
+    @pytest.mark.parametrize(
+        ("config", "policy_id"),
+        [
+            ({"name": "http", "max_attempts": 0}, "http"),
+            ({"name": "n", "id": "http", "max_attempts": 0}, "http"),
+            ({"name": 7}, ""),
+            (7, ""),
+        ],
+    )
+    async def test_a_policy_that_is_refused_is_told(self, manager, heard, config, policy_id):
+        with pytest.raises(RetryConfigurationError) as caught:
+            await manager.create_retry_policy(config)
+        assert [(event.event_type, event.data) for event in heard] == [
+            ("retry_policy_refused", {"policy_id": policy_id, "complaints": caught.value.context["complaints"]})
+        ]
+
 
 class TestClassification:
     @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import click
 
 from outlast.cli.again import order_again
 from outlast.cli.options import Settings, common, release_option, run_options
-from outlast.cli.reading import chosen, store_hint, store_of
+from outlast.cli.pausing import order_hosts
+from outlast.cli.phrases import moment
+from outlast.cli.reading import JobRecord, chosen, store_hint, store_of
 from outlast.cli.running import carry_out
 from outlast.cli.sources import STANDARD_INPUT
 from outlast.errors import ConfigurationError
+from outlast.runtime import Runtime
 
 __all__ = ["command"]
 
@@ -22,10 +26,19 @@ __all__ = ["command"]
 @click.argument("job", required=False, metavar="[JOB]")
 @run_options
 @click.option("--fresh", is_flag=True, help="Start over; what was recorded so far is put aside, not deleted.")
+@click.option(
+    "--pause-host",
+    "paused",
+    multiple=True,
+    metavar="HOST",
+    help="Go on without this host: its items wait; may be repeated.",
+)
 @release_option
 @common("store", "json", "progress", "color", "quiet", "verbose")
 @click.pass_obj
-def command(settings: Settings, /, job: str | None, *, fresh: bool, release_hold: bool, **options: Any) -> int:
+def command(
+    settings: Settings, /, job: str | None, *, paused: tuple[str, ...], fresh: bool, release_hold: bool, **options: Any
+) -> int:
     """Go on with a job: its newest command again, in the directory where that was typed. Options given here win.
 
     Without JOB: the job that ran last.
@@ -39,6 +52,14 @@ def command(settings: Settings, /, job: str | None, *, fresh: bool, release_hold
             "the items came through standard input, which cannot be read again: start over with the first command and --fresh"
         )
     order = replace(order, fresh=fresh, release_hold=release_hold)
+    if paused:
+        asyncio.run(_pause(record, paused))
     settings.store = str(store.absolute())
     os.chdir(order.directory)
     return carry_out(order, settings)
+
+
+async def _pause(record: JobRecord, hosts: tuple[str, ...]) -> None:
+    # Under the lock: a resume that is refused because the job runs has changed nothing.
+    with closing(record.directory.lock(record.name, moment(Runtime().clock.now()))):
+        await order_hosts(record.directory, lambda paused: paused | {host.lower() for host in hosts})

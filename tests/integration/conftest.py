@@ -33,7 +33,7 @@ async def ends(item):
 """
 
 PROCESS_TARGET = """
-import asyncio
+import asyncio, time
 
 def note(item):
     with open("fetched.txt", "a") as file:
@@ -47,6 +47,10 @@ async def scrape(item):
 async def stuck(item):
     note(item)
     await asyncio.sleep(60)
+
+def blocks(item):
+    note(item)
+    time.sleep(3)
 
 async def down(item):
     raise ConnectionRefusedError(111, "Connection refused")

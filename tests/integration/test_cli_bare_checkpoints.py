@@ -60,7 +60,7 @@ def test_one_is_shown_by_its_id_or_as_the_newest_of_its_job(outlast, kept, by_id
     assert shown["data cookie\\x1b[0m"] == '"\\x1b[2J"'
     assert "\x1b" not in out + err
     document = json.loads(outlast("checkpoint", "show", kept[1], "--path", "kept", "--json")[1])
-    assert document["holds"] == {"data": {"page": "2"}}
+    assert document["holds"] == {"data": {"page": 2}}
     assert (document["checkpoint"]["id"], document["problem"], document["skipped"]) == (kept[1], None, [])
 
 

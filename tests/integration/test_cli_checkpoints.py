@@ -37,7 +37,7 @@ def test_what_it_holds_is_told_in_the_words_of_a_job(outlast, job):
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert {"position result 3 of the ledger", "items 3 of 3 finished (100.0%), 0 failed", "state seen 3"} <= set(lines)
     document = json.loads(outlast("checkpoint", "show", rows_of(outlast)[-1]["id"], "--json")[1])
-    assert (document["holds"]["position"], document["holds"]["state"]) == (1, {"seen": "1"})
+    assert (document["holds"]["position"], document["holds"]["state"]) == (1, {"seen": 1})
 
 
 def test_a_restored_state_is_what_the_next_run_begins_with_and_the_ledger_is_not_turned_back(outlast, job):
@@ -132,3 +132,17 @@ def test_a_job_that_took_none_has_none(outlast, monkeypatch):
     code, _, err = outlast("checkpoint", "show", "sh op")
     assert code == 6
     assert "job 'sh op' has no checkpoint" in err
+
+
+def test_what_a_checkpoint_holds_is_json_where_json_was_asked_for(outlast):
+    outlast("run", "scrape.py:tally", "urls.txt", "--job", "docs")
+    document = json.loads(outlast("checkpoint", "show", "docs", "--json")[1])
+    assert document["holds"]["state"] == {"seen": 6}
+
+
+def test_a_checkpoint_that_was_restored_says_so(outlast):
+    outlast("run", "scrape.py:tally", "urls.txt", "--job", "docs")
+    [row] = json.loads(outlast("checkpoint", "ls", "docs", "--json")[1])["checkpoints"]
+    outlast("checkpoint", "restore", row["id"])
+    why = [line.rsplit(maxsplit=1)[-1] for line in outlast("checkpoint", "ls", "docs")[1].splitlines()]
+    assert why == ["why", "restored", "end"]

@@ -25,6 +25,20 @@ def job(outlast, tmp_path, monkeypatch):
     return job_directory(tmp_path / ".outlast", "docs")
 
 
+@pytest.mark.parametrize("other", [None, NEW])
+def test_what_was_not_read_for_want_of_its_key_is_never_called_sound(outlast, job, monkeypatch, other):
+    monkeypatch.delenv(VARIABLE)
+    if other is not None:
+        monkeypatch.setenv(VARIABLE, other)
+    assert outlast("verify", "docs")[0] == 2
+    code, _, err = outlast("repair", "docs", "--dry-run")
+    assert code == 2
+    assert err.startswith("NOT VERIFIED: ")
+    document = json.loads(outlast("repair", "docs", "--dry-run", "--json")[1])
+    assert (document["sound"], document["lossless"], bool(document["unread"])) == (False, True, True)
+    assert outlast("repair", "docs")[0] == 2
+
+
 def settled(tree, path):
     return {name: digest for name, digest in tree(path).items() if not name.endswith(("-shm", "LOCK"))}
 
@@ -214,3 +228,70 @@ def test_a_key_that_is_none_is_said_without_telling_it(outlast, job, monkeypatch
     assert code == 2
     assert VARIABLE in err
     assert "c2VjcmV0" not in err
+
+
+def key_id(outlast):
+    return json.loads(outlast("status", "docs", "--json")[1])["key_id"]
+
+
+@pytest.mark.parametrize("other", [None, NEW])
+def test_whoever_lacks_the_key_is_told_which_one_and_where_it_belongs(outlast, job, monkeypatch, other):
+    monkeypatch.delenv(VARIABLE)
+    if other is not None:
+        monkeypatch.setenv(VARIABLE, other)
+    document = json.loads(outlast("status", "docs", "--json")[1])
+    assert (document["was_killed"], document["last_run"], document["ended"]) == (None, None, None)
+    missing = document["key_id"]
+    assert f"put its key {missing} into {VARIABLE}, then: outlast status docs" in outlast("status", "docs")[1]
+    for verb in (["results"], ["retry"], ["resume"], ["export", "x.csv"]):
+        _, _, err = outlast(verb[0], "docs", *verb[1:])
+        assert err.startswith(f"outlast: error: job 'docs' is encrypted by the key {missing}, which is "), verb
+        where = "not at hand" if other is None else f"not among those of {VARIABLE} and {VARIABLE}_FILE ("
+        assert where in err
+    _, _, err = outlast("verify", "docs")
+    assert err.splitlines()[-1] == (
+        f"  with its key   put the key {missing} into {VARIABLE}, then: outlast verify docs"
+    )
+    for verb in (["export"], ["restore"]):
+        named = (
+            "docs"
+            if verb == ["export"]
+            else json.loads(outlast("checkpoint", "ls", "docs", "--json")[1])["checkpoints"][0]["id"]
+        )
+        error = json.loads(outlast("checkpoint", *verb, named, "--json")[2].splitlines()[-1])
+        assert (error["code"], error["error_code"]) == (2, "KEY_MISSING_ERROR"), verb
+
+
+@pytest.mark.parametrize("bad", ["bad", "file"])
+def test_a_key_that_is_none_keeps_nobody_from_what_needs_no_key(outlast, job, monkeypatch, bad):
+    outlast("run", "scrape.py:scrape", "urls.txt", "--job", "plain")
+    monkeypatch.setenv(VARIABLE, "bad" if bad == "bad" else "")
+    if bad == "file":
+        monkeypatch.setenv(f"{VARIABLE}_FILE", "/nowhere")
+    assert outlast("ls")[0] == 0
+    assert outlast("status", "docs")[0] == 0
+    assert outlast("checkpoint", "ls", "docs")[0] == 0
+    assert outlast("verify", "docs")[0] == 2
+    assert outlast("verify", "docs")[2].startswith("NOT VERIFIED")
+    assert outlast("results", "docs")[0] == 2
+    assert VARIABLE in outlast("results", "docs")[2]
+
+
+def test_a_bad_key_keeps_nobody_from_a_job_in_the_clear(outlast, monkeypatch):
+    outlast("run", "scrape.py:tally", "urls.txt", "--job", "plain")
+    monkeypatch.setenv(VARIABLE, "bad")
+    for verb in (["verify"], ["checkpoint", "ls"], ["checkpoint", "verify"], ["checkpoint", "show"], ["repair"]):
+        assert outlast(*verb, "plain")[0] == 0, verb
+
+
+def test_what_could_not_be_read_was_not_read_to_the_last_byte(outlast, job, monkeypatch):
+    monkeypatch.delenv(VARIABLE)
+    out = outlast("verify", "docs")[1]
+    assert "  checkpoints  not read  0 of 1 intact; 1 cannot be read here" in out.splitlines()
+    assert "every byte" not in out + outlast("checkpoint", "verify", "docs", "--deep")[2]
+
+
+def test_rekey_without_a_key_says_first_whether_the_job_needs_one(outlast, monkeypatch):
+    outlast("run", "scrape.py:scrape", "urls.txt")
+    code, _, err = outlast("rekey", "scrape")
+    assert (code, err) == (2, "outlast: error: job 'scrape' is not encrypted: there is nothing to re-wrap\n")

@@ -68,6 +68,19 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(start, tmp_path):
     assert "0 of 60 done, 60 still to do" in err
 
 
+def test_a_process_that_waits_for_calls_that_cannot_be_cut_off_says_so(start, tmp_path):
+    process = start("run", "scrape.py:blocks", "urls.txt", "--concurrency", 2)
+    wait_until(lambda: len(fetched(tmp_path)) == 2)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    code, _, err = ended(process)
+    assert code == 130
+    assert err.splitlines()[-1] == (
+        "Waiting for 2 calls, which cannot be cut off before they end. Their items are left for the next run."
+    )
+
+
 def test_kill_minus_9_and_the_same_command_finish_the_job(start, tmp_path):
     command = ("run", "scrape.py:scrape", "urls.txt", "--concurrency", 4, "-o", "out.jsonl")
     process = start(*command)
@@ -76,7 +89,7 @@ def test_kill_minus_9_and_the_same_command_finish_the_job(start, tmp_path):
     ended(process)
     code, out, _ = ended(start("status", "scrape"))
     assert code == 0
-    assert "did not end by itself (killed, or the machine went down)" in out
+    assert "did not end by itself (killed, the machine went down, or the disk was full)" in out
     assert "outlast resume scrape" in out
     code, _, err = ended(start("resume"))
     assert code == 0, err

@@ -28,6 +28,22 @@ def test_a_job_runs_and_the_same_command_has_nothing_left_to_do(outlast, tmp_pat
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 6
 
 
+def test_the_output_of_a_job_goes_on_in_a_run_that_names_none(outlast, tmp_path):
+    outlast("run", "scrape.py:scrape", "urls.txt", "-o", "out.jsonl")
+    code, _, err = outlast("run", "scrape.py:scrape", "urls.txt", "https://a.test/more")
+    assert code == 0
+    assert err.splitlines()[1] == f"Its output goes on in {tmp_path}/out.jsonl; -o names another file."
+    assert err.splitlines()[-1] == f"  records   {tmp_path}/out.jsonl"
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 7
+    code, out, _ = outlast("resume", "--json")
+    assert json.loads(out)["output"] == f"{tmp_path}/out.jsonl"
+    outlast("run", "scrape.py:scrape", "-o", "other.jsonl")
+    assert len((tmp_path / "other.jsonl").read_text().splitlines()) == 7
+    assert "output       sound  7 results in " in outlast("verify", "scrape")[1]
+    outlast("run", "scrape.py:scrape", "urls.txt", "--fresh")
+    assert outlast("verify", "scrape")[1].count("output") == 0
+
+
 def test_new_items_are_all_that_is_done_the_second_time(outlast):
     outlast("run", "scrape.py:scrape", "urls.txt")
     code, _, err = outlast("run", "scrape.py:scrape", "urls.txt", "https://a.test/more")
@@ -80,7 +96,41 @@ def test_a_run_answers_with_a_document(outlast):
     assert (document["total"], document["done"], document["failed"]) == (3, 1, 2)
     assert [group["count"] for group in document["failures"]] == [2]
     assert document["hosts_down"] == []
-    assert err.count("\n") == 1
+    assert err == ""
+
+
+def test_with_json_standard_error_holds_json_alone_unless_progress_was_asked_for(outlast, tmp_path, monkeypatch):
+    (tmp_path / "items.jsonl").write_text("oops\n")
+    code, out, err = outlast("run", "scrape.py:scrape", "items.jsonl", "--json")
+    assert (code, out) == (2, "")
+    assert json.loads(err)["schema_version"] == 1
+    _, out, err = outlast("run", "scrape.py:scrape", "urls.txt", "--job", "more", "--json", "--progress", "plain")
+    assert json.loads(out)["done"] == 6
+    assert "of job more: beginning" in err
+
+
+def test_a_dash_is_standard_output_where_there_is_one_answer_and_refused_where_there_is_none(outlast, tmp_path):
+    code, _, err = outlast("run", "scrape.py:scrape", "urls.txt", "-o", "-")
+    assert code == 2
+    assert (
+        "-o - is no file: an output goes on from run to run. To print what is recorded: outlast results scrape\n" in err
+    )
+    outlast("run", "scrape.py:tally", "urls.txt", "--job", "scrape")
+    lines = outlast("results", "scrape")[1]
+    assert outlast("results", "scrape", "-o", "-") == (0, lines, "")
+    assert outlast("export", "scrape", "-", "--format", "jsonl") == (0, lines, "")
+    code, out, err = outlast("export", "scrape", "-", "--format", "csv")
+    assert (code, err) == (0, "")
+    assert (out.splitlines()[0], len(out.splitlines())) == ("item", 7)
+    code, _, err = outlast("export", "scrape", "-")
+    assert (code, "--format" in err) == (2, True)
+    for more in (["--format", "sqlite"], ["--format", "csv", "--json"]):
+        assert outlast("export", "scrape", "-", *more)[0] == 2, more
+    assert json.loads(outlast("checkpoint", "export", "scrape", "-o", "-")[1])["state"] == {"seen": 6}
+    code, _, err = outlast("backup", "scrape", "-")
+    assert (code, "name a file" in err) == (2, True)
+    assert outlast("resume", "scrape", "-o", "-")[0] == 2
+    assert not (tmp_path / "-").exists()
 
 
 def test_quiet_is_one_line(outlast):
@@ -98,7 +148,7 @@ def test_verbose_logs_every_event(outlast):
 def test_no_items_is_a_failure_that_says_where_they_were_looked_for(outlast, tmp_path):
     (tmp_path / "none.txt").write_text("\n\n")
     code, _, err = outlast("run", "scrape.py:scrape", "none.txt")
-    assert (code, err.splitlines()[-1]) == (1, "EMPTY: there were no items: none.txt held none.")
+    assert (code, err.splitlines()[-2]) == (1, "EMPTY: there were no items: none.txt held none.")
 
 
 def test_a_decorated_job_brings_its_name_and_settings(outlast, tmp_path):
@@ -154,7 +204,7 @@ def test_results_are_streamed_or_saved(outlast, tmp_path):
     assert (tmp_path / "saved.jsonl").read_text() == out
     code, _, err = outlast("results", "scrape", "-o", "saved.jsonl")
     assert code == 2
-    assert "saved.jsonl exists already" in err
+    assert "saved.jsonl exists: name a file that does not" in err
     code, _, err = outlast("results", "scrape", "-o", "/dev/full/x")
     assert code == 2
     assert "/dev/full/x cannot be written: Not a directory" in err
@@ -248,7 +298,7 @@ def test_a_damaged_ledger_is_shown_as_damaged_not_as_absent(outlast, tmp_path):
         assert code == 4, verb
         assert err.splitlines()[-2].startswith("outlast: error: the ledger ")
         assert "is damaged" in err
-        assert err.splitlines()[-1] == "  See what is damaged: outlast verify JOB. Mend it: outlast repair JOB"
+        assert err.splitlines()[-1] == "  See what is damaged: outlast verify scrape. Mend it: outlast repair scrape"
     assert outlast("status")[1].startswith("job shop")
 
 
@@ -311,6 +361,16 @@ def test_an_error_in_the_file_of_the_target_is_shown_with_its_line(outlast, tmp_
     assert first.startswith(f"outlast: error: {tmp_path}/broken_scraper.py cannot be imported: JSONDecodeError")
     assert any(f'{tmp_path}/broken_scraper.py", line 4' in line for line in rest)
     assert not any("outlast/cli" in line for line in rest)
+
+
+def test_a_syntax_error_in_the_file_of_the_target_is_shown_without_the_way_there(outlast, tmp_path):
+    (tmp_path / "broken_scraper.py").write_text("def scrape(item)\n    return item\n")
+    code, _, err = outlast("run", "broken_scraper.py:scrape", "urls.txt")
+    first, *rest = err.splitlines()
+    assert code == 70
+    assert "cannot be imported: SyntaxError: expected ':'" in first
+    assert rest[0] == f'  File "{tmp_path}/broken_scraper.py", line 1'
+    assert "importlib" not in err
 
 
 def test_a_line_that_is_no_item_ends_the_run_and_keeps_what_was_done(outlast, tmp_path):

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -150,9 +152,12 @@ def test_a_ledger_of_which_nothing_is_left_is_said_and_kept(outlast, job):
     code, out, err = outlast("verify", "docs")
     assert code == 4
     assert "A repair would save" not in err
+    start_over = "the first command of job docs with --fresh, which keeps what is there"
+    assert err.splitlines()[1:] == [f"  nothing of it can be saved: put a backup back, or start over   {start_over}"]
     code, out, err = outlast("repair", "docs")
     assert (code, out) == (4, "")
     assert err.startswith("outlast: error: ")
+    assert err.splitlines()[-1] == f"  Put a backup of it back, or start over: {start_over}"
     assert job.ledger.read_bytes().startswith(b"no database")
 
 
@@ -182,7 +187,7 @@ def test_a_job_without_output_or_checkpoints_is_verified_all_the_same(outlast, m
     outlast("run", "scrape.py:scrape", "urls.txt")
     code, out, _ = outlast("verify", "scrape")
     assert code == 0
-    assert "no checkpoint was taken" in out
+    assert "there are no checkpoints" in out
     assert "output" not in out
 
 
@@ -220,6 +225,40 @@ def test_a_damaged_ledger_is_not_backed_up(outlast, rotten, tmp_path):
     assert code == 4
     assert "is damaged" in err
     assert not (tmp_path / "kept.db").exists()
+
+
+def test_what_keeps_a_backup_from_being_written_is_not_said_of_the_ledger(outlast, job, tmp_path):
+    code, _, err = outlast("backup", "docs", "nowhere/kept.db")
+    assert (code, err) == (
+        2,
+        f"outlast: error: {tmp_path}/nowhere/kept.db cannot be written: No such file or directory\n",
+    )
+    code, _, err = outlast("backup", "docs", "/dev/null/kept.db")
+    assert (code, err) == (2, "outlast: error: /dev/null/kept.db cannot be written: Not a directory\n")
+
+
+def test_a_backup_of_an_emptied_ledger_names_the_ledger(outlast, job, tmp_path):
+    job.ledger.write_bytes(b"")
+    for part in job.path.glob("ledger.db-*"):
+        part.unlink()
+    code, _, err = outlast("backup", "docs", "kept.db")
+    assert code == 4
+    assert str(job.ledger) in err
+    assert ".tmp" not in err
+
+
+def test_a_backup_that_does_not_fit_says_so(outlast, job, tmp_path):
+    limited = (
+        "import resource, signal, sys; from outlast.cli import main; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    )
+    limited += "resource.setrlimit(resource.RLIMIT_FSIZE, (40_960, 40_960)); main(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "backup", "docs", "kept.db"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"outlast: error: {tmp_path}/kept.db cannot be written: ")
+    assert "not an error" not in done.stderr
+    assert not [*tmp_path.glob("kept.db"), *tmp_path.glob(".outlast-*.tmp")]
 
 
 @pytest.mark.parametrize("verb", [["verify"], ["repair"], ["rekey"], ["backup"], ["export"]])

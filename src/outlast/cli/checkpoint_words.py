@@ -37,7 +37,7 @@ def checkpoint_table(rows: Sequence[Mapping[str, Any]], quarantined: Collection[
             size(row["size_bytes"]),
             _QUARANTINED if row["id"] in quarantined else _status(row["status"]),
             _written(row),
-            safe(str(row["metadata"].get("reason", "")), 30),
+            "restored" if "restored_from" in row["metadata"] else safe(str(row["metadata"].get("reason", "")), 30),
         )
         for row in rows
     ]
@@ -63,11 +63,11 @@ def contents(opened: LoadedCheckpoint) -> dict[str, Any]:
     """What a checkpoint holds, in short, for `--json`."""
     data = opened.data
     if not _is_of_a_job(data):
-        return {"data": {name: summary_of(value) for name, value in data.items()}}
+        return {"data": {name: _in_short(value) for name, value in data.items()}}
     return {
         "position": data["position"],
         "counts": data["counts"],
-        "state": {name: summary_of(value) for name, value in data["state"].items()},
+        "state": {name: _in_short(value) for name, value in data["state"].items()},
     }
 
 
@@ -91,6 +91,12 @@ def summary_of(value: Any) -> str:
             return {None: "null", True: "true", False: "false"}[value]
         case _:
             return str(value)
+
+
+def _in_short(value: Any) -> Any:
+    """A JSON value as it is where it is short, else in a few words."""
+    long = isinstance(value, dict | list) or (isinstance(value, str) and len(value) > VALUE_WIDTH_MAX)
+    return summary_of(value) if long else value
 
 
 def verdict_table(verdicts: Sequence[Verdict], quarantined: Collection[str] = ()) -> list[str]:
@@ -127,6 +133,8 @@ def verdict_line(job_id: str, judged: Sequence[Verdict], *, deep: bool, quaranti
     word = "DAMAGED" if damaged else "NOT VERIFIED"
     unread = len(verdicts) - intact - damaged
     others = f", {unread} cannot be read here" if unread else ""
+    read = "every byte of the others was read" if unread and deep else read
+    read = "headers were read" if unread == len(verdicts) else read
     of_all = f"{damaged} of {units(len(verdicts), 'checkpoint')} of job {safe(job_id)} damaged"
     return f"{word}: {of_all}{others} ({read})."
 

@@ -1,7 +1,8 @@
 """The output file against the ledger: whether it holds what was recorded, byte for byte."""
 
 import asyncio
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from io import BufferedReader
 from pathlib import Path
@@ -18,7 +19,9 @@ class Comparison(StrEnum):
     """What is true of an output file."""
 
     SOUND = "sound"
-    """It holds what the ledger says, up to the place noted last."""
+    """It holds what the ledger says, all of it."""
+    BEHIND = "behind"
+    """It holds what the ledger says, up to the place noted last, and more has been recorded. The next run writes the rest."""
     ABSENT = "absent"
     """It is not there: deleted or moved away. The next run writes it anew."""
     DAMAGED = "damaged"
@@ -29,12 +32,16 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """An output file, compared up to the `size` and the number of `results` that the ledger has noted for it."""
+    """An output file, compared up to the `size` and the number of `results` that the ledger has noted for it.
+
+    `missing` is how many more results the ledger has.
+    """
 
     path: Path
     state: Comparison
     size: int = 0
     results: int = 0
+    missing: int = 0
     problem: str | None = None
 
 
@@ -57,7 +64,9 @@ async def compared(ledger: Ledger) -> Compared | None:
     except OSError as error:
         return Compared(path=path, state=Comparison.UNKNOWN, size=size, problem=f"it cannot be read: {error.strerror}")
     with file:
-        return await _with_file(ledger, file, path, int(noted["position"]), size)
+        found = await _with_file(ledger, file, path, int(noted["position"]), size)
+    missing = await _missing(ledger, int(noted["position"])) if found.state is Comparison.SOUND else 0
+    return replace(found, state=Comparison.BEHIND, missing=missing) if missing else found
 
 
 async def _with_file(ledger: Ledger, file: BufferedReader, path: Path, last: int, size: int) -> Compared:
@@ -78,6 +87,15 @@ async def _with_file(ledger: Ledger, file: BufferedReader, path: Path, last: int
     elif problem is not None and state is Comparison.SOUND:
         state = Comparison.DAMAGED
     return Compared(path=path, state=state, size=size, results=results, problem=problem)
+
+
+async def _missing(ledger: Ledger, position: int) -> int:
+    """How many results the ledger has after a position; damaged ones are told of elsewhere."""
+    missing = 0
+    with suppress(LedgerCorruptionError):
+        while batch := await ledger.results(position, RESULTS_AT_ONCE):
+            missing, position = missing + len(batch), batch[-1].position
+    return missing
 
 
 def _difference(found: bytes, wanted: bytes, place: int) -> str | None:

@@ -8,6 +8,7 @@ import click
 
 from outlast.cli.lazy import Verbs
 from outlast.cli.options import Settings, common
+from outlast.cli.streams import fill_in
 
 __all__ = ["VERBS", "main", "outlast"]
 
@@ -66,8 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     settings = Settings()
+    fill_in()
     try:
-        code = _invoked(given, settings)
+        code = _printed(given, settings)
     except click.exceptions.Exit as asked:
         code = asked.exit_code
     except BaseException as error:  # noqa: BLE001 - the last line of the process: every error becomes an exit code
@@ -75,6 +77,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
         code = tell(error, settings, as_json=settings.json or "--json" in given)
     sys.exit(code)
+
+
+def _printed(arguments: list[str], settings: Settings) -> int:
+    """`outlast --help | head -1` is no error."""
+    try:
+        return _invoked(arguments, settings)
+    except OSError as error:
+        from outlast.cli.printing import reader_left  # noqa: PLC0415 - needed only when something failed
+
+        if reader_left(error):
+            return 0
+        raise
 
 
 def _invoked(arguments: list[str], settings: Settings) -> int:

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import socket
 import sys
 import traceback
 from collections.abc import Iterator
@@ -15,8 +14,8 @@ import outlast
 from outlast.cli.choice import GroupNotFoundError
 from outlast.cli.options import Settings
 from outlast.cli.phrases import safe
-from outlast.cli.printing import say
-from outlast.cli.reading import holder_of
+from outlast.cli.printing import SCHEMA_VERSION, say
+from outlast.cli.ways_out import ways_out
 from outlast.errors import (
     CheckpointCorruptionError,
     CheckpointError,
@@ -34,7 +33,6 @@ from outlast.errors import (
     ValidationError,
 )
 from outlast.jobs import ExitCode
-from outlast.jobs.store import JobDirectory
 
 __all__ = ["Exit", "TargetImportError", "exit_of", "tell"]
 
@@ -86,7 +84,7 @@ def exit_of(error: BaseException, *, begun: bool) -> Exit:
         case ResilienceException():
             code = _code_of(error, begun=begun)
             trace = code is ExitCode.BUG
-            return Exit(code=code, error_code=error.error_code, message=_with_way_out(error), trace=trace)
+            return Exit(code=code, error_code=error.error_code, message=error.message, trace=trace)
         case OSError() if _disk_is_full(error):
             return Exit(code=ExitCode.RESOURCE_LIMIT, error_code="DISK_FULL", message=_told(error))
         case _:
@@ -96,16 +94,18 @@ def exit_of(error: BaseException, *, begun: bool) -> Exit:
 def tell(error: BaseException, settings: Settings, *, as_json: bool) -> int:
     """Say on standard error what went wrong; the exit code."""
     verdict = exit_of(error, begun=settings.begun)
+    message = "\n".join([verdict.message, *ways_out(error, settings, verdict.code)])
     if as_json:
         document = {
+            "schema_version": SCHEMA_VERSION,
             "message_type": "exit_error",
             "code": int(verdict.code),
             "error_code": verdict.error_code,
-            "message": verdict.message,
+            "message": message,
         }
         say(json.dumps(document | ({"traceback": _frames(error)} if verdict.trace else {})))
         return verdict.code
-    first, *rest = verdict.message.split("\n")
+    first, *rest = message.split("\n")
     say(f"outlast: error: {safe(first, MESSAGE_MAX)}", color=settings.color, style="red")
     lines = [f"  {safe(line.strip(), MESSAGE_MAX)}" for line in rest]
     lines += [safe(line, MESSAGE_MAX) for line in _frames(error)] if verdict.trace else []
@@ -143,23 +143,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def _with_way_out(error: ResilienceException) -> str:
-    if isinstance(error, LedgerCorruptionError):
-        return f"{error.message}\nSee what is damaged: outlast verify JOB. Mend it: outlast repair JOB"
-    if isinstance(error, JobLockedError):
-        return f"{error.message}\nWait until it has ended, or stop it (it finishes what is in flight): {_stop(error)}"
-    return error.message
-
-
-def _stop(error: JobLockedError) -> str:
-    """What to type to stop the run that holds the job, where it can be stopped from here."""
-    holder = holder_of(JobDirectory(Path(error.context["path"]))) if "path" in error.context else None
-    if holder is None:
-        return "Ctrl-C where it runs"
-    kill = f"kill -INT {holder.pid}"
-    return kill if holder.host == socket.gethostname() else f"{kill} on {safe(holder.host)}"
-
-
 def _usage(error: click.ClickException) -> str:
     message = error.format_message()
     context = getattr(error, "ctx", None)
@@ -185,7 +168,9 @@ def _frames(error: BaseException) -> list[str]:
     """The last frames of the user's own code, or of ours where there is none of theirs; a failed import's is its cause's."""
     cause = error.__cause__ if isinstance(error, TargetImportError) and error.__cause__ else error
     frames = traceback.extract_tb(cause.__traceback__)
-    chosen = [frame for frame in frames if not _is_ours(frame)] or list(frames)
+    theirs = [frame for frame in frames if not _is_ours(frame)]
+    # What cannot be parsed has no frames of its own: the error itself names the line.
+    chosen = theirs or ([] if isinstance(cause, SyntaxError) else list(frames))
     lines = traceback.format_list(chosen[-FRAMES_SHOWN_MAX:]) + traceback.format_exception_only(cause)
     return [line for entry in lines for line in entry.rstrip("\n").split("\n")]
 

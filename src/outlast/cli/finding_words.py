@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 from outlast.checkpoint import Verdict
 from outlast.cli.checkpoint_words import problem_of
 from outlast.cli.compared import Compared
-from outlast.cli.phrases import columns, safe, units
+from outlast.cli.phrases import columns, commands, safe, units
 from outlast.ledger.health import Finding, Remedy
+from outlast.storage.keys import KEY_VARIABLE
 
 __all__ = [
     "REMEDIES",
@@ -18,6 +19,7 @@ __all__ = [
     "finding_document",
     "finding_lines",
     "ledger_rows",
+    "not_verified",
     "output_row",
 ]
 
@@ -66,6 +68,13 @@ def checkpoint_rows(damaged: Sequence[Verdict]) -> Iterator[FindingRow]:
 def output_row(output: Compared) -> FindingRow:
     problem = safe(output.problem or "", PROBLEM_WIDTH_MAX)
     return "output", safe(output.path.name, KEY_WIDTH_MAX), problem, "moved aside; the next run writes it anew"
+
+
+def not_verified(unread: Sequence[str], locked_by: str | None, again: str) -> list[str]:
+    """What is said where nothing is damaged, and not everything could be read; `again` is what to type once it can be."""
+    key = f"put the key {locked_by} into {KEY_VARIABLE}, then: {again}"
+    step = ("once that can be read", again) if locked_by is None else ("with its key", key)
+    return [f"NOT VERIFIED: {'; '.join(safe(each, 300) for each in unread)}.", *commands([step])]
 
 
 def finding_document(finding: Finding) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from outlast.cli.finding_words import (
     finding_document,
     finding_lines,
     ledger_rows,
+    not_verified,
     output_row,
 )
 from outlast.cli.inspection import Inspection
-from outlast.cli.phrases import columns, commands, quoted, safe, size, units
+from outlast.cli.phrases import columns, commands, over, quoted, safe, size, units
 from outlast.ledger.health import Health
 from outlast.ledger.repair import Repaired
 
@@ -40,6 +41,8 @@ def verdict_lines(looked: Inspection, hint: str) -> list[str]:
         first = f"DAMAGED: {units(_count(looked), 'finding')}. Nothing was changed."
         mend = f"outlast repair {quoted(looked.job_id)}{hint}"
         steps = [("stop the job, then mend it" if looked.running else "mend it", mend)]
+        if looked.hopeless:
+            steps = [("nothing of it can be saved: put a backup back, or start over", over(quoted(looked.job_id)))]
         if looked.foretold is None:
             return [first, *commands(steps)]
         return [
@@ -48,8 +51,12 @@ def verdict_lines(looked: Inspection, hint: str) -> list[str]:
             *commands([("see what would be saved", f"{mend} --dry-run"), *steps]),
         ]
     if looked.unread:
-        return [f"NOT VERIFIED: {'; '.join(safe(each, 300) for each in looked.unread)}."]
-    return ["SOUND: everything that was checked is as it was written."]
+        return not_verified(looked.unread, looked.locked_by, f"outlast verify {quoted(looked.job_id)}{hint}")
+    sound = "SOUND: everything that was checked is as it was written"
+    if looked.output is None or looked.output.state is not Comparison.BEHIND or looked.running is not None:
+        return [f"{sound}."]
+    rest = [("let the next run write them", f"outlast resume {quoted(looked.job_id)}{hint}")]
+    return [f"{sound}, and the output file lacks {units(looked.output.missing, 'result')}.", *commands(rest)]
 
 
 def health_document(looked: Inspection) -> dict[str, Any]:
@@ -117,11 +124,11 @@ def _ledger(looked: Inspection) -> tuple[str, str]:
 
 def _checkpoints(looked: Inspection) -> tuple[str, str]:
     if not looked.verdicts:
-        return "none", "no checkpoint was taken"
+        return "none", "there are no checkpoints"
     intact = sum(each.status == "available" for each in looked.verdicts)
     unread = sum(each.status not in {"corrupted", "available"} for each in looked.verdicts)
-    told = f"{intact} of {len(looked.verdicts)} intact, every byte read"
-    told += f"; {unread} cannot be read here" if unread else ""
+    told = f"{intact} of {len(looked.verdicts)} intact"
+    told += f"; {unread} cannot be read here" if unread else ", every byte read"
     told += f"; {len(looked.quarantined)} in quarantine" if looked.quarantined else ""
     return "DAMAGED" if looked.damaged_checkpoints else "sound" if intact or not unread else "not read", told
 
@@ -129,9 +136,10 @@ def _checkpoints(looked: Inspection) -> tuple[str, str]:
 def _output(output: Compared) -> tuple[str, str]:
     place = safe(str(output.path), 200)
     match output.state:
+        case Comparison.BEHIND:
+            of_all = f"{output.results} of {units(output.results + output.missing, 'result')}"
+            return "behind", f"{of_all} are noted of {place}: the next run writes the rest"
         case Comparison.SOUND:
-            if not output.results:
-                return "sound", f"nothing is noted of {place} yet: the next run compares it with the ledger"
             return "sound", f"{units(output.results, 'result')} in {place} ({size(output.size)})"
         case Comparison.ABSENT:
             return "absent", f"{place}: the next run writes it anew"

@@ -8,7 +8,7 @@ from functools import partial
 from outlast.checkpoint import Verdict
 from outlast.cli.checkpoint_words import problem_of
 from outlast.cli.compared import Compared, Comparison, compared
-from outlast.cli.opening import keys_at_hand, looked_into
+from outlast.cli.opening import keys_if_good, looked_into
 from outlast.cli.options import Settings
 from outlast.cli.reading import Holder, found, holder_of, store_of
 from outlast.cli.shelves import Shelf, shelf_of
@@ -26,7 +26,9 @@ _JUDGED = frozenset({"available", "corrupted"})
 class Inspection:
     """What was found. `health` is None when the ledger cannot be opened at all, and `unreadable` says why.
 
-    `foretold` is what a repair of it would come to, where that is more than mending rows. `unread` says what was left out, and why. `quarantined` are the ids of the damaged checkpoints that are out of the way: known,
+    `foretold` is what a repair of it would come to, where that is more than mending rows; `hopeless`: it could save nothing.
+    `unread` says what was left out, and why; `locked_by` is the ledger's
+    key, where it is not at hand. `quarantined` are the ids of the damaged checkpoints that are out of the way: known,
     and nothing to mend.
     """
 
@@ -36,7 +38,9 @@ class Inspection:
     health: Health | None = None
     unreadable: str | None = None
     foretold: Repaired | None = None
+    hopeless: bool = False
     unread: tuple[str, ...] = ()
+    locked_by: str | None = None
     output: Compared | None = None
     running: Holder | None = None
 
@@ -66,34 +70,38 @@ async def inspected(settings: Settings, job: str) -> Inspection:
     directory = found(store_of(settings), job)
     running = holder_of(directory)
     looked = await rest_of(directory, await shelf_of(settings, job, None))
-    foretold = None
-    if running is None and (looked.health is None or looked.health.structure):
-        foretold = await _foretold(directory)
-    return replace(looked, running=running, foretold=foretold)
+    if running is not None or (looked.health is not None and not looked.health.structure):
+        return replace(looked, running=running)
+    foretold = await _foretold(directory)
+    return replace(looked, foretold=foretold, hopeless=foretold is None)
 
 
 async def rest_of(directory: JobDirectory, shelf: Shelf) -> Inspection:
     """The ledger as SQLite sees it, the checkpoints, and the output file."""
-    async with shelf.manager() as manager:
+    async with shelf.manager(keyless=True) as manager:
         verdicts = await manager.verify_all(shelf.job_id, deep=True)
     unread = [f"checkpoint {each.id}: {problem_of(each)}" for each in verdicts if each.status not in _JUDGED]
     looked = Inspection(job_id=shelf.job_id, verdicts=verdicts, quarantined=shelf.quarantined)
+    locked_by = None
     try:
         async with looked_into(directory) as access:
+            locked_by = access.locked_by
             health = await access.ledger.check(deep=True)
             output = None if access.locked else await compared(access.ledger)
             if access.locked:
-                unread.append("the output file: the ledger is sealed by a key that is not at hand")
+                unread.append(
+                    f"the output file: the ledger is sealed by the key {access.locked_by}, which is not at hand"
+                )
     except LedgerCorruptionError as error:
         return replace(looked, unreadable=error.message, unread=tuple(unread))
     if output is not None and output.state is Comparison.UNKNOWN and health.sound:
         unread.append(f"the output file: {output.problem}")
-    return replace(looked, health=health, output=output, unread=tuple(unread))
+    return replace(looked, health=health, output=output, unread=tuple(unread), locked_by=locked_by)
 
 
 async def _foretold(directory: JobDirectory) -> Repaired | None:
     # It puts nothing aside: a dry run changes nothing.
-    work = partial(repair, directory.ledger, aside=directory.aside, keys=keys_at_hand(), dry_run=True)
+    work = partial(repair, directory.ledger, aside=directory.aside, keys=keys_if_good(), dry_run=True)
     try:
         return await asyncio.to_thread(work)
     except LedgerCorruptionError:

@@ -70,9 +70,10 @@ def status_document(record: JobRecord, groups: Sequence[NamedGroup] | None) -> d
         "running": None if record.running is None else asdict(record.running),
         "last_run": record.run or None,
         "ended": record.ended if record.ended.get("run") == record.run.get("id") and record.ended else None,
-        "was_killed": record.was_killed,
+        "was_killed": None if record.locked or record.damage is not None else record.was_killed,
         "damage": record.damage,
         "key_needed": record.locked,
+        "key_id": record.locked_by,
         "notes": asdict(record.notes),
         "paused_hosts": list(record.paused.hosts),
         "orders_problem": record.paused.problem,
@@ -89,12 +90,17 @@ def _paused(record: JobRecord) -> list[str]:
 
 def _steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hint: str) -> list[tuple[str, str]]:
     if record.locked:
-        return [("see the rest", f"set {KEY_VARIABLE}, then: outlast status {name}{hint}")]
+        return [
+            ("see the rest", f"put its key {record.locked_by} into {KEY_VARIABLE}, then: outlast status {name}{hint}")
+        ]
     rest = failure_steps(record.name, groups, hint, running=record.running is not None)
     if record.counts.done:
         rest.append(("records", f"outlast results {name}{hint}"))
     if record.running is not None:
         return [*([("unpause", f"outlast unpause {name} --all{hint}")] if record.paused.hosts else []), *rest]
+    if record.met_damage:
+        mend = [("see what is damaged", f"outlast verify {name}{hint}"), ("mend it", f"outlast repair {name}{hint}")]
+        return [*mend, ("go on after that", f"outlast resume {name}{hint}")]
     if record.invocation is None:
         return [*_by_script(record.counts, name, hint), *rest]
     if record.notes.hold:
@@ -131,7 +137,7 @@ def _last_run(record: JobRecord) -> str:
     if not record.run:
         return "never run"
     if record.was_killed:
-        return f"not running; the run of {started} did not end by itself (killed, or the machine went down)"
+        return f"not running; the run of {started} did not end by itself (killed, the machine went down, or the disk was full)"
     outcome = safe(str(record.ended.get("outcome", "?")))
     if "error" in record.ended:
         when = moment(str(record.ended.get("at", "?")))
@@ -149,4 +155,6 @@ def _now(record: JobRecord) -> str:
         return "on hold"
     if record.was_killed:
         return "killed"
+    if record.met_damage:
+        return "DAMAGED: its last run could not read its ledger"
     return safe(str(record.ended.get("outcome", "?")))

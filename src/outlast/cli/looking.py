@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from outlast.checkpoint import CheckpointManager, LoadedCheckpoint
-from outlast.errors import CheckpointCorruptionError, CheckpointNotFoundError, CheckpointValidationError
+from outlast.cli.shelves import Shelf
+from outlast.errors import (
+    CheckpointCorruptionError,
+    CheckpointError,
+    CheckpointNotFoundError,
+    CheckpointValidationError,
+    KeyMissingError,
+)
 from outlast.jobs import ExitCode
+from outlast.storage.keys import KEY_VARIABLE
 
-__all__ = ["Looked", "exit_code_of", "look"]
+__all__ = ["Looked", "exit_code_of", "look", "refusal"]
 
 _CODES = {"available": ExitCode.FINISHED, "corrupted": ExitCode.DAMAGED}
 
@@ -23,12 +31,13 @@ class Looked:
     skipped: tuple[str, ...] = ()
 
 
-async def look(manager: CheckpointManager, job_id: str, checkpoint_id: str | None) -> Looked:
-    """The checkpoint of this id, damaged or not; without an id the newest intact one of the job.
+async def look(shelf: Shelf, manager: CheckpointManager) -> Looked:
+    """The checkpoint that was named, damaged or not; else the newest intact one of the job.
 
     A newer one that is intact and cannot be read here is not skipped: an older one in its place would be a wrong answer.
     Raises `CheckpointNotFoundError`, and `CheckpointCorruptionError` when a job has damaged ones only.
     """
+    job_id, checkpoint_id, told = shelf.job_id, shelf.checkpoint_id, _context(shelf)
     rows = await manager.list_checkpoints(job_id)
     skipped: list[str] = []
     for row in rows:
@@ -39,8 +48,23 @@ async def look(manager: CheckpointManager, job_id: str, checkpoint_id: str | Non
             return Looked(row=looked.row, opened=looked.opened, problem=looked.problem, skipped=tuple(skipped))
         skipped.append(row["id"])
     if skipped:
-        raise CheckpointCorruptionError(f"job {job_id!r} has no intact checkpoint; damaged: {', '.join(skipped)}")
+        message = f"job {job_id!r} has no intact checkpoint; damaged: {', '.join(skipped)}"
+        raise CheckpointCorruptionError(message, context=told)
     raise CheckpointNotFoundError(f"job {job_id!r} has no checkpoint{f' {checkpoint_id}' if checkpoint_id else ''}")
+
+
+def refusal(shelf: Shelf, looked: Looked, what: str) -> CheckpointError | KeyMissingError:
+    """The error that says why a checkpoint cannot be used for `what`."""
+    message = f"checkpoint {looked.row['id']} cannot be {what}: {looked.problem}"
+    if looked.row["status"] == "corrupted":
+        return CheckpointCorruptionError(message, context=_context(shelf))
+    if looked.row["status"] == "locked":
+        return KeyMissingError(f"{message}: put it into {KEY_VARIABLE}")
+    return CheckpointValidationError(message)
+
+
+def _context(shelf: Shelf) -> dict[str, Any]:
+    return {"of_job": shelf.job_id, "hint": shelf.hint, "repairable": shelf.directory is not None}
 
 
 def exit_code_of(status: str) -> ExitCode:

@@ -16,6 +16,7 @@ WHY_BEHIND = {
     "older": "an older copy of it was put back, or its end is gone",
     "other": "it is another one than the checkpoints were taken with",
     "gone": "the one that the checkpoints were taken with is gone",
+    "repaired": "a repair could not save all of them",
     "output": "the output file holds lines that it does not know",
 }
 
@@ -53,8 +54,9 @@ def _damaged(damage: Mapping[str, Any]) -> str:
 
 def _behind(behind: Mapping[str, Any]) -> str:
     why = WHY_BEHIND.get(behind["reason"], safe(str(behind["reason"])))
-    numbers = f"{behind['expected_position']} had been recorded, {behind['found_position']} were there"
-    return f"{_at(behind)}: RESULTS WERE MISSING from the ledger: {numbers}; {why}. What was missing is done again"
+    expected, found = behind["expected_position"], behind["found_position"]
+    numbers = f"{expected} had been recorded, {found} were there; " if expected > found else ""
+    return f"{_at(behind)}: RESULTS WERE MISSING from the ledger: {numbers}{why}. What was missing is done again"
 
 
 def _at(note: Mapping[str, Any]) -> str:

@@ -60,8 +60,10 @@ def _behind(data: Mapping[str, Any]) -> str:
     why = WHY_BEHIND.get(data["reason"], safe(str(data["reason"])))
     if data["kept_as"] is not None:
         return f"RESULTS ARE MISSING from the ledger: {why}; that file is kept as {safe(str(data['kept_as']), 300)}"
-    numbers = f"{data['expected_position']} were recorded, {data['found_position']} are there"
-    return f"RESULTS ARE MISSING from the ledger: {numbers}; {why}. What is missing is done again"
+    expected, found = data["expected_position"], data["found_position"]
+    # Positions stay taken when results are lost from the middle, and then say nothing.
+    numbers = f"{expected} were recorded, {found} are there; " if expected > found else ""
+    return f"RESULTS ARE MISSING from the ledger: {numbers}{why}. What is missing is done again"
 
 
 def _quarantined(data: Mapping[str, Any]) -> str:

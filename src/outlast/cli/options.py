@@ -7,14 +7,20 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["Settings", "common", "kept_in", "release_option", "run_options"]
+__all__ = ["STANDARD_STREAM", "Settings", "common", "kept_in", "release_option", "run_options"]
+
+STANDARD_STREAM = "-"
+"""What is typed in place of a file for standard output."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(slots=True)
 class Settings:
-    """What the shared options say. `begun` is set once a run holds its job: from then on something was started."""
+    """What the shared options say. `begun` is set once a run holds its job: from then on something was started.
+
+    `job` and `hint` are the name of that job, and what has to be added to other verbs for them to find its store.
+    """
 
     store: str | None = None
     json: bool = False
@@ -23,6 +29,8 @@ class Settings:
     quiet: bool = False
     verbose: int = 0
     begun: bool = False
+    job: str | None = None
+    hint: str | None = None
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -31,11 +39,14 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         setattr(ctx.ensure_object(Settings), str(param.name), value)
 
 
-def _option(*names: str, **attributes: Any) -> Callable[[F], F]:
-    return click.option(*names, expose_value=False, callback=_keep, **attributes)
+def _option(*names: str, **attributes: Any) -> Callable[..., Any]:
+    def decorate(function: F, *, hidden: bool = False) -> F:
+        return click.option(*names, expose_value=False, callback=_keep, hidden=hidden, **attributes)(function)
+
+    return decorate
 
 
-_COMMON: dict[str, Callable[[Any], Any]] = {
+_COMMON: dict[str, Callable[..., Any]] = {
     "store": _option(
         "--store",
         metavar="DIR",
@@ -66,9 +77,15 @@ def _rates(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -
 
 
 def common(*names: str) -> Callable[[F], F]:
-    """Give a verb these of the shared options; their values are in its `Settings`."""
+    """Give a verb these of the shared options; their values are in its `Settings`.
+
+    The others are taken as well, and are not in its help: a script may give all of its calls the same options.
+    """
 
     def decorate(function: F) -> F:
+        for name in reversed(_COMMON):
+            if name not in names:
+                function = _COMMON[name](function, hidden=True)
         for name in reversed(names):
             function = _COMMON[name](function)
         return function

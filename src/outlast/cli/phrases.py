@@ -1,5 +1,6 @@
 """How numbers, times, names and commands are written for people; nothing hostile reaches a terminal through here."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,17 +14,23 @@ __all__ = [
     "commands",
     "duration",
     "moment",
+    "over",
     "percent",
     "quoted",
     "rate",
     "safe",
     "size",
+    "typed",
     "units",
 ]
 
 SAFE_MAX = 160
 BY_SCRIPT = "run the script that started it again"
 """How a job goes on that was not begun on the command line."""
+_BYTES = range(0xDC80, 0xDD00)
+"""Where Python keeps the bytes of a name that are not UTF-8."""
+_WORD = r"""(?:\$'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|[^\s'"])+"""
+_ON_A_JOB = re.compile(rf"(outlast(?: checkpoint)? [a-z]+) ({_WORD})((?: --[a-z-]+(?: (?!-|&&){_WORD})?)*)")
 
 
 def safe(text: str, limit: int = SAFE_MAX) -> str:
@@ -33,8 +40,20 @@ def safe(text: str, limit: int = SAFE_MAX) -> str:
 
 
 def quoted(word: str) -> str:
-    """The word as it can be typed into a shell."""
-    return safe(shlex.quote(word), 4 * SAFE_MAX)
+    """The word as it can be typed into a shell: plainly where it is plain, else as bash, zsh and ksh read it."""
+    if escaped(word) == word:
+        return shlex.quote(word)
+    return f"$'{''.join(map(_in_quotes, word))}'"
+
+
+def typed(command: str) -> str:
+    """The command with a job's name where it is not taken for an option: one that begins with a dash goes to the end, after `--`."""
+    return _ON_A_JOB.sub(_name_last, command)
+
+
+def over(name: str) -> str:
+    """How to start over a job whose ledger cannot tell its command; `name` is as it is typed."""
+    return f"the first command of job {name} with --fresh, which keeps what is there"
 
 
 def units(count: int, noun: str) -> str:
@@ -45,8 +64,10 @@ def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f}%" if whole else "0.0%"
 
 
-def rate(per_second: float) -> str:
+def rate(per_second: float | None) -> str:
     """A rate in the unit in which it is a number to read."""
+    if per_second is None:
+        return "?/s"
     for amount, unit in ((per_second, "s"), (60 * per_second, "min")):
         if amount >= 1:
             return f"{amount:.0f}/{unit}" if amount >= 10 else f"{amount:.1f}/{unit}"
@@ -92,7 +113,7 @@ def moment(when: datetime | str) -> str:
 def commands(rows: Sequence[tuple[str, str]]) -> list[str]:
     """What can be typed next, after what it is for."""
     width = max((len(what) for what, _ in rows), default=0)
-    return [f"  {what:<{width}}   {command}" for what, command in rows]
+    return [f"  {what:<{width}}   {typed(command)}" for what, command in rows]
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
@@ -105,3 +126,17 @@ def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(
         ).rstrip()
         for row in rows
     ]
+
+
+def _name_last(found: re.Match[str]) -> str:
+    verb, name, options = found.groups()
+    return f"{verb}{options} -- {name}" if name.lstrip("$'").startswith("-") else found[0]
+
+
+def _in_quotes(character: str) -> str:
+    code = ord(character)
+    if character in "\\'":
+        return f"\\{character}"
+    if code in _BYTES:
+        return f"\\x{code & 0xFF:02x}"
+    return character if escaped(character) == character else f"\\U{code:08x}"

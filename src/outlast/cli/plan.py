@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from outlast.cli.options import Settings
-from outlast.cli.phrases import quoted
+from outlast.cli.options import STANDARD_STREAM, Settings
+from outlast.cli.phrases import quoted, typed
 from outlast.cli.sources import STANDARD_INPUT, Source, source_of
 from outlast.cli.target import load_target, target_of
 from outlast.config import JobConfiguration, load_configuration
@@ -47,13 +47,14 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A run, ready to begin. `hint` is what has to be added to other verbs for them to find its store."""
+    """A run, ready to begin. `texts` are its items as they were written; `hint` is what has to be added to other verbs for them to find its store."""
 
     name: str
     directory: JobDirectory
     job: Job[Any, Any]
     config: JobConfiguration
     options: RunOptions
+    texts: tuple[str, ...]
     sources: tuple[Source, ...]
     hint: str
     skipped_input: bool
@@ -89,16 +90,27 @@ def planned(order: Order, settings: Settings) -> Plan:
     if "key" in order.options:
         options["key"] = order.options["key"]
     name = order.options.get("job", config.name or job.name)
+    hint = _hint(config) if order.hint is None else order.hint
+    _refuse_standard_output(order, name, hint)
     return Plan(
         name=name,
         directory=job_directory(Path(config.store), name),
         job=job,
         config=config,
         options=options,
+        texts=texts,
         sources=sources,
-        hint=_hint(config) if order.hint is None else order.hint,
+        hint=hint,
         skipped_input=order.resumed and STANDARD_INPUT in texts,
     )
+
+
+def _refuse_standard_output(order: Order, name: str, hint: str) -> None:
+    if order.options.get("output") == STANDARD_STREAM:
+        records = typed(f"outlast results {quoted(name)}{hint}")
+        raise ConfigurationError(
+            f"-o - is no file: an output goes on from run to run. To print what is recorded: {records}"
+        )
 
 
 def _job_file(order: Order) -> Path | None:

@@ -3,26 +3,47 @@
 import json
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 import click
 
-__all__ = ["answer", "colored", "is_live", "put", "say", "wants_color"]
+from outlast.errors import OutputError
+
+__all__ = ["SCHEMA_VERSION", "answer", "colored", "is_live", "put", "reader_left", "say", "wants_color"]
 
 SCHEMA_VERSION = 1
 
 
 def put(text: str) -> bool:
-    """Write to standard output; False when its reader is gone (`outlast results docs | head`)."""
+    """Write to standard output; False when its reader is gone (`outlast results docs | head`). Raises `OutputError`."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes the stream once more at its end, and would complain.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open until the process ends
+        _let_go()
         return False
+    except OSError as error:
+        _let_go()
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
     return True
+
+
+def reader_left(error: OSError) -> bool:
+    """Whether help or a version was written when nobody read it any more. Raises `OutputError` when it could not be written."""
+    trace = traceback.extract_tb(error.__traceback__)
+    if not trace or trace[-1].filename != click.utils.__file__:
+        return False
+    _let_go()
+    if not isinstance(error, BrokenPipeError):
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
+    return True
+
+
+def _let_go() -> None:
+    # Python flushes the stream once more at its end, and would complain.
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open until the process ends
 
 
 def answer(document: Mapping[str, Any]) -> bool:

@@ -42,7 +42,7 @@ class View:
     counts: Counts
     in_flight: int
     parked: tuple[str, ...]
-    rate: float
+    rate: float | None
     eta: Eta | None
     stopping: bool = False
     paused: tuple[str, ...] = ()
@@ -89,10 +89,12 @@ class Pace:
         """Whether nothing goes on but waiting for hosts: then nobody knows for how long."""
         return self._waited >= WAITED_SECONDS
 
-    def rate(self) -> float:
-        """Items a second, over the last half minute of work."""
+    def rate(self) -> float | None:
+        """Items a second, over the last half minute of work; None while that cannot be known."""
         recent = self._since(RECENT_SECONDS)
-        return _rate(recent[0], recent[-1]) if recent and not self.waiting else 0.0
+        if self.waiting:
+            return 0.0
+        return _rate(recent[0], recent[-1]) if len(recent) > 1 else None
 
     def eta(self, counts: Counts) -> Eta | None:
         """When the rest will be done; None while that cannot be known: too early, or the work grows faster than it is done."""
@@ -104,7 +106,9 @@ class Pace:
             return None
         slow, fast = _quantile(rates, 0.1), _quantile(rates, 0.9)
         if fast <= 0:
-            return None
+            # Most slices saw nothing end: the items come in batches, and only the whole of them has a pace.
+            whole = _rate(self._samples[0], self._samples[-1])
+            return Eta(counts.waiting / whole, None) if whole > 0 else None
         return Eta(counts.waiting / fast, counts.waiting / slow if slow > 0 else None)
 
     def _since(self, seconds: float) -> list[_Sample]:

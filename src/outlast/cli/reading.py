@@ -10,7 +10,8 @@ from outlast.cli.opening import Access, looked_into
 from outlast.cli.options import Settings
 from outlast.cli.pausing import Paused, paused_hosts
 from outlast.cli.phrases import quoted
-from outlast.errors import JobNotFoundError, LedgerCorruptionError
+from outlast.cli.remains import name_of, remains, remains_of
+from outlast.errors import ConfigurationError, JobNotFoundError, LedgerCorruptionError
 from outlast.jobs.store import JobDirectory, PartSizes, job_directories, job_directory
 from outlast.ledger import Counts
 
@@ -49,14 +50,15 @@ class Notes:
     behind: dict[str, Any] | None = None
     unknown_lines: dict[str, Any] | None = None
     hold: dict[str, Any] | None = None
+    repaired: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
     """What a job's ledger says of it, and which of its hosts are paused.
 
-    `damage` is set, and the rest empty, when it cannot be read. `locked`: it is sealed by a key that is not at hand, so nothing is
-    known but its name and counts.
+    `damage` is set, and the rest empty, when it cannot be read. `locked_by` is the key that has sealed it, where that is not at hand:
+    then nothing is known but its name and counts.
     """
 
     name: str
@@ -67,10 +69,14 @@ class JobRecord:
     invocation: dict[str, Any] | None
     running: Holder | None
     damage: str | None = None
-    locked: bool = False
+    locked_by: str | None = None
     notes: Notes = field(default_factory=Notes)
     sizes: PartSizes | None = None
     paused: Paused = field(default_factory=Paused)
+
+    @property
+    def locked(self) -> bool:
+        return self.locked_by is not None
 
     @property
     def finished(self) -> bool:
@@ -81,6 +87,13 @@ class JobRecord:
     def was_killed(self) -> bool:
         """Whether the last run neither goes on nor noted how it ended."""
         return self.running is None and bool(self.run) and self.ended.get("run") != self.run.get("id")
+
+    @property
+    def met_damage(self) -> bool:
+        """Whether the last run ended because its ledger is damaged, and no repair has followed."""
+        repaired = self.notes.repaired
+        ended = str(self.ended.get("error", "")).startswith(LedgerCorruptionError.__name__) and not self.was_killed
+        return ended and (repaired is None or repaired["at"] < self.ended["at"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +109,12 @@ def store_of(settings: Settings) -> Path:
     if settings.store is None:
         from outlast.config import load_configuration  # noqa: PLC0415 - not needed when the store is given
 
-        return Path(load_configuration().configuration.store)
-    return Path(settings.store)
+        store = Path(load_configuration().configuration.store)
+    else:
+        store = Path(settings.store)
+    if store.exists() and not store.is_dir():
+        raise ConfigurationError(f"the store {store} is a file, not a directory")
+    return store
 
 
 def store_hint(settings: Settings) -> str:
@@ -106,11 +123,18 @@ def store_hint(settings: Settings) -> str:
 
 
 def found(store: Path, name: str) -> JobDirectory:
-    """The directory of a job that exists. Raises `JobNotFoundError`, which names the jobs there are."""
+    """The directory of a job that exists. Raises `JobNotFoundError`, which names the jobs there are.
+
+    Of one whose ledger is gone, with its log as well, `LedgerCorruptionError` says what is left.
+    """
     directory = job_directory(store, name)
-    if directory.exists:
+    left = remains_of(directory)
+    if directory.exists or (left is not None and left.log):
         return directory
-    names = [each.path.name.rpartition("-")[0] for each in job_directories(store)]
+    if left is not None:
+        message = f"the ledger of job {name!r} is gone, {left.told}"
+        raise LedgerCorruptionError(message, context={"path": str(directory.ledger), "gone": True})
+    names = [name_of(each) for each in (*job_directories(store), *remains(store))]
     shown = ", ".join(names[:NAMES_SHOWN_MAX]) + (", ..." if len(names) > NAMES_SHOWN_MAX else "")
     there = f"there are: {shown}" if names else "it has no jobs"
     raise JobNotFoundError(f"no job {name!r} in the store {store} ({there})", context={"store": str(store)})
@@ -124,7 +148,11 @@ async def job_records(store: Path) -> list[JobRecord]:
             records.append(await record_of(directory))
         except LedgerCorruptionError as error:
             records.append(_damaged(directory, error.message))
-    return records
+    lost = {directory: remains_of(directory) for directory in remains(store)}
+    return [
+        *records,
+        *(_damaged(each, f"its ledger is gone, {left.told}") for each, left in lost.items() if left is not None),
+    ]
 
 
 async def chosen(store: Path, name: str | None) -> JobRecord:
@@ -142,22 +170,26 @@ async def record_of(directory: JobDirectory) -> JobRecord:
     async with looked_into(directory) as access:
         ledger = access.ledger
         return JobRecord(
-            name=await ledger.get("job") or directory.path.name.rpartition("-")[0],
+            name=await ledger.get("job") or name_of(directory),
             directory=directory,
             counts=await ledger.counts(),
             run=await _told(access, "run") or {},
             ended=await _told(access, "ended") or {},
             invocation=await _told(access, "invocation"),
             running=holder_of(directory),
-            locked=access.locked,
-            notes=Notes(*[await _told(access, name) for name in ("damage", "behind", "unknown_lines", "hold")]),
+            locked_by=access.locked_by,
+            notes=Notes(
+                *[await _told(access, name) for name in ("damage", "behind", "unknown_lines", "hold", "repaired")]
+            ),
             sizes=directory.sizes(),
             paused=paused_hosts(directory, access),
         )
 
 
 async def begun_with(directory: JobDirectory) -> Begun:
-    """How the job was begun; nothing is known of it where the ledger is damaged, or sealed by a key that is not at hand."""
+    """How the job was begun; nothing is known of it where the ledger is gone or damaged, or sealed by a key that is not at hand."""
+    if not directory.exists:
+        return Begun(None, sealed=None)
     try:
         async with looked_into(directory) as access:
             return Begun(await _told(access, "invocation"), access.sealed)
@@ -196,7 +228,7 @@ def _is_locked(file: BinaryIO) -> bool:
 
 def _damaged(directory: JobDirectory, damage: str) -> JobRecord:
     return JobRecord(
-        name=directory.path.name.rpartition("-")[0],
+        name=name_of(directory),
         directory=directory,
         counts=Counts(),
         run={},

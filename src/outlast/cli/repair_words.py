@@ -10,6 +10,7 @@ from outlast.cli.finding_words import (
     finding_document,
     finding_lines,
     ledger_rows,
+    not_verified,
     output_row,
 )
 from outlast.cli.phrases import commands, quoted, safe, units
@@ -22,7 +23,7 @@ PATH_WIDTH_MAX = 300
 
 def mended_lines(done: Mended) -> list[str]:
     """Every finding with what became of it, as far as they fit."""
-    if done.sound:
+    if not done.damaged:
         return []
     return [f"job {safe(done.job_id)}", *finding_lines(_rows(done), _count(done))]
 
@@ -32,6 +33,8 @@ def ending_lines(done: Mended, hint: str) -> list[str]:
     name = quoted(done.job_id)
     if done.sound:
         return [f"SOUND: nothing of job {safe(done.job_id)} is damaged; nothing was changed."]
+    if not done.damaged:
+        return not_verified(done.unread, done.locked_by, f"outlast repair {name}{hint}")
     if done.dry_run:
         first = f"DAMAGED: {units(_count(done), 'finding')}. This was a dry run: nothing was changed."
         return [first, *_lost(done), *commands([("mend it", f"outlast repair {name}{hint}")])]
@@ -53,6 +56,7 @@ def mended_document(done: Mended) -> dict[str, Any]:
         "sound": done.sound,
         "lossless": done.lossless,
         "still_damaged": done.still_damaged,
+        "unread": list(done.unread),
         "ledger": {
             "items": ledger.items,
             "results": ledger.results,

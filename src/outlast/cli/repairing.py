@@ -10,12 +10,18 @@ from pathlib import Path
 from outlast.checkpoint import Verdict
 from outlast.cli.compared import Compared, Comparison
 from outlast.cli.inspection import rest_of
-from outlast.cli.opening import keys_at_hand
+from outlast.cli.opening import keys_at_hand, keys_if_good, opened
 from outlast.cli.options import Settings
 from outlast.cli.phrases import moment
 from outlast.cli.reading import found, holder_of, store_of
 from outlast.cli.shelves import Shelf, shelf_of
-from outlast.errors import CheckpointCorruptionError, CheckpointValidationError, JobLockedError
+from outlast.errors import (
+    CheckpointCorruptionError,
+    CheckpointValidationError,
+    JobLockedError,
+    KeyMissingError,
+    LedgerCorruptionError,
+)
 from outlast.jobs.outputfile import put_aside
 from outlast.jobs.store import JobDirectory
 from outlast.ledger.health import Remedy
@@ -29,7 +35,7 @@ __all__ = ["Mended", "mended"]
 class Mended:
     """What was damaged and what became of it; after a dry run, what would become of it.
 
-    `still_damaged`: the ledger was looked at once more after that, and is not sound.
+    `still_damaged`: the ledger was looked at once more after that, and is not sound. `unread` says what was left out, and why.
     """
 
     job_id: str
@@ -39,11 +45,18 @@ class Mended:
     output: Compared | None = None
     output_kept_as: Path | None = None
     still_damaged: bool = False
+    unread: tuple[str, ...] = ()
+    locked_by: str | None = None
+
+    @property
+    def damaged(self) -> bool:
+        """Whether there was anything to mend."""
+        return not self.ledger.sound or bool(self.checkpoints) or self.output is not None
 
     @property
     def sound(self) -> bool:
-        """Whether there was nothing to mend."""
-        return self.ledger.sound and not self.checkpoints and self.output is None
+        """Whether all of it was read, and there was nothing to mend."""
+        return not self.damaged and not self.unread
 
     @property
     def lossless(self) -> bool:
@@ -71,8 +84,15 @@ async def mended(settings: Settings, job: str, *, dry_run: bool) -> Mended:
 
 async def _mended(settings: Settings, job: str, directory: JobDirectory, label: str | None) -> Mended:
     aside = directory.aside / (label or "none")
-    work = partial(repair, directory.ledger, aside=aside, keys=keys_at_hand(), dry_run=label is None)
-    repaired = await asyncio.to_thread(work)
+    work = partial(repair, directory.ledger, aside=aside, keys=keys_if_good(), dry_run=label is None)
+    try:
+        repaired = await asyncio.to_thread(work)
+    except LedgerCorruptionError as error:
+        error.context["hopeless"] = True
+        raise
+    except KeyMissingError:
+        keys_at_hand()  # where something is set that is no key, that is what has to be said
+        raise
     shelf = await shelf_of(settings, job, None)
     looked = await rest_of(directory, shelf)
     output = looked.output if looked.output is not None and looked.output.state is Comparison.DAMAGED else None
@@ -80,6 +100,8 @@ async def _mended(settings: Settings, job: str, directory: JobDirectory, label: 
     if label is not None:
         await _quarantine(shelf, looked.damaged_checkpoints)
         kept_as = None if output is None else await asyncio.to_thread(put_aside, output.path, label)
+        if not repaired.sound and looked.health is not None:
+            await _note(directory, repaired, max((each.sequence for each in looked.verdicts), default=0))
     return Mended(
         job_id=job,
         dry_run=label is None,
@@ -88,7 +110,26 @@ async def _mended(settings: Settings, job: str, directory: JobDirectory, label: 
         output=output,
         output_kept_as=kept_as,
         still_damaged=label is not None and (looked.health is None or not looked.health.sound),
+        unread=looked.unread,
+        locked_by=looked.locked_by,
     )
+
+
+async def _note(directory: JobDirectory, repaired: Repaired, sequence: int) -> None:
+    """Let the next run know that what the checkpoints up to `sequence` pin may be lost for this reason."""
+    async with opened(directory, read_only=False) as ledger:
+        await ledger.put(
+            "repaired",
+            {
+                "at": Runtime().clock.now().isoformat(),
+                "sequence": sequence,
+                "items": repaired.items,
+                "results": repaired.results,
+                "lost_items": repaired.lost_items,
+                "lost_results": repaired.lost_results,
+                "kept_as": None if repaired.kept_as is None else str(repaired.kept_as),
+            },
+        )
 
 
 async def _quarantine(shelf: Shelf, damaged: Sequence[Verdict]) -> None:

@@ -1,6 +1,7 @@
 """The way from an order to an exit code, shared by `run` and `resume`."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -8,18 +9,24 @@ from typing import Any
 from outlast.cli.grouping import NamedGroup, failure_groups
 from outlast.cli.hosts import HostWatch
 from outlast.cli.options import Settings
+from outlast.cli.phrases import units
 from outlast.cli.plan import Order, Plan, planned
 from outlast.cli.printing import answer, say
+from outlast.cli.sources import STANDARD_INPUT
 from outlast.cli.words import Ended, ending, style_of
 from outlast.cli.work import Worked, work
+from outlast.jobs.bind import HANDLER_THREADS
 from outlast.runtime import Runtime
 
 __all__ = ["carry_out"]
+
+IDLE_SECONDS = 0.05
 
 
 def carry_out(order: Order, settings: Settings) -> int:
     """Plan, work, and say how it ended; the run's exit code."""
     plan = planned(order, settings)
+    settings.job, settings.hint = plan.name, plan.hint
     runtime, watch = Runtime(), HostWatch()
     worked = work(plan, settings, runtime, watch)
     groups = _groups(plan, worked)
@@ -30,18 +37,33 @@ def carry_out(order: Order, settings: Settings) -> int:
         now=runtime.clock.now(),
         groups=groups,
         down=watch.down(),
-        output=plan.config.output,
+        output=worked.output,
         allowed=str(plan.config.max_failed),
         patience=plan.config.patience,
         sources=[source.text for source in plan.sources],
         hint=plan.hint,
+        repeatable=STANDARD_INPUT not in plan.texts,
     )
     if settings.json:
         answer(_document(ended))
     else:
         lines = ending(ended)
         say(lines[:1] if settings.quiet else lines, color=settings.color, style=style_of(worked.summary))
+        _say_what_is_waited_for()
     return worked.summary.exit_code
+
+
+def _say_what_is_waited_for() -> None:
+    """Python ends no process before its threads have ended, and a thread cannot be cut off."""
+    calls = [thread for thread in threading.enumerate() if thread.name.startswith(HANDLER_THREADS)]
+    for thread in calls:
+        thread.join(IDLE_SECONDS)  # one that has no call any more ends at once
+    busy = sum(thread.is_alive() for thread in calls)
+    if busy:
+        left = "Its item is" if busy == 1 else "Their items are"
+        say(
+            f"Waiting for {units(busy, 'call')}, which cannot be cut off before they end. {left} left for the next run."
+        )
 
 
 def _groups(plan: Plan, worked: Worked) -> Sequence[NamedGroup]:

@@ -12,7 +12,7 @@ from outlast.cli.options import Settings
 from outlast.cli.printing import colored, is_live, say
 from outlast.cli.progress import REDRAW_SECONDS, View, plain_line
 
-__all__ = ["PlainScreen", "Screen", "SilentScreen", "chosen_progress", "screen"]
+__all__ = ["MuteScreen", "PlainScreen", "Screen", "SilentScreen", "chosen_progress", "screen"]
 
 LINE_SECONDS = 30.0
 
@@ -37,6 +37,14 @@ class SilentScreen:
 
     def say(self, line: str, /) -> None:
         say(line)
+
+
+class MuteScreen(SilentScreen):
+    """Shows nothing at all: the answer is a document, and so is an error."""
+
+    @override
+    def say(self, line: str, /) -> None:
+        """Nothing is said."""
 
 
 class PlainScreen(SilentScreen):
@@ -74,4 +82,4 @@ def screen(settings: Settings, title: str) -> Iterator[Screen]:
         case "plain":
             yield PlainScreen()
         case _:
-            yield SilentScreen()
+            yield MuteScreen() if settings.json else SilentScreen()

@@ -8,7 +8,7 @@ from typing import Any
 from outlast.checkpoint import CheckpointManager
 from outlast.checkpoint.envelope import header_end, read_header
 from outlast.checkpoint.names import key_of, parse
-from outlast.cli.opening import keys_at_hand
+from outlast.cli.opening import keys_at_hand, keys_if_good
 from outlast.cli.options import Settings
 from outlast.cli.phrases import quoted
 from outlast.cli.reading import begun_with, found, store_hint, store_of
@@ -37,10 +37,14 @@ class Shelf:
     sealed: bool = False
     hint: str = ""
 
-    def manager(self, **changes: Any) -> CheckpointManager:
-        """A manager of these checkpoints, with the settings of their job and `changes`; without a key one that reads headers."""
+    def manager(self, *, keyless: bool = False, **changes: Any) -> CheckpointManager:
+        """A manager of these checkpoints, with the settings of their job and `changes`; without a key one that reads headers.
+
+        `keyless`: that is enough, so that what is set and is no key counts as none.
+        """
         reading = {"validation_enabled": True, "encryption_enabled": self.sealed}
-        keys = keys_at_hand() or (Keyring({}) if self.sealed else None)
+        at_hand = keys_at_hand() if self.sealed and not keyless else keys_if_good()
+        keys = at_hand or Keyring({})
         return CheckpointManager(self.config.model_copy(update={**reading, **changes}), keys=keys)
 
     @property

@@ -20,7 +20,7 @@ HOSTS_SHOWN_MAX = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """All that is known when a run has ended. `before` is how the job stood when it began."""
+    """All that is known when a run has ended. `before` is how the job stood when it began. `repeatable`: its items can be read again."""
 
     summary: Summary
     before: Counts
@@ -33,6 +33,7 @@ class Ended:
     patience: float
     sources: Sequence[str]
     hint: str
+    repeatable: bool = True
 
 
 def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool) -> str:
@@ -50,9 +51,7 @@ def ending(ended: Ended) -> list[str]:
     summary = ended.summary
     match summary.outcome:
         case Outcome.EMPTY:
-            given = ", ".join(safe(text) for text in ended.sources)
-            why = f"{given} held none" if given else "none were given"
-            return [f"EMPTY: there were no items: {why}."]
+            return _empty(ended)
         case Outcome.COMPLETED | Outcome.COMPLETED_WITH_FAILURES:
             return _completed(ended)
         case Outcome.ABORTED:
@@ -111,6 +110,15 @@ def failure_steps(
     if first is None or running:
         return steps
     return [("retry one group", f"outlast retry {word} --group {first}{hint}"), *steps]
+
+
+def _empty(ended: Ended) -> list[str]:
+    if not ended.sources:
+        step = ("name some", "the same command with ITEMS behind its target")
+        return ["EMPTY: there were no items: none were given.", *commands([step])]
+    held = ", ".join(safe(text) for text in ended.sources)
+    again = f"outlast resume {quoted(ended.summary.job_id)}{ended.hint}" if ended.repeatable else "the same run command"
+    return [f"EMPTY: there were no items: {held} held none.", *commands([("when there are some", again)])]
 
 
 def _completed(ended: Ended) -> list[str]:
@@ -219,5 +227,6 @@ def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
     elif summary.done:
         steps.append(("records", f"outlast results {name}{ended.hint}"))
     if over:
-        steps.append(("start over", "the same command with --fresh"))
+        again = f"outlast resume {name}{ended.hint}" if ended.repeatable else "the same run command with"
+        steps.append(("start over", f"{again} --fresh"))
     return commands(steps)

@@ -14,6 +14,7 @@ from typing_extensions import override
 from outlast.cli.hosts import HostWatch
 from outlast.cli.notices import NOTICED, told
 from outlast.cli.options import Settings
+from outlast.cli.phrases import safe
 from outlast.cli.plan import Plan
 from outlast.cli.progress import Pace, View
 from outlast.cli.screens import Screen, screen
@@ -41,10 +42,11 @@ _LEVELS: Mapping[int, dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worked:
-    """What came of a run. `before` is how the job stood when it began."""
+    """What came of a run. `before` is how the job stood when it began, `output` the file that got the records."""
 
     summary: Summary
     before: Counts
+    output: str | None
     seconds: float
 
 
@@ -103,9 +105,12 @@ async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: "_Watc
                     "The items came through standard input, which cannot be read again: "
                     f"going on with the {before.total} that were read."
                 )
+            if run.output is not None and plan.config.output is None:
+                watcher.screen.say(f"Its output goes on in {safe(str(run.output), 300)}; -o names another file.")
         async with watcher.beside(run, started):
             summary = await run.process(plan.job.handler, read(plan.sources))
-    return Worked(summary=summary, before=before, seconds=runtime.clock.monotonic() - started)
+        output = None if run.output is None else str(run.output)
+    return Worked(summary=summary, before=before, output=output, seconds=runtime.clock.monotonic() - started)
 
 
 class _Stops:

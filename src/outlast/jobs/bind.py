@@ -11,9 +11,22 @@ from typing import Any
 
 from outlast.errors import TargetError
 
-__all__ = ["CONTEXT", "Call", "Collected", "Named", "Threads", "asked_names", "call_by_name", "call_of", "wanted_names"]
+__all__ = [
+    "CONTEXT",
+    "HANDLER_THREADS",
+    "Call",
+    "Collected",
+    "Named",
+    "Threads",
+    "asked_names",
+    "call_by_name",
+    "call_of",
+    "wanted_names",
+]
 
 CONTEXT = "ctx"
+HANDLER_THREADS = "outlast-handler"
+"""How the names of the threads begin that plain functions run in."""
 
 Call = Callable[[Any, Mapping[str, Any]], Awaitable[Any]]
 Named = Callable[[Mapping[str, Any]], Awaitable[Any]]
@@ -45,7 +58,7 @@ class Threads:
         self._pool.shutdown(wait=False)
 
     def _new(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._size, thread_name_prefix="outlast-handler")
+        return ThreadPoolExecutor(self._size, thread_name_prefix=HANDLER_THREADS)
 
 
 def wanted_names(handler: Callable[..., Any], known: Iterable[str]) -> list[str]:

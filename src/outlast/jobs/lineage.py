@@ -23,6 +23,8 @@ class Behind(StrEnum):
     """There are checkpoints, and there was no ledger."""
     OUTPUT = "output"
     """The output file holds lines that the ledger does not know."""
+    REPAIRED = "repaired"
+    """A repair has saved what could be saved, which was not all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

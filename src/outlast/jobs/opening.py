@@ -1,5 +1,6 @@
 """How a job is opened: keys, lock, ledger, checkpoints, output, in this order; and closed in the reverse."""
 
+import shlex
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,7 +19,7 @@ from outlast.events import EventType
 from outlast.jobs.orders import Watch, rewrap_orders
 from outlast.jobs.output import Output
 from outlast.jobs.session import Session
-from outlast.jobs.store import JobDirectory, job_directory
+from outlast.jobs.store import JobDirectory, Lock, job_directory
 from outlast.ledger import SqliteLedger
 from outlast.runtime import Runtime
 
@@ -38,12 +39,15 @@ async def open_session(
     directory = job_directory(Path(config.store), name)
     ledger: Ledger | None = options.get("ledger")
     own: SqliteLedger | None = None
+    place: _Place | None = None
     if ledger is None:
         lock = directory.lock(name, runtime.clock.now().isoformat(timespec="seconds"))
-        stack.callback(lock.close)
+        place = _Place(directory, lock)
+        stack.callback(place.close)
         if options.get("fresh", False) and directory.exists:
+            lock.mark(begun=False)
             await _put_aside(directory, config, runtime.new_id(), keys)
-        ledger = own = await _ledger(directory, name, keys)
+        ledger = own = await place.open(name, keys)
         stack.push_async_callback(own.close)
     resilience = Resilience(_placed(config, directory), events=runtime.bus, clock=runtime.clock, keys=keys)
     await stack.enter_async_context(resilience)
@@ -55,15 +59,40 @@ async def open_session(
         directory=None if own is None else directory,
         orders=None if own is None else Watch(directory, keys),
     )
-    await session.admit(limit=config.crash_loop_limit, release=options.get("release_hold", False))
+    release = options.get("release_hold", False)
+    await session.admit(limit=config.crash_loop_limit, release=release, hint=_hint(config))
     if keys is not None:
         await _rotate(session, own, keys)
-    if config.output is not None:
-        session.output = await Output.open(Path(config.output), ledger, runtime.clock, session)
+    output = config.output or await Output.noted(ledger)
+    if output is not None:
+        session.output = await Output.open(Path(output), ledger, runtime.clock, session)
         stack.callback(session.output.close)
     started_over = options.get("fresh", False) or "ledger" in options
     await session.begin(concurrency=config.concurrency, invocation=options.get("invocation"), started_over=started_over)
+    if place is not None:
+        place.begun = True
     return session
+
+
+class _Place:
+    """Where the ledger of a job is, locked. One that is made at this start is taken back when the job is refused before it has begun."""
+
+    def __init__(self, directory: JobDirectory, lock: Lock) -> None:
+        self._directory = directory
+        self._lock = lock
+        self.begun = True
+
+    async def open(self, name: str, keys: "Keyring | None") -> SqliteLedger:
+        self._directory.refuse_emptied()
+        self.begun = self._directory.exists and self._directory.ledger.stat().st_size > 0
+        ledger = await _ledger(self._directory, name, keys)
+        self._lock.mark(begun=True)
+        return ledger
+
+    def close(self) -> None:
+        if not self.begun:
+            self._directory.take_back()
+        self._lock.close()
 
 
 def _keys(config: "JobConfiguration", options: Mapping[str, Any]) -> "Keyring | None":
@@ -143,6 +172,11 @@ async def _old_ledger(directory: JobDirectory, keys: "Keyring | None") -> Sqlite
             if chosen is None:
                 raise
     return None
+
+
+def _hint(config: "JobConfiguration") -> str:
+    usual = type(config).model_fields["store"].default
+    return "" if config.store == usual else f" --store {shlex.quote(config.store)}"
 
 
 def _placed(config: "JobConfiguration", directory: JobDirectory) -> "JobConfiguration":

@@ -78,6 +78,16 @@ class Output:
         return output
 
     @staticmethod
+    async def noted(ledger: Ledger) -> str | None:
+        """The file that the job has written so far: a run that names none goes on with it, so that no record is missing in it."""
+        noted = await ledger.get(_FACT)
+        return None if noted is None else str(noted["path"])
+
+    @property
+    def path(self) -> Path:
+        return self._file.path
+
+    @staticmethod
     async def put_aside(path: Path, ledger: Ledger | None, label: str) -> Path | None:
         """Rename the file that `ledger` has written at `path`, so that a fresh start can have the name; the new name.
 

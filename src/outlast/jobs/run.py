@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -113,6 +114,12 @@ class Run:
     def run_id(self) -> str:
         """The id of this run; ids sort by the time of their runs."""
         return self._session.run_id
+
+    @property
+    def output(self) -> Path | None:
+        """The file that gets the records: the one that was asked for, else the one that the job has written so far."""
+        output = self._session.output
+        return None if output is None else output.path
 
     @property
     def state(self) -> dict[str, Any]:

@@ -62,8 +62,11 @@ class Session:
         self._pin = Pin(lineage=self.run_id, start=1, position=0, items=0)
         self._saved: tuple[Any, ...] | None = None
 
-    async def admit(self, *, limit: int, release: bool) -> None:
-        """Count the starts that got nothing done. Raises `CrashLoopError` when they are `limit` in a row (0: any number)."""
+    async def admit(self, *, limit: int, release: bool, hint: str = "") -> None:
+        """Count the starts that got nothing done. Raises `CrashLoopError` when they are `limit` in a row (0: any number).
+
+        `hint` is what `outlast resume` needs to find the job.
+        """
         ledger = self.ledger
         counts = await ledger.counts()
         before = Starts.from_json(await ledger.get("starts"))
@@ -74,7 +77,7 @@ class Session:
                 items = await self._first_items(counts.leased)
                 hold = {"at": self._now(), "starts": starts.to_json(), "items": items}
                 await ledger.put("hold", hold)
-            raise held(self.job_id, Starts.from_json(hold["starts"]), hold["items"])
+            raise held(self.job_id, Starts.from_json(hold["starts"]), hold["items"], hint)
         if hold is not None:
             await ledger.put("hold", None)
         self._starts = Starts() if release else starts
@@ -183,10 +186,11 @@ class Session:
         if recalled.behind is None or newest is None:
             return
         expected, found = newest.pin.position, self._pin.position
-        await self._behind(recalled.behind, expected, found, checkpoint_id=newest.id, kept_as=None)
+        reason = await self._reason(recalled.behind, newest.sequence)
+        await self._behind(reason, expected, found, checkpoint_id=newest.id, kept_as=None)
         note = {
             "at": self._now(),
-            "reason": recalled.behind.value,
+            "reason": reason.value,
             "checkpoint": newest.id,
             "sequence": newest.sequence,
             "state_of": recalled.state_of,
@@ -194,6 +198,11 @@ class Session:
             "found_position": found,
         }
         await self.ledger.put("behind", note)
+
+    async def _reason(self, behind: Behind, sequence: int) -> Behind:
+        """A ledger that was repaired after its newest checkpoint is behind for that reason, and no older copy of it."""
+        repaired = await self.ledger.get("repaired")
+        return Behind.REPAIRED if repaired is not None and sequence <= repaired["sequence"] else behind
 
     async def _behind(self, reason: Behind, expected: int | None, found: int, **more: str | None) -> None:
         told = {"reason": reason.value, "expected_position": expected, "found_position": found, **more}

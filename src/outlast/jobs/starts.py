@@ -71,8 +71,8 @@ class Starts:
         return Starts(fruitless=self.fruitless, last=self.last, run=run, started=started, settled=_settled(counts))
 
 
-def held(job_id: str, starts: Starts, items: Sequence[str]) -> CrashLoopError:
-    """The error that says what the fruitless starts had in common; `items` are the first they began with."""
+def held(job_id: str, starts: Starts, items: Sequence[str], hint: str = "") -> CrashLoopError:
+    """The error that says what the fruitless starts had in common; `items` are the first they began with, `hint` says where the job is."""
     endings = Counter(each.ended for each in starts.last)
     how = "; ".join(f"{ended} ({count}x)" for ended, count in endings.most_common(ENDINGS_SHOWN_MAX))
     leased = max(each.leased for each in starts.last)
@@ -81,7 +81,7 @@ def held(job_id: str, starts: Starts, items: Sequence[str]) -> CrashLoopError:
     return CrashLoopError(
         f"job {job_id!r} is on hold: its last {starts.fruitless} starts, {starts.last[0].started} to "
         f"{starts.last[-1].started}, got nothing done: {how}{began}. When that is mended: "
-        f"outlast resume {shlex.quote(job_id)} --release-hold, or release_hold=True from code",
+        f"outlast resume {shlex.quote(job_id)}{hint} --release-hold, or release_hold=True from code",
         context={"job_id": job_id, "starts": [asdict(each) for each in starts.last], "items": list(items)},
     )
 

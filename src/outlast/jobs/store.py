@@ -2,18 +2,17 @@
 
 import fcntl
 import hashlib
-import json
-import os
 import re
-import socket
 import stat
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 
-from outlast.errors import JobError, JobLockedError, ValidationError
+from outlast.errors import JobError, JobLockedError, LedgerCorruptionError, ValidationError
+from outlast.jobs.signature import LOCK, Signature
 from outlast.storage.disk import OsDisk
 from outlast.storage.files import ensure_directory
 from outlast.storage.forks import close_in_children
@@ -77,6 +76,14 @@ class JobDirectory:
     def exists(self) -> bool:
         return self.ledger.exists()
 
+    @property
+    def name(self) -> str | None:
+        """The name of the job, by its `LOCK` or by the directory; None where neither can tell."""
+        signed = Signature.of(self.path)
+        told = [self.path.name.rpartition("-")[0], *([signed.job] if signed is not None and signed.job else [])]
+        store = self.path.parents[1]
+        return next((name for name in reversed(told) if name and job_directory(store, name) == self), None)
+
     def sizes(self) -> PartSizes:
         """What each part takes on the disk. Checkpoints that were told to be elsewhere are not counted."""
         log = [self.path / f"{self.ledger.name}{suffix}" for suffix in ("-wal", "-shm")]
@@ -95,13 +102,14 @@ class JobDirectory:
 
         Raises `JobLockedError` when another process holds it, `JobError` when the directory cannot be written.
         """
-        path = self.path / "LOCK"
+        path = self.path / LOCK
         try:
             ensure_directory(self.path)
             file = path.open("a+b", buffering=0)
             try:
                 self._hold(file, job_id)
-                _sign(file, started)
+                lock = Lock(file, path, Signature.now(job_id, started, begun=self._begun()))
+                lock.sign()
             except BaseException:
                 file.close()
                 raise
@@ -110,7 +118,34 @@ class JobDirectory:
             message = f"the store {self.path.parent.parent} cannot be written: {reason}; job {job_id!r} was not started"
             raise JobError(message, context={"job_id": job_id, "path": str(self.path)}) from error
         close_in_children(file)
-        return Lock(file)
+        return lock
+
+    def refuse_emptied(self) -> None:
+        """Raise `LedgerCorruptionError` where the ledger has not one byte, and had. To be called with the lock held.
+
+        A start that is killed between making the file and its first commit leaves an empty one too, and the next start goes on
+        from there: `LOCK` tells the two apart, and where it cannot, a checkpoint does.
+        """
+        if not self.exists or self.ledger.stat().st_size:
+            return
+        begun = self._begun()
+        if begun or (begun is None and any(self.checkpoints.rglob("*.ckpt"))):
+            message = f"the ledger {self.ledger} is damaged: it is empty, and the job had begun"
+            raise LedgerCorruptionError(message, context={"path": str(self.ledger), "hopeless": True})
+
+    def _begun(self) -> bool | None:
+        """Whether the ledger has had a first commit, as far as that is known; an empty one leaves it to what was signed before."""
+        if not self.exists:
+            return False
+        if self.ledger.stat().st_size:
+            return True
+        before = Signature.of(self.path)
+        return None if before is None else before.begun
+
+    def take_back(self) -> None:
+        """Remove a ledger that was made just now, because its job is not begun after all."""
+        for part in sorted(self.path.glob("ledger.db*"), reverse=True):
+            part.unlink(missing_ok=True)
 
     def _hold(self, file: FileIO, job_id: str) -> None:
         # Whoever looks whether the job runs has the lock for an instant, and must not keep a start from it.
@@ -118,7 +153,7 @@ class JobDirectory:
             if _is_free(file):
                 return
             threading.Event().wait(LOCK_TRY_SECONDS)
-        message = f"job {job_id!r} is being run by another process{_holder(file)}"
+        message = f"job {job_id!r} is being run by another process{_holder(self.path)}"
         raise JobLockedError(message, context={"job_id": job_id, "path": str(self.path)})
 
     def put_aside(self, label: str) -> Path:
@@ -139,8 +174,24 @@ class JobDirectory:
 class Lock:
     """A job's lock. The kernel gives it back when the process dies, so a killed run leaves none behind."""
 
-    def __init__(self, file: FileIO) -> None:
+    def __init__(self, file: FileIO, path: Path, signature: Signature) -> None:
         self._file = file
+        self._path = path
+        self._signature = signature
+
+    def sign(self) -> None:
+        """Say who holds it."""
+        self._file.truncate(0)
+        self._file.write(self._signature.to_bytes())
+
+    def mark(self, *, begun: bool) -> None:
+        """Note whether the ledger has had its first commit: an empty one is then damage, and no beginning."""
+        if begun == self._signature.begun:
+            return
+        self._signature = replace(self._signature, begun=begun)
+        # In place, so that nobody who looks meanwhile sees it unsigned. A note that is lost is made by the next start.
+        with suppress(OSError), self._path.open("r+b") as file:
+            file.write(self._signature.to_bytes())
 
     def close(self) -> None:
         self._file.close()
@@ -186,15 +237,6 @@ def _is_free(file: FileIO) -> bool:
     return True
 
 
-def _sign(file: FileIO, started: str) -> None:
-    file.truncate(0)
-    file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": started}).encode())
-
-
-def _holder(file: FileIO) -> str:
-    try:
-        file.seek(0)
-        holder = json.load(file)
-        return f" (pid {holder['pid']} on {holder['host']}, since {holder['since']})"
-    except (ValueError, KeyError, OSError):
-        return ""
+def _holder(path: Path) -> str:
+    signed = Signature.of(path)
+    return "" if signed is None else f" (pid {signed.pid} on {signed.host}, since {signed.since})"

@@ -1,5 +1,7 @@
 """A copy of a ledger as it is at one moment, made while a job goes on writing to it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,15 +38,29 @@ def backup(source: Path, target: Path, *, disk: Disk | None = None) -> BackedUp:
     with translated(source):
         if not source.exists():
             raise LedgerUnavailableError(f"there is no ledger at {source}", context={"path": str(source)})
-        try:
-            with publishing(target, disk=disk) as aside:
-                _copy(source, aside)
-                health = _checked(source, aside)
-                size = aside.stat().st_size
-        except FileExistsError as error:
-            message = f"{target} exists: name a file that does not"
-            raise LedgerUnavailableError(message, context={"path": str(target)}) from error
+        with _said_of(target), publishing(target, disk=disk) as aside:
+            _copy(source, aside)
+            health = _checked(source, aside)
+            size = aside.stat().st_size
     return BackedUp(health.items, health.results, size)
+
+
+@contextmanager
+def _said_of(target: Path) -> Iterator[None]:
+    """What keeps the copy from being written is said of the copy, and not of the ledger."""
+    try:
+        yield
+    except FileExistsError as error:
+        message = f"{target} exists: name a file that does not"
+        raise LedgerUnavailableError(message, context={"path": str(target)}) from error
+    except (OSError, _UnwrittenError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"{target} cannot be written: {reason}"
+        raise LedgerUnavailableError(message, context={"path": str(target)}) from error
+
+
+class _UnwrittenError(Exception):
+    """SQLite could not write the copy."""
 
 
 def _copy(source: Path, aside: Path) -> None:
@@ -63,8 +79,7 @@ def _copy_pages(source: Path, aside: Path, *, at_rest: bool) -> None:
         try:
             copy.execute("PRAGMA synchronous = OFF")  # it is synced as a whole
             # All pages in one step: the reader is there for as short as can be, and the log may be cut again.
-            with copy.backup("main", original, "main") as pages:
-                pages.step(-1)
+            _all_pages(original, copy)
             # One file, without a log beside it.
             copy.pragma("journal_mode", "delete")
         finally:
@@ -73,8 +88,25 @@ def _copy_pages(source: Path, aside: Path, *, at_rest: bool) -> None:
         original.close()
 
 
+def _all_pages(original: apsw.Connection, copy: apsw.Connection) -> None:
+    pages = copy.backup("main", original, "main")
+    try:
+        pages.step(-1)
+    except (apsw.FullError, apsw.IOError) as error:
+        with suppress(apsw.Error):
+            pages.close(force=True)
+        # SQLite has no text for an error of a copy but "not an error".
+        raise _UnwrittenError("the disk is full" if isinstance(error, apsw.FullError) else "disk I/O error") from error
+    pages.finish()
+
+
 def _checked(source: Path, aside: Path) -> Health:
-    tables = open_tables(aside, read_only=True, keys=None, locked=True, vfs=None, disk=None)
+    try:
+        tables = open_tables(aside, read_only=True, keys=None, locked=True, vfs=None, disk=None)
+    except LedgerCorruptionError as error:
+        # The copy is as the ledger is, and it is the ledger that has to be looked at.
+        message = error.message.replace(str(aside), str(source))
+        raise LedgerCorruptionError(message, context={"path": str(source)}) from error
     try:
         health = check(tables, deep=True)
     finally:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import apsw
 
 from outlast.ledger.health import FINDINGS_KEPT_MAX, Examined, Finding, Health
-from outlast.ledger.schema import SCHEMA_VERSION
+from outlast.ledger.schema import NOBODY, SCHEMA_VERSION
 from outlast.ledger.sweep import Sweep
 from outlast.ledger.tables import Tables
 
@@ -32,13 +32,22 @@ def check(tables: Tables, *, deep: bool) -> Health:
         structure.append(f"reading stopped after {sweep.results} results and {sweep.items} items: {error}")
     return Health(
         items=sweep.items,
-        results=sweep.results,
+        results=sweep.results - _taken_out(tables),
         facts=sweep.facts,
         damaged=damaged,
         findings=tuple(findings),
         structure=(*structure, *structure_of(tables, deep=deep)),
         proved=tables.db.pragma("user_version") == SCHEMA_VERSION,
     )
+
+
+def _taken_out(tables: Tables) -> int:
+    """How many of the results are nobody's any more: only their positions are kept."""
+    try:
+        [(count,)] = tables.rows("SELECT count(*) FROM results WHERE item = ?", (NOBODY,))
+    except (apsw.CorruptError, UnicodeDecodeError):
+        return 0
+    return int(count)
 
 
 def look_in_peace(tables: Tables, sweep: Sweep, limit: int) -> Examined:

@@ -172,9 +172,7 @@ def explained(error: Exception, path: Path) -> Exception:
     context = {"path": str(path)}
     ours: Exception = error
     if isinstance(error, (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError)):
-        ours = LedgerCorruptionError(
-            f"the ledger {path} is damaged ({error}); nothing was changed in it", context=context
-        )
+        ours = LedgerCorruptionError(f"the ledger {path} is damaged ({error})", context=context)
     elif isinstance(error, apsw.TooBigError):
         ours = ValidationError(f"a text is too large for the ledger {path}: {error}", context=context)
     elif isinstance(error, (apsw.Error, OSError)):

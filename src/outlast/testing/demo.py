@@ -161,7 +161,16 @@ def _reachable(links: Links, gone: frozenset[str]) -> frozenset[str]:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the demonstration talks to a person
+    """Tell the person who looks on; without one, or without room for what is told, there is nothing to demonstrate."""
+    try:
+        print(line, flush=True)  # noqa: T201 - the demonstration talks to a person
+    except OSError as error:
+        # Python flushes the stream once more at its end, and would complain.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open until the process ends
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(1) from error
+        sys.stderr.write(f"outlast: error: standard output cannot be written: {error.strerror}\n")
+        raise SystemExit(7) from error
 
 
 if __name__ == "__main__":

@@ -36,15 +36,23 @@ async def output(ledger, tmp_path):
 
 
 async def test_a_file_that_holds_what_was_recorded_is_sound(ledger, output):
+    output.write_bytes(await lines_to(ledger, 2 * RESULTS_AT_ONCE))
+    noted = {"path": str(output), "position": 2 * RESULTS_AT_ONCE, "size": output.stat().st_size}
+    await ledger.put("output", noted)
     found = await compared(ledger)
-    assert (found.state, found.results, found.problem) == (Comparison.SOUND, 900, None)
+    assert (found.state, found.results, found.missing, found.problem) == (Comparison.SOUND, 1_000, 0, None)
     assert (found.path, found.size) == (output, output.stat().st_size)
+
+
+async def test_a_file_that_lacks_the_newest_records_is_behind(ledger, output):
+    found = await compared(ledger)
+    assert (found.state, found.results, found.missing, found.problem) == (Comparison.BEHIND, 900, 100, None)
 
 
 async def test_what_stands_behind_the_noted_place_does_not_count(ledger, output):
     with output.open("ab") as file:
         file.write(b'{"torn": ')
-    assert (await compared(ledger)).state is Comparison.SOUND
+    assert (await compared(ledger)).state is Comparison.BEHIND
 
 
 @pytest.mark.parametrize("place", [0, 7_000, -1])

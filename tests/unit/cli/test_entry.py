@@ -101,7 +101,7 @@ def test_wrong_usage_is_one_clear_line_and_code_2(capsys, arguments, line):
 def test_wrong_usage_with_json_is_json(capsys):
     code, _, err = called(capsys, "run", "--json")
     assert code == 2
-    assert err.startswith('{"message_type": "exit_error", "code": 2, "error_code": "USAGE_ERROR"')
+    assert err.startswith('{"schema_version": 1, "message_type": "exit_error", "code": 2, "error_code": "USAGE_ERROR"')
 
 
 def test_shared_options_are_taken_before_and_after_the_verb_and_after_wins():
@@ -144,6 +144,13 @@ def test_the_reference_has_every_verb_and_every_option():
         options = [each for each in command.params if isinstance(each, click.Option)]
         missing = [option.opts[-1] for option in options if not re.search(rf"`[^`]*{option.opts[-1]}\b", text)]
         assert not missing, name
+
+
+def test_every_verb_but_demo_takes_every_shared_option():
+    shared = {"--store", "--json", "--progress", "--color", "-q", "--quiet", "-v", "--verbose"}
+    for name, command in commands():
+        taken = {option for each in command.params if isinstance(each, click.Option) for option in each.opts}
+        assert name in {"demo", "checkpoint"} or shared <= taken, name
 
 
 def test_the_reference_says_what_json_each_verb_answers_with():

@@ -129,6 +129,7 @@ def test_an_error_from_inside_is_called_a_bug():
 def test_with_json_an_error_is_a_document(capsys):
     assert tell(JobNotFoundError("gone"), Settings(), as_json=True) == 6
     assert json.loads(capsys.readouterr().err) == {
+        "schema_version": 1,
         "message_type": "exit_error",
         "code": 6,
         "error_code": "JOB_NOT_FOUND_ERROR",
@@ -136,11 +137,3 @@ def test_with_json_an_error_is_a_document(capsys):
     }
     tell(ValueError("x"), Settings(), as_json=True)
     assert json.loads(capsys.readouterr().err)["traceback"] == ["ValueError: x"]
-
-
-def test_of_a_damaged_ledger_the_way_out_is_told(capsys):
-    assert tell(LedgerCorruptionError("the ledger is damaged"), Settings(), as_json=False) == 4
-    assert capsys.readouterr().err.splitlines() == [
-        "outlast: error: the ledger is damaged",
-        "  See what is damaged: outlast verify JOB. Mend it: outlast repair JOB",
-    ]

@@ -116,8 +116,14 @@ def test_a_running_job_is_stopped_before_it_is_mended():
 def test_what_could_not_be_read_is_neither_sound_nor_damaged():
     unread = looked(verdicts=(Verdict("c1", 1, "locked", "\x1bkey"),), output=None, unread=("checkpoint c1: \x1bkey",))
     assert (unread.sound, unread.damaged) == (False, False)
-    assert health_lines(unread)[2] == "  checkpoints  not read  0 of 1 intact, every byte read; 1 cannot be read here"
-    assert verdict_lines(unread, "") == [r"NOT VERIFIED: checkpoint c1: \x1bkey."]
+    assert health_lines(unread)[2] == "  checkpoints  not read  0 of 1 intact; 1 cannot be read here"
+    assert verdict_lines(unread, "") == [
+        r"NOT VERIFIED: checkpoint c1: \x1bkey.",
+        "  once that can be read   outlast verify docs",
+    ]
+    assert verdict_lines(replace(unread, locked_by="12ab"), " --store s")[1] == (
+        "  with its key   put the key 12ab into OUTLAST_ENCRYPTION_KEY, then: outlast verify docs --store s"
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,11 +131,25 @@ def test_what_could_not_be_read_is_neither_sound_nor_damaged():
     [
         (replace(FILE, state=Comparison.ABSENT), "absent  /x/out.jsonl: the next run writes it anew"),
         (replace(FILE, state=Comparison.UNKNOWN, problem="no"), "unknown  /x/out.jsonl: no"),
-        (replace(FILE, results=0, size=0), "sound  nothing is noted of /x/out.jsonl yet: the next run compares it"),
+        (
+            replace(FILE, state=Comparison.BEHIND, results=0, size=0, missing=9),
+            "behind  0 of 9 results are noted of /x/out.jsonl: the next run writes the rest",
+        ),
     ],
 )
 def test_the_output_file_has_its_own_states(output, line):
     assert f"output       {line}" in health_lines(looked(output=output))[3]
+
+
+def test_an_output_that_lacks_results_is_not_called_as_it_should_be():
+    behind = looked(output=replace(FILE, state=Comparison.BEHIND, missing=1))
+    assert (behind.sound, behind.damaged) == (True, False)
+    assert verdict_lines(behind, " --store s") == [
+        "SOUND: everything that was checked is as it was written, and the output file lacks 1 result.",
+        "  let the next run write them   outlast resume docs --store s",
+    ]
+    running = replace(behind, running=Holder(1, "h", "now"))
+    assert verdict_lines(running, "") == verdict_lines(looked(), ""), "it is being written"
 
 
 def test_an_older_ledger_has_no_checksums_and_that_is_said():

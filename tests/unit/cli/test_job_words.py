@@ -142,15 +142,16 @@ def test_a_job_on_hold_says_why_and_how_it_is_released():
     ],
 )
 def test_of_an_encrypted_job_without_its_key_the_counts_are_told(running, line):
-    locked = record(locked=True, run={}, ended={}, invocation=None, running=running)
+    locked = record(locked_by="12ab", run={}, ended={}, invocation=None, running=running)
     lines = status_lines(locked, [], "")
     assert lines == [
         "job docs: 47 of 100 finished (47.0%)",
         "46 done, 1 failed, 53 to do",
         line,
-        "  see the rest   set OUTLAST_ENCRYPTION_KEY, then: outlast status docs",
+        "  see the rest   put its key 12ab into OUTLAST_ENCRYPTION_KEY, then: outlast status docs",
     ]
-    assert status_document(locked, None)["key_needed"] is True
+    document = status_document(locked, None)
+    assert (document["key_needed"], document["key_id"], document["was_killed"]) == (True, "12ab", None)
     assert list_lines([locked])[1].split()[1:5] == ["46", "100", "1", "53"]
     assert list_lines([replace(locked, running=None)])[1].endswith("encrypted: key needed")
 

@@ -1,5 +1,6 @@
 """Numbers and names as people read them."""
 
+import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +16,7 @@ from outlast.cli.phrases import (
     rate,
     safe,
     size,
+    typed,
     units,
 )
 
@@ -90,3 +92,36 @@ def test_tables_and_commands_are_aligned():
     assert columns([("a", "1"), ("bcd", "22")], right=frozenset({1})) == ["a     1", "bcd  22"]
     assert commands([("go on", "x"), ("look at it", "y")]) == ["  go on        x", "  look at it   y"]
     assert commands([]) == []
+
+
+@pytest.mark.parametrize(
+    "word", ["sh op", "it's", "a\nb", "bell\x07 'n \\ tab\t", "\u202eabc", "-lead", "", "a\udcffb"]
+)
+def test_what_is_quoted_is_what_a_shell_reads(word):
+    text = quoted(word)
+    assert text.isprintable()
+    said = subprocess.run(
+        ["bash", "-c", f"printf %s {text}"],
+        capture_output=True,
+        check=True,
+        env={"LC_ALL": "C.UTF-8"},
+    )
+    assert said.stdout.decode("utf-8", "surrogateescape") == word
+
+
+@pytest.mark.parametrize(
+    ("command", "arranged"),
+    [
+        ("outlast results docs --store x", "outlast results docs --store x"),
+        ("outlast results -lead", "outlast results -- -lead"),
+        ("outlast resume -lead --store 'a b' --release-hold", "outlast resume --store 'a b' --release-hold -- -lead"),
+        ("outlast checkpoint verify '-a b' --store s --deep", "outlast checkpoint verify --store s --deep -- '-a b'"),
+        ("outlast resume $'-a\\nb'", "outlast resume -- $'-a\\nb'"),
+        ("outlast retry -l --store s && outlast resume -l", "outlast retry --store s -- -l && outlast resume -- -l"),
+        ("outlast resume 'a && outlast resume -x'", "outlast resume 'a && outlast resume -x'"),
+        ("/tmp/out.jsonl", "/tmp/out.jsonl"),
+    ],
+)
+def test_a_name_that_begins_with_a_dash_is_not_taken_for_an_option(command, arranged):
+    assert typed(command) == arranged
+    assert commands([("do it", command)]) == [f"  do it   {arranged}"]

@@ -66,7 +66,9 @@ def test_an_uneven_pace_gives_a_range():
 
 def test_the_end_is_unknown_before_there_is_a_pace():
     assert Pace().eta(left(0, 10)) is None
-    assert Pace().rate() == 0
+    assert Pace().rate() is None
+    assert paced([(0.0, 8, 1000)]).rate() is None, "one sample is no pace, however much was done before it"
+    assert "?/s" in plain_line(view(rate=None))
     assert paced(steady(3, 10, 1000)).eta(left(30, 1000)) is None
 
 
@@ -83,6 +85,11 @@ def test_the_first_items_to_arrive_are_no_growth():
 
 def test_the_end_is_unknown_when_nothing_is_done_at_all():
     assert paced([(float(at), 5, 100) for at in range(20)]).eta(left(5, 100)) is None
+
+
+def test_items_that_come_in_batches_far_apart_have_an_end_too():
+    batch = paced([(float(at), 8 * (at // 12), 100) for at in range(20)])
+    assert batch.eta(left(8, 100)) == Eta(pytest.approx(92 / (8 / 19)), None)
 
 
 def test_a_pace_that_stood_still_has_no_late_end():

@@ -133,15 +133,21 @@ def test_stopped_says_by_what_and_how_to_go_on(outcome, code, first):
 
 def test_no_items_is_said_with_where_they_were_looked_for():
     told = summary(Outcome.EMPTY, exit_code=1, total=0, done=0)
-    assert ending(ended(told)) == ["EMPTY: there were no items: urls.txt held none."]
-    assert ending(ended(told, sources=())) == ["EMPTY: there were no items: none were given."]
+    assert ending(ended(told)) == [
+        "EMPTY: there were no items: urls.txt held none.",
+        "  when there are some   outlast resume docs",
+    ]
+    assert ending(ended(told, sources=())) == [
+        "EMPTY: there were no items: none were given.",
+        "  name some   the same command with ITEMS behind its target",
+    ]
 
 
 def test_a_job_that_was_finished_says_so():
     assert ending(ended(summary(), before=Counts(done=100))) == [
         "Nothing left to do: all 100 items of job docs are finished.",
         "  records      outlast results docs",
-        "  start over   the same command with --fresh",
+        "  start over   outlast resume docs --fresh",
     ]
     failed = summary(Outcome.COMPLETED_WITH_FAILURES, exit_code=1, done=98, failed=2)
     assert ending(ended(failed, before=Counts(done=98, failed=2)))[:2] == [

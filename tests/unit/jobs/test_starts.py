@@ -55,7 +55,7 @@ async def test_a_job_that_is_killed_at_every_start_is_held(options):
     assert "its last 3 starts" in error.message
     assert "killed (3x)" in error.message
     assert "they began with 'a', 'b', 'c', 'd', 'e' and 3 more" in error.message
-    assert "outlast resume loop --release-hold" in error.message
+    assert f"outlast resume loop --store {options['store']} --release-hold" in error.message
     assert error.context["items"] == ["a", "b", "c", "d", "e"]
     assert [each["leased"] for each in error.context["starts"]] == [8, 8, 8]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from outlast.cli.options import Settings, common
+from outlast.cli.options import STANDARD_STREAM, Settings, common
 from outlast.cli.phrases import safe, size, units
 from outlast.cli.printing import answer, say
 from outlast.cli.reading import found, store_of
@@ -23,6 +23,8 @@ def command(settings: Settings, /, job: str, file: Path) -> int:
 
     The copy is checked row by row before it gets its name. An encrypted ledger stays encrypted, and its key is not needed.
     """
+    if str(file) == STANDARD_STREAM:
+        raise click.UsageError("a ledger cannot be copied to standard output: name a file")
     done = backup(found(store_of(settings), job).ledger, file.absolute())
     if settings.json:
         answer(

@@ -26,4 +26,5 @@ def command(settings: Settings, /) -> int:
         put("\n".join(list_lines(records)) + "\n")
     else:
         say(f"no jobs in {store}")
-    return ExitCode.DAMAGED if any(record.damage is not None for record in records) else ExitCode.FINISHED
+    damaged = any(record.damage is not None or record.met_damage for record in records)
+    return ExitCode.DAMAGED if damaged else ExitCode.FINISHED

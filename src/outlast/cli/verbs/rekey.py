@@ -60,13 +60,13 @@ def command(settings: Settings, /, job: str) -> int:
 
 async def _rekeyed(settings: Settings, job: str) -> _Rekeyed:
     directory = found(store_of(settings), job)
+    shelf = await shelf_of(settings, job, None)
+    if not shelf.sealed:
+        raise ConfigurationError(f"job {job!r} is not encrypted: there is nothing to re-wrap")
     keys = keys_at_hand()
     if keys is None:
         raise KeyMissingError(f"there is no key: set {KEY_VARIABLE} (the new key, then the old one) or {FILE_VARIABLE}")
-    shelf = await shelf_of(settings, job, None)
     with closing(directory.lock(job, moment(Runtime().clock.now()))):
-        if not shelf.sealed:
-            raise ConfigurationError(f"job {job!r} is not encrypted: there is nothing to re-wrap")
         async with opened(directory, read_only=False) as ledger:
             rewrapped = await ledger.rewrap()
         rewrap_orders(directory, keys)

@@ -22,7 +22,8 @@ __all__ = ["command"]
 def command(settings: Settings, /, job: str, *, dry_run: bool) -> int:
     """Mend what is damaged of a job: items are done again or saved, and every damaged file is kept aside. Refused while it runs.
 
-    Exit code 1 when items are lost for good, 4 when a dry run found damage, or when it is still there.
+    Exit code 1 when items are lost for good, 4 when a dry run found damage, or when it is still there, 2 when nothing is
+    damaged but a part cannot be read without its key.
     """
     done = asyncio.run(mended(settings, job, dry_run=dry_run))
     code = _code(done)
@@ -37,8 +38,8 @@ def command(settings: Settings, /, job: str, *, dry_run: bool) -> int:
 
 
 def _code(done: Mended) -> ExitCode:
-    if done.sound:
-        return ExitCode.FINISHED
+    if not done.damaged:
+        return ExitCode.FINISHED if done.sound else ExitCode.USAGE
     if done.dry_run or done.still_damaged:
         return ExitCode.DAMAGED
     return ExitCode.FINISHED if done.lossless else ExitCode.TOO_MANY_FAILED

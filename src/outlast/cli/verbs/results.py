@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from outlast.cli.opening import opened
-from outlast.cli.options import Settings, common
-from outlast.cli.printing import put
+from outlast.cli.options import STANDARD_STREAM, Settings, common
+from outlast.cli.phrases import safe, size, units
+from outlast.cli.printing import put, say
 from outlast.cli.reading import found, store_of
-from outlast.errors import OutputError
+from outlast.jobs.export import Exported, ExportFormat, What, export
 from outlast.jobs.store import JobDirectory
 
 __all__ = ["command"]
@@ -24,15 +25,22 @@ RESULTS_AT_ONCE = 500
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file that is not there yet."
 )
-@common("store")
+@common("store", "json")
 @click.pass_obj
 def command(settings: Settings, /, job: str, output: Path | None) -> int:
     """Write the records that a job has so far, one JSON text a line, in the order in which they were recorded.
 
-    Works while the job runs, without disturbing it, and after it was killed.
+    Works while the job runs, without disturbing it, and after it was killed. With --json the records are the same, and errors
+    are JSON too.
     """
     directory = found(store_of(settings), job)
-    asyncio.run(_print(directory) if output is None else _save(directory, output))
+    if output is None or str(output) == STANDARD_STREAM:
+        asyncio.run(_print(directory))
+        return 0
+    done = asyncio.run(_saved(directory, output.absolute()))
+    say(
+        f"{units(done.records or 0, 'record')} of job {safe(job)} written to {safe(str(output), 300)} ({size(done.size)})."
+    )
     return 0
 
 
@@ -43,16 +51,9 @@ async def _print(directory: JobDirectory) -> None:
                 return
 
 
-async def _save(directory: JobDirectory, output: Path) -> None:
-    try:
-        with output.open("x", encoding="utf-8") as file:
-            async with aclosing(_texts(directory)) as texts:
-                async for text in texts:
-                    file.write(text)
-    except FileExistsError as error:
-        raise OutputError(f"{output} exists already: move it away or choose another file") from error
-    except OSError as error:
-        raise OutputError(f"{output} cannot be written: {error.strerror}") from error
+async def _saved(directory: JobDirectory, output: Path) -> Exported:
+    async with opened(directory) as ledger:
+        return await export(ledger, output, format=ExportFormat.JSONL, what=What.RECORDS)
 
 
 async def _texts(directory: JobDirectory) -> AsyncGenerator[str, None]:

@@ -15,6 +15,8 @@ from outlast.cli.pausing import order_hosts
 from outlast.cli.phrases import moment
 from outlast.cli.reading import JobRecord, chosen, store_hint, store_of
 from outlast.cli.running import carry_out
+from outlast.cli.sources import STANDARD_INPUT
+from outlast.errors import ConfigurationError
 from outlast.runtime import Runtime
 
 __all__ = ["command"]
@@ -23,6 +25,7 @@ __all__ = ["command"]
 @click.command("resume", short_help="Go on with a job, as it was started.")
 @click.argument("job", required=False, metavar="[JOB]")
 @run_options
+@click.option("--fresh", is_flag=True, help="Start over; what was recorded so far is put aside, not deleted.")
 @click.option(
     "--pause-host",
     "paused",
@@ -34,16 +37,21 @@ __all__ = ["command"]
 @common("store", "json", "progress", "color", "quiet", "verbose")
 @click.pass_obj
 def command(
-    settings: Settings, /, job: str | None, *, paused: tuple[str, ...], release_hold: bool, **options: Any
+    settings: Settings, /, job: str | None, *, paused: tuple[str, ...], fresh: bool, release_hold: bool, **options: Any
 ) -> int:
-    """Go on with a job: its first command again, in the directory where that was typed. Options given here win.
+    """Go on with a job: its newest command again, in the directory where that was typed. Options given here win.
 
     Without JOB: the job that ran last.
     """
     store = store_of(settings)
     record = asyncio.run(chosen(store, job))
     given = {name: value for name, value in options.items() if value is not None}
-    order = replace(order_again(record, given, Path.cwd(), store_hint(settings)), release_hold=release_hold)
+    order = order_again(record, given, Path.cwd(), store_hint(settings))
+    if fresh and STANDARD_INPUT in order.items:
+        raise ConfigurationError(
+            "the items came through standard input, which cannot be read again: start over with the first command and --fresh"
+        )
+    order = replace(order, fresh=fresh, release_hold=release_hold)
     if paused:
         asyncio.run(_pause(record, paused))
     settings.store = str(store.absolute())

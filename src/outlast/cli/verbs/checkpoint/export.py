@@ -7,12 +7,12 @@ import click
 
 from outlast.checkpoint import LoadedCheckpoint
 from outlast.cli.checkpoint_words import label
-from outlast.cli.looking import Looked, look
-from outlast.cli.options import Settings, common, kept_in
+from outlast.cli.looking import Looked, look, refusal
+from outlast.cli.options import STANDARD_STREAM, Settings, common, kept_in
 from outlast.cli.phrases import safe, size
 from outlast.cli.printing import answer, put, say
 from outlast.cli.shelves import shelf_of
-from outlast.errors import CheckpointCorruptionError, CheckpointValidationError, OutputError
+from outlast.errors import OutputError
 from outlast.storage.files import publish_durably
 from outlast.storage.strictjson import encode
 
@@ -31,7 +31,7 @@ def command(settings: Settings, /, named: str, output: Path | None, path: Path |
     """Write the data of a checkpoint, or of the newest intact one of a job, as JSON. What was encrypted is in clear then."""
     looked, opened = asyncio.run(_opened(settings, named, path))
     blob = encode(opened.data) + b"\n"
-    if output is not None:
+    if output is not None and str(output) != STANDARD_STREAM:
         _save(output, blob)
         document = {"checkpoint": looked.row["id"], "file": str(output), "size_bytes": len(blob)}
         return _told(settings, document, f"{label(looked.row)} written to {safe(str(output))} ({size(len(blob))})")
@@ -45,12 +45,11 @@ def command(settings: Settings, /, named: str, output: Path | None, path: Path |
 async def _opened(settings: Settings, named: str, path: Path | None) -> tuple[Looked, LoadedCheckpoint]:
     shelf = await shelf_of(settings, named, path)
     async with shelf.manager() as manager:
-        looked = await look(manager, shelf.job_id, shelf.checkpoint_id)
+        looked = await look(shelf, manager)
     if looked.skipped:
         say(f"skipped, because damaged: {', '.join(looked.skipped)}")
     if looked.opened is None:
-        kind = CheckpointCorruptionError if looked.row["status"] == "corrupted" else CheckpointValidationError
-        raise kind(f"checkpoint {looked.row['id']} cannot be exported: {looked.problem}")
+        raise refusal(shelf, looked, "exported")
     return looked, looked.opened
 
 

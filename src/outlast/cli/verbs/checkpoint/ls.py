@@ -43,7 +43,7 @@ async def _listed(
     settings: Settings, job: str, limit: int | None, path: Path | None
 ) -> tuple[Shelf, list[dict[str, Any]]]:
     shelf = await shelf_of(settings, job, path)
-    async with shelf.manager() as manager:
+    async with shelf.manager(keyless=True) as manager:
         return shelf, await manager.list_checkpoints(shelf.job_id, limit)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -58,5 +59,6 @@ async def _pruned(
         raise KeyMissingError(
             f"the checkpoints of job {job!r} are encrypted, and their key is not at hand: set {KEY_VARIABLE}"
         )
-    async with shelf.manager(**({} if keep is None else {"retention_count": keep})) as manager:
+    changes: dict[str, Any] = {} if keep is None else {"retention_count": keep}
+    async with shelf.manager(**changes) as manager:
         return shelf, await manager.prune(shelf.job_id, dry_run=dry_run)

@@ -3,21 +3,21 @@
 import asyncio
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 
 from outlast.cli.checkpoint_words import label
-from outlast.cli.looking import Looked, look
+from outlast.cli.looking import Looked, look, refusal
 from outlast.cli.options import Settings, common, kept_in
 from outlast.cli.phrases import commands, moment, quoted, safe
 from outlast.cli.printing import answer, say
 from outlast.cli.shelves import Shelf, shelf_of
-from outlast.errors import CheckpointCorruptionError, CheckpointValidationError
 from outlast.runtime import Runtime
 
 __all__ = ["command"]
 
-_KEEP_ALL = {"retention_count": 1_000_000_000, "retention_age": 0, "retention_bytes": 0}
+_KEEP_ALL: dict[str, Any] = {"retention_count": 1_000_000_000, "retention_age": 0, "retention_bytes": 0}
 
 
 @click.command("restore", short_help="Take an older state as the newest checkpoint.")
@@ -53,10 +53,9 @@ async def _restored(settings: Settings, named: str, path: Path | None) -> tuple[
         if shelf.directory is not None:
             stack.callback(shelf.directory.lock(shelf.job_id, moment(Runtime().clock.now())).close)
         async with shelf.manager() as manager:
-            looked = await look(manager, shelf.job_id, shelf.checkpoint_id)
+            looked = await look(shelf, manager)
         if looked.opened is None:
-            kind = CheckpointCorruptionError if looked.row["status"] == "corrupted" else CheckpointValidationError
-            raise kind(f"checkpoint {named} cannot be restored: {looked.problem}")
+            raise refusal(shelf, looked, "restored")
         # Deleting is for the runs, which know how many to keep; what was encrypted stays encrypted.
         sealed = shelf.sealed or bool(looked.row["encrypted"])
         async with shelf.manager(**_KEEP_ALL, enabled=True, encryption_enabled=sealed) as manager:

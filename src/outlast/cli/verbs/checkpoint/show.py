@@ -38,7 +38,7 @@ def command(settings: Settings, /, named: str, path: Path | None) -> int:
 async def _shown(settings: Settings, named: str, path: Path | None) -> tuple[Shelf, Looked]:
     shelf = await shelf_of(settings, named, path)
     async with shelf.manager() as manager:
-        return shelf, await look(manager, shelf.job_id, shelf.checkpoint_id)
+        return shelf, await look(shelf, manager)
 
 
 def _tell(shelf: Shelf, looked: Looked, settings: Settings) -> None:
@@ -48,6 +48,8 @@ def _tell(shelf: Shelf, looked: Looked, settings: Settings) -> None:
     if not settings.quiet:
         others = ("the others", f"outlast checkpoint ls {quoted(shelf.job_id)}{shelf.hint}")
         whole = ("all of it", f"outlast checkpoint export {looked.row['id']}{shelf.hint}")
-        lines += commands([whole, others] if looked.problem is None else [others])
+        aside = ("move it out of the way", f"outlast repair {quoted(shelf.job_id)}{shelf.hint}")
+        damaged = looked.row["status"] == "corrupted" and shelf.directory is not None
+        lines += commands([whole, others] if looked.problem is None else [others, aside] if damaged else [others])
     if lines:
         say(lines)

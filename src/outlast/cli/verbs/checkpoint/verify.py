@@ -53,7 +53,7 @@ async def _verified(
 ) -> tuple[Shelf, Sequence[Verdict], bool]:
     shelf = await shelf_of(settings, named, path)
     wanted = shelf.checkpoint_id
-    async with shelf.manager() as manager:
+    async with shelf.manager(keyless=True) as manager:
         verdicts = await manager.verify_all(shelf.job_id, deep=deep or wanted is not None)
     if wanted is None:
         return shelf, verdicts, deep

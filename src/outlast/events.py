@@ -63,12 +63,12 @@ class EventType(StrEnum):
     KEYS_ROTATED = "keys_rotated"
     ITEM_QUARANTINED = "item_quarantined"
     ORDERS_CHANGED = "orders_changed"
+    FAILURE_HANDLED = "failure_handled"
     CIRCUIT_OPENED = "circuit_opened"
     CIRCUIT_CLOSED = "circuit_closed"
     REMEDY_APPLIED = "remedy_applied"
     RETRY_POLICY_REPLACED = "retry_policy_replaced"
     RETRY_POLICY_REFUSED = "retry_policy_refused"
-    FAILURE_HANDLED = "failure_handled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
             kind.ITEM_QUARANTINED: EventSpec("job", error, ("key", "kills"), published=False),
             kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
-            **_of_retries(),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
+            **_of_retries(),
         }
     )
 

@@ -113,7 +113,10 @@ async def test_two_processes_at_once_overwrite_nothing(tmp_path):
             data = await checkpoints.load_checkpoint(checkpoint_id)
             assert (data["by"], data["n"]) == (name, int(n))
     rows = await checkpoints.list_checkpoints("shared")
-    assert [row["sequence_number"] for row in rows] == list(range(2 * count, 0, -1))
+    # Who finds a higher number beside the one it has just taken gives that up: there may be gaps, and never two of a number.
+    numbers = [row["sequence_number"] for row in rows]
+    assert len(numbers) == 2 * count
+    assert numbers == sorted(set(numbers), reverse=True)
 
 
 async def test_two_processes_that_prune_leave_what_is_to_be_kept(tmp_path):
@@ -124,7 +127,8 @@ async def test_two_processes_that_prune_leave_what_is_to_be_kept(tmp_path):
     checkpoints = manager(tmp_path)
     await checkpoints.prune("shared")
     rows = await checkpoints.list_checkpoints("shared")
-    assert [row["sequence_number"] for row in rows] == [2 * count, 2 * count - 1, 2 * count - 2]
+    assert len(rows) == KEEP
+    assert min(row["sequence_number"] for row in rows) > 2 * count - KEEP
     assert all([await checkpoints.validate_checkpoint(row["id"]) for row in rows])
 
 

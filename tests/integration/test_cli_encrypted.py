@@ -111,12 +111,18 @@ def results_of(job):
         db.close()
 
 
-def test_a_checkpoint_in_the_clear_is_no_checkpoint_of_an_encrypted_job(outlast, job, monkeypatch):
+def planted_in(job):
+    """The id of a checkpoint in clear that somebody has put there."""
+
     async def planted():
         async with CheckpointManager(CheckpointConfiguration(storage_path=str(job.checkpoints))) as manager:
             return await manager.create_checkpoint("docs", {"state": {"cursor": "theirs"}, "counts": {}, "position": 1})
 
-    planted_id = asyncio.run(planted())
+    return asyncio.run(planted())
+
+
+def test_a_checkpoint_in_the_clear_is_no_checkpoint_of_an_encrypted_job(outlast, job, monkeypatch):
+    planted_id = planted_in(job)
     # Whether it has to be encrypted is known from the ledger, whatever the configuration says.
     monkeypatch.delenv("OUTLAST_CHECKPOINT__ENCRYPTION_ENABLED")
     code, out, _ = outlast("checkpoint", "verify", "docs", "--deep")
@@ -124,6 +130,34 @@ def test_a_checkpoint_in_the_clear_is_no_checkpoint_of_an_encrypted_job(outlast,
     assert any(line.split()[:2] == [planted_id, "DAMAGED"] for line in out.splitlines())
     assert outlast("checkpoint", "restore", planted_id)[0] == 4
     assert "theirs" not in outlast("checkpoint", "show", "docs")[1]
+
+
+def test_without_the_key_a_planted_checkpoint_is_not_believed_either(outlast, job, monkeypatch):
+    planted_id = planted_in(job)
+    for variable in (VARIABLE, "OUTLAST_CHECKPOINT__ENCRYPTION_ENABLED"):
+        monkeypatch.delenv(variable)
+    code, out, _ = outlast("checkpoint", "verify", "docs", "--deep")
+    assert code == 4
+    assert any(line.split()[:2] == [planted_id, "DAMAGED"] for line in out.splitlines())
+    assert outlast("checkpoint", "restore", planted_id)[0] == 4
+    assert outlast("verify", "docs")[0] == 4
+    for verb in ("show", "export"):
+        assert "theirs" not in outlast("checkpoint", verb, "docs")[1]
+    code, _, err = outlast("checkpoint", "prune", "docs")
+    assert code == 2
+    assert VARIABLE in err
+
+
+def test_encryption_switched_on_for_a_job_in_the_clear_does_not_cost_it_its_checkpoints(outlast, monkeypatch):
+    assert outlast("run", "scrape.py:tally", "urls.txt", "--job", "docs")[0] == 0
+    monkeypatch.setenv("OUTLAST_CHECKPOINT__ENCRYPTION_ENABLED", "true")
+    monkeypatch.setenv(VARIABLE, OLD)
+    assert outlast("run", "scrape.py:tally", "urls.txt", "--job", "docs")[0] == 2
+    assert outlast("verify", "docs")[0] == 0
+    assert outlast("repair", "docs")[0] == 0
+    monkeypatch.delenv("OUTLAST_CHECKPOINT__ENCRYPTION_ENABLED")
+    assert outlast("run", "scrape.py:tally", "urls.txt", "https://a.test/more", "--job", "docs")[0] == 0
+    assert '"seen":7' in outlast("checkpoint", "export", "docs")[1].replace(" ", "")
 
 
 def test_a_restored_checkpoint_of_an_encrypted_job_is_encrypted(outlast, job, monkeypatch):

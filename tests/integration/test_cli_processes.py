@@ -93,11 +93,13 @@ def test_a_running_job_is_seen_from_outside_and_is_nobody_elses(start, tmp_path)
     wait_until(lambda: len(fetched(tmp_path)) == 2)
     assert f"running (pid {process.pid})" in ended(start("ls"))[1]
     assert f": pid {process.pid} on " in ended(start("status"))[1]
-    for verb in (("run", "scrape.py:stuck"), ("retry", "scrape")):
+    for verb in (("run", "scrape.py:stuck"), ("retry", "scrape"), ("ignore", "scrape", "--class", "timeout")):
         code, _, err = ended(start(*verb))
         assert code == 5, verb
         assert re.fullmatch(
-            rf"outlast: error: job 'scrape' is being run by another process \(pid {process.pid} on .*\)\n", err
+            rf"outlast: error: job 'scrape' is being run by another process \(pid {process.pid} on .*\)\n"
+            rf"  Wait until it has ended, or stop it \(it finishes what is in flight\): kill -INT {process.pid}\n",
+            err,
         )
     assert process.poll() is None
 

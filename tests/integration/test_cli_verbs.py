@@ -62,6 +62,9 @@ def test_failures_are_grouped_and_retried(outlast):
         "schema_version": 1,
         "job_id": "scrape",
         "retried": 0,
+        "skipped": 0,
+        "left": 0,
+        "dry_run": False,
     }
 
 

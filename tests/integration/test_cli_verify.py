@@ -228,3 +228,14 @@ def test_a_job_that_is_not_there_is_said(outlast, verb, monkeypatch):
     code, out, err = outlast(*verb, "nope", *more)
     assert (code, out) == (6, "")
     assert err == "outlast: error: no job 'nope' in the store .outlast (it has no jobs)\n"
+
+
+def test_a_checkpoint_that_is_none_any_more_does_not_stop_the_repair(outlast, job, tmp_path, damage):
+    first, last = sorted(job.checkpoints.rglob("*.ckpt"))
+    last.write_bytes(b"x" * 400)
+    damage(first)
+    damage(tmp_path / "out.jsonl", 5)
+    code, out, err = outlast("repair", "docs")
+    assert code == 0, out + err
+    assert not [*job.checkpoints.glob("*/*.ckpt")], "both are out of the way"
+    assert len([*job.checkpoints.rglob("quarantine/*.ckpt")]) == 2

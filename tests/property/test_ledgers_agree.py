@@ -15,6 +15,7 @@ KEYS = Keyring.of([bytes(range(32))])
 ITEM_KEYS = st.sampled_from(["a", "b", "c", "täglich", "", "d\x00", "e" * 300])
 ITEMS = st.lists(st.builds(NewItem, ITEM_KEYS, st.none() | st.just('{"n":1}')), max_size=4)
 STATUSES = st.sampled_from([ItemStatus.DONE, ItemStatus.FAILED, ItemStatus.DEFERRED, ItemStatus.IGNORED])
+ITEM_IDS = st.lists(st.integers(-1, 8), max_size=4)
 STEPS = st.one_of(
     st.tuples(st.just("add"), ITEMS),
     st.tuples(st.just("lease"), st.sampled_from(["one", "two"]), st.integers(1, 4)),
@@ -22,6 +23,8 @@ STEPS = st.one_of(
     st.tuples(st.just("renew"), st.sampled_from(["one", "two"])),
     st.tuples(st.just("release"), st.sampled_from(["one", "two", None])),
     st.tuples(st.just("retry"), st.sampled_from([ItemStatus.FAILED, ItemStatus.DEFERRED, ItemStatus.IGNORED])),
+    st.tuples(st.just("retry"), st.just(ItemStatus.FAILED) | st.just(ItemStatus.IGNORED), ITEM_IDS),
+    st.tuples(st.just("ignore"), ITEM_IDS),
     st.tuples(st.just("put"), st.sampled_from(["job", "fact"]), st.integers(-9, 9)),
     st.tuples(st.just("examine"), st.integers(1, 5)),
     st.tuples(st.just("reopen")),
@@ -51,6 +54,8 @@ class Side:
                 return await self.ledger.release(*given)
             case "retry":
                 return await self.ledger.retry(*given)
+            case "ignore":
+                return await self.ledger.ignore(*given)
             case "put":
                 return await self.ledger.put(*given)
             case "examine":
@@ -87,6 +92,7 @@ class Side:
             await ledger.counts(),
             await ledger.results(0, 100),
             await ledger.failures(0, 100),
+            await ledger.failures(0, 100, ItemStatus.IGNORED),
             [(each.key, each.payload, each.status, each.attempts, each.not_before, each.error)
              for each in await ledger.items(0, 100)],
             await ledger.position(),

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from outlast.checkpoint.announcer import Announcer
-from outlast.checkpoint.envelope import Codec
+from outlast.checkpoint.envelope import Codec, Header
 from outlast.checkpoint.names import key_of
 from outlast.checkpoint.policy import CheckpointPolicy
 from outlast.checkpoint.reader import Opened, Refused, status_of
@@ -94,8 +94,8 @@ class Checkpointer:
         )
 
     async def rows(self, job_id: str, limit: int | None) -> list[dict[str, Any]]:
-        if limit is not None and limit < 0:
-            raise ValidationError(f"limit must be 0 or more, not {limit}", context={"limit": limit})
+        if limit is not None and (type(limit) is not int or limit < 0):
+            raise ValidationError(f"limit must be a whole number from 0, not {limit!r}", context={"limit": repr(limit)})
         with _telling("listed"):
             return await asyncio.to_thread(self._shelf.rows, job_id, limit)
 
@@ -118,7 +118,7 @@ class Checkpointer:
             look = await asyncio.to_thread(self._shelf.verify, checkpoint_id)
         if isinstance(look, Refused) and look.damaged:
             self._announcer.corrupted(look)
-        return isinstance(look, Opened) and not look.entry.quarantined
+        return isinstance(look, Header)
 
     async def verify_all(self, job_id: str, *, deep: bool) -> list[Verdict]:
         """What is known of each checkpoint of a job, newest first; by the headers, or `deep` by every byte."""

@@ -243,7 +243,9 @@ def _body(blob: bytes, stored: _Stored, *, verify: bool) -> memoryview:
 def _unlocked(stored: _Stored, keys: Keyring | None) -> tuple[Header, Cipher | None]:
     if stored.sealing is None:
         if keys is not None:
-            raise CheckpointCorruptionError("it is in clear, where checkpoints are sealed: somebody else wrote it")
+            raise CheckpointCorruptionError(
+                "it is in clear, where checkpoints are sealed: somebody else wrote it", context={"in_clear": True}
+            )
         return stored.header, None
     cipher = Cipher(_data_key(stored, stored.sealing, keys))
     try:

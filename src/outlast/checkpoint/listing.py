@@ -3,7 +3,7 @@
 from typing import Any
 
 from outlast.checkpoint.envelope import Codec, Header
-from outlast.checkpoint.reader import Reader, status_of
+from outlast.checkpoint.reader import IN_QUARANTINE, Reader, locked_by, status_of
 from outlast.checkpoint.records import Status, Verdict
 from outlast.checkpoint.store import Entry
 from outlast.errors import CheckpointCorruptionError, CheckpointValidationError
@@ -42,8 +42,8 @@ def _status(reader: Reader, entry: Entry, header: Header) -> Status:
 
 def _problem(status: Status, header: Header) -> str | None:
     if status is Status.CORRUPTED:
-        return "it was found damaged and is in quarantine"
-    return f"it is sealed by the key {header.key_id}, which is not at hand" if status is Status.LOCKED else None
+        return IN_QUARANTINE
+    return locked_by(header.key_id) if status is Status.LOCKED else None
 
 
 def _row(

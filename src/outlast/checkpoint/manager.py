@@ -31,7 +31,7 @@ class CheckpointManager(ICheckpointManager):
     """Keeps checkpoints as files under `config.storage_path`, each durable when `create_checkpoint` returns.
 
     `keys` are the encryption keys, or what gives them; else the environment has them. With `encryption_enabled` a manager
-    without a key is not built: `ConfigurationError`. Without it keys serve to read what is sealed already. Leaving `async with`
+    without a key is not built: `ConfigurationError`; with an empty `Keyring` it is built to look, and writes nothing. Without encryption keys serve to read what is sealed already. Leaving `async with`
     waits for writes that have begun; the manager itself may be used before, inside and after.
     """
 
@@ -74,7 +74,7 @@ class CheckpointManager(ICheckpointManager):
     ) -> str:
         """The id of a new checkpoint, which survives `kill -9` and a power cut from now on.
 
-        `data` and `metadata` are any JSON objects, taken as they are at the call. Raises `ValidationError` naming what is not
+        `data` and `metadata` are any JSON objects, taken as they are when the call begins. Raises `ValidationError` naming what is not
         JSON, and `CheckpointCreationError` when it cannot be written; then nothing has changed.
         """
         return await self._checkpointer.create(job_id, data, metadata)

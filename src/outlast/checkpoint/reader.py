@@ -4,6 +4,8 @@ Blocking, like the store below it.
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +19,14 @@ from outlast.checkpoint.store import DirectoryStore, Entry
 from outlast.errors import CheckpointCorruptionError, CheckpointError, CheckpointValidationError
 from outlast.storage.keys import Keyring
 
-__all__ = ["HEADER_READ_BYTES", "Opened", "Reader", "Refused", "moment_of", "status_of"]
+__all__ = ["HEADER_READ_BYTES", "IN_QUARANTINE", "Opened", "Reader", "Refused", "locked_by", "moment_of", "status_of"]
 
 HEADER_READ_BYTES = 4096
+IN_QUARANTINE = "it was found damaged and is in quarantine"
+SIBLINGS_ASKED_MAX = 16
+
+# What the context of an error holds when the file itself may be as it was written.
+_MAY_PASS = frozenset({"errno", "in_clear"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +49,13 @@ class Refused:
 
     @property
     def damaged(self) -> bool:
-        """Whether it is broken for good; otherwise a newer version or another key can read it."""
+        """Whether it is of no use here; otherwise a newer version or another key can read it."""
         return status_of(self.error) is Status.CORRUPTED
+
+    @property
+    def rotten(self) -> bool:
+        """Whether its bytes are not those that were written. A disk may answer the next time, and encryption be switched off."""
+        return self.damaged and not _MAY_PASS & self.error.context.keys()
 
     def moved(self, to: Path | None) -> "Refused":
         return replace(self, quarantined_to=to)
@@ -59,6 +71,7 @@ class Reader:
     def open(self, entry: Entry, *, verify: bool) -> Opened | Refused | None:
         """The checkpoint, its body compared with its checksum or not; None when it has gone since."""
         try:
+            _refuse_quarantined(entry)
             blob = self._read(entry)
             header, data = envelope.unseal(blob, verify=verify, keys=self._keys(blob, len(blob)))
             _belongs(header, entry)
@@ -67,6 +80,18 @@ class Reader:
         except (CheckpointCorruptionError, CheckpointValidationError) as error:
             return self._refused(entry, error)
         return Opened(entry, header, data)
+
+    def verify(self, entry: Entry) -> Header | Refused | None:
+        """What the header says, with every byte verified and nothing decoded; None when it has gone since."""
+        try:
+            _refuse_quarantined(entry)
+            header = self.check(entry, verify=True)
+            self._refuse_locked(header)
+        except FileNotFoundError:
+            return None
+        except (CheckpointCorruptionError, CheckpointValidationError) as error:
+            return self._refused(entry, error)
+        return header
 
     def check(self, entry: Entry, *, verify: bool) -> Header:
         """The header of a file whose framing holds, or with `verify` every byte; raises `CheckpointError` or `OSError`."""
@@ -88,11 +113,11 @@ class Reader:
             return self._header(current)
 
     def job_id(self, entry: Entry) -> str:
-        """Whose it is; the job's key where the header cannot tell."""
-        try:
-            return self.header(entry).job_id
-        except (CheckpointError, OSError):
-            return entry.key
+        """Whose it is, as its header says or that of another checkpoint beside it; the job's key where none can tell."""
+        for each in self._asked(entry):
+            with suppress(CheckpointError, OSError):
+                return self.header(each).job_id
+        return entry.key
 
     def is_open_to_us(self, header: Header) -> bool:
         """Whether the key that sealed it is at hand, or it is in clear."""
@@ -111,7 +136,9 @@ class Reader:
             return self._store.read(entry, size)
         except OSError as error:
             if error.errno == errno.EIO:
-                raise CheckpointCorruptionError(f"the disk cannot read it: {error}") from error
+                raise CheckpointCorruptionError(
+                    f"the disk cannot read it: {error}", context={"errno": error.errno}
+                ) from error
             raise
 
     def _header(self, entry: Entry) -> Header:
@@ -128,6 +155,15 @@ class Reader:
         if self._sealing.required or envelope.read_header(first, size).key_id is not None:
             return self._sealing.keys
         return None
+
+    def _asked(self, entry: Entry) -> Iterator[Entry]:
+        yield entry
+        with suppress(OSError):
+            yield from (each for each in self._store.entries(entry.key)[:SIBLINGS_ASKED_MAX] if each.id != entry.id)
+
+    def _refuse_locked(self, header: Header) -> None:
+        if not self.is_open_to_us(header):
+            raise CheckpointValidationError(locked_by(header.key_id), context={"key_id": header.key_id})
 
     def _refused(self, entry: Entry, error: CheckpointError) -> Refused:
         told = self._told(entry, error)
@@ -153,9 +189,20 @@ def moment_of(header: Header) -> datetime | None:
     """When it was created; None where the header holds no moment."""
     try:
         moment = datetime.fromisoformat(header.created)
-    except ValueError:
+        # In UTC, the first and the last hours of the calendar may be in no year at all.
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def locked_by(key_id: str | None) -> str:
+    """What is wrong with a checkpoint that this key has sealed, where it is not at hand."""
+    return f"it is sealed by the key {key_id}, which is not at hand"
+
+
+def _refuse_quarantined(entry: Entry) -> None:
+    if entry.quarantined:
+        raise CheckpointCorruptionError(IN_QUARANTINE)
 
 
 def _belongs(header: Header, entry: Entry) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from outlast.checkpoint import envelope, listing
-from outlast.checkpoint.envelope import Label
+from outlast.checkpoint.envelope import Header, Label
 from outlast.checkpoint.names import key_of
 from outlast.checkpoint.policy import CheckpointPolicy
 from outlast.checkpoint.reader import Opened, Reader, Refused, moment_of
@@ -83,7 +83,7 @@ class Shelf:
         return entry, list(self._swept(entry.key, created))
 
     def open(self, checkpoint_id: str) -> Opened | Refused | None:
-        """The checkpoint of this id; damaged ones go to quarantine. None: there is none."""
+        """The checkpoint of this id; rotten ones go to quarantine. None: there is none."""
         look = None
         for _ in range(2):  # it may go to quarantine between being found and being read
             entry = self._store.find(checkpoint_id)
@@ -94,20 +94,20 @@ class Shelf:
 
     def open_entry(self, entry: Entry) -> Opened | Refused | None:
         look = self._reader.open(entry, verify=self._policy.verify)
-        if not isinstance(look, Refused) or not look.damaged:
+        if not isinstance(look, Refused) or not look.rotten:
             return look
         # In a directory that cannot be written the damaged file stays where it is, and is refused all the same.
         with suppress(OSError):
             return look.moved(self._store.quarantine(entry))
         return look
 
-    def verify(self, checkpoint_id: str) -> Opened | Refused | None:
-        """The checkpoint of this id with every byte verified, whatever the policy says; nothing is moved."""
+    def verify(self, checkpoint_id: str) -> Header | Refused | None:
+        """The header of this id's checkpoint with every byte verified, whatever the policy says; nothing is moved."""
         entry = self._store.find(checkpoint_id)
         return None if entry is None else self.verify_entry(entry)
 
-    def verify_entry(self, entry: Entry) -> Opened | Refused | None:
-        return self._reader.open(entry, verify=True)
+    def verify_entry(self, entry: Entry) -> Header | Refused | None:
+        return self._reader.verify(entry)
 
     def entries(self, job_id: str) -> list[Entry]:
         return self._store.entries(key_of(job_id))

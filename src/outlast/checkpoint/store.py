@@ -90,7 +90,7 @@ class DirectoryStore:
         directory = self._root / name.key
         file = f"{checkpoint_id}.ckpt"
         for path, quarantined in ((directory / file, False), (_quarantine(directory) / file, True)):
-            with suppress(FileNotFoundError, NotADirectoryError):
+            with suppress(FileNotFoundError):
                 return self._entry(path, name.sequence, quarantined=quarantined)
         return None
 
@@ -240,7 +240,7 @@ class DirectoryStore:
     def _named(self, directory: Path) -> list[tuple[str, Name, str]]:
         try:
             names = self._disk.names(directory)
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return []
         key = directory.parent.name if directory.name == "quarantine" else directory.name
         return [

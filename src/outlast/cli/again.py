@@ -35,8 +35,14 @@ def order_again(record: JobRecord, overrides: Mapping[str, Any], here: Path, hin
     return Order(
         target=invocation["target"],
         items=tuple(invocation["items"]),
-        options={**invocation["options"], **located, "job": record.name},
+        options={**invocation["options"], **located, **_rates(invocation["options"], overrides), "job": record.name},
         directory=directory,
         resumed=True,
         hint=hint,
     )
+
+
+def _rates(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The rates of all hosts: one that is given for a host leaves those of the others alone."""
+    rates = {**before.get("rate", {}), **now.get("rate", {})}
+    return {"rate": rates} if rates else {}

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import socket
 import sys
 import traceback
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from pathlib import Path
 import click
 
 import outlast
+from outlast.cli.choice import GroupNotFoundError
 from outlast.cli.options import Settings
 from outlast.cli.phrases import safe
 from outlast.cli.printing import say
+from outlast.cli.reading import holder_of
 from outlast.errors import (
     CheckpointCorruptionError,
     CheckpointError,
@@ -31,6 +34,7 @@ from outlast.errors import (
     ValidationError,
 )
 from outlast.jobs import ExitCode
+from outlast.jobs.store import JobDirectory
 
 __all__ = ["Exit", "TargetImportError", "exit_of", "tell"]
 
@@ -63,6 +67,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (JobLockedError, ExitCode.LOCKED),
     (JobNotFoundError, ExitCode.NOT_FOUND),
     (CheckpointNotFoundError, ExitCode.NOT_FOUND),
+    (GroupNotFoundError, ExitCode.NOT_FOUND),
     (ConfigurationError, ExitCode.USAGE),
     (TargetError, ExitCode.USAGE),
     (ValidationError, ExitCode.USAGE),
@@ -139,9 +144,20 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _with_way_out(error: ResilienceException) -> str:
-    if not isinstance(error, LedgerCorruptionError):
-        return error.message
-    return f"{error.message}\nSee what is damaged: outlast verify JOB. Mend it: outlast repair JOB"
+    if isinstance(error, LedgerCorruptionError):
+        return f"{error.message}\nSee what is damaged: outlast verify JOB. Mend it: outlast repair JOB"
+    if isinstance(error, JobLockedError):
+        return f"{error.message}\nWait until it has ended, or stop it (it finishes what is in flight): {_stop(error)}"
+    return error.message
+
+
+def _stop(error: JobLockedError) -> str:
+    """What to type to stop the run that holds the job, where it can be stopped from here."""
+    holder = holder_of(JobDirectory(Path(error.context["path"]))) if "path" in error.context else None
+    if holder is None:
+        return "Ctrl-C where it runs"
+    kill = f"kill -INT {holder.pid}"
+    return kill if holder.host == socket.gethostname() else f"{kill} on {safe(holder.host)}"
 
 
 def _usage(error: click.ClickException) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from outlast.checkpoint import Verdict
+from outlast.cli.checkpoint_words import problem_of
 from outlast.cli.compared import Compared, Comparison, compared
 from outlast.cli.opening import keys_at_hand, looked_into
 from outlast.cli.options import Settings
@@ -75,7 +76,7 @@ async def rest_of(directory: JobDirectory, shelf: Shelf) -> Inspection:
     """The ledger as SQLite sees it, the checkpoints, and the output file."""
     async with shelf.manager() as manager:
         verdicts = await manager.verify_all(shelf.job_id, deep=True)
-    unread = [f"checkpoint {each.id}: {each.problem}" for each in verdicts if each.status not in _JUDGED]
+    unread = [f"checkpoint {each.id}: {problem_of(each)}" for each in verdicts if each.status not in _JUDGED]
     looked = Inspection(job_id=shelf.job_id, verdicts=verdicts, quarantined=shelf.quarantined)
     try:
         async with looked_into(directory) as access:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from outlast.cli.grouping import NamedGroup
 from outlast.cli.note_words import note_lines
-from outlast.cli.phrases import columns, commands, moment, percent, quoted, safe, size
-from outlast.cli.reading import Group, JobRecord
-from outlast.cli.words import failure_lines, go_on_steps
+from outlast.cli.pause_words import paused_text
+from outlast.cli.phrases import BY_SCRIPT, columns, commands, moment, percent, quoted, safe, size
+from outlast.cli.reading import JobRecord
+from outlast.cli.words import failure_lines, failure_steps, go_on_steps
 from outlast.jobs.store import PartSizes
 from outlast.ledger.port import Counts
 from outlast.storage.keys import KEY_VARIABLE
@@ -25,20 +27,22 @@ _PARTS = (
 KEY_NEEDED = "encrypted: key needed"
 
 
-def status_lines(record: JobRecord, groups: Sequence[Group], hint: str) -> list[str]:
+def status_lines(record: JobRecord, groups: Sequence[NamedGroup], hint: str) -> list[str]:
     """Where a job stands."""
     counts = record.counts
     finished = counts.total - counts.waiting
     name = quoted(record.name)
+    ignored = f"{counts.ignored} ignored, " if counts.ignored else ""
     lines = [
         f"job {safe(record.name)}: {finished} of {counts.total} finished ({percent(finished, counts.total)})",
-        f"{counts.done} done, {counts.failed} failed, {counts.waiting} to do",
+        f"{counts.done} done, {counts.failed} failed, {ignored}{counts.waiting} to do",
         _last_run(record),
+        *_paused(record),
         *failure_lines(groups),
         *note_lines(record.notes),
         *([_on_disk(record.sizes)] if record.sizes is not None else []),
     ]
-    return [*lines, *commands(_steps(record, name, hint))]
+    return [*lines, *commands(_steps(record, groups, name, hint))]
 
 
 def list_lines(records: Sequence[JobRecord]) -> list[str]:
@@ -57,7 +61,7 @@ def list_lines(records: Sequence[JobRecord]) -> list[str]:
     return columns(rows, right=frozenset({1, 2, 3, 4, 5}))
 
 
-def status_document(record: JobRecord, groups: Sequence[Group] | None) -> dict[str, Any]:
+def status_document(record: JobRecord, groups: Sequence[NamedGroup] | None) -> dict[str, Any]:
     """What `--json` says of a job; without `groups` it says nothing about the causes of failure."""
     document = {
         "job_id": record.name,
@@ -70,22 +74,32 @@ def status_document(record: JobRecord, groups: Sequence[Group] | None) -> dict[s
         "damage": record.damage,
         "key_needed": record.locked,
         "notes": asdict(record.notes),
+        "paused_hosts": list(record.paused.hosts),
+        "orders_problem": record.paused.problem,
         "size_bytes": None if record.sizes is None else asdict(record.sizes),
     }
-    return document if groups is None else {**document, "failures": [asdict(group) for group in groups]}
+    return document if groups is None else {**document, "failures": [group.to_dict() for group in groups]}
 
 
-def _steps(record: JobRecord, name: str, hint: str) -> list[tuple[str, str]]:
+def _paused(record: JobRecord) -> list[str]:
+    paused = record.paused
+    lines = [f"paused: {paused_text(paused.hosts)}"] if paused.hosts else []
+    return [*lines, *([safe(paused.problem, 500)] if paused.problem else [])]
+
+
+def _steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hint: str) -> list[tuple[str, str]]:
     if record.locked:
         return [("see the rest", f"set {KEY_VARIABLE}, then: outlast status {name}{hint}")]
-    records = [("records", f"outlast results {name}{hint}")] if record.counts.done else []
+    rest = failure_steps(record.name, groups, hint, running=record.running is not None)
+    if record.counts.done:
+        rest.append(("records", f"outlast results {name}{hint}"))
     if record.running is not None:
-        return records
+        return [*([("unpause", f"outlast unpause {name} --all{hint}")] if record.paused.hosts else []), *rest]
     if record.invocation is None:
-        return [*_by_script(record.counts, name, hint), *records]
+        return [*_by_script(record.counts, name, hint), *rest]
     if record.notes.hold:
-        return [("when that is mended", f"outlast resume {name}{hint} --release-hold"), *records]
-    return [*go_on_steps(record.name, record.counts, hint), *records]
+        return [("when that is mended", f"outlast resume {name}{hint} --release-hold"), *rest]
+    return [*go_on_steps(record.name, record.counts, hint, record.paused.hosts), *rest]
 
 
 def _on_disk(sizes: PartSizes) -> str:
@@ -100,7 +114,7 @@ def _all_of(record: JobRecord) -> str:
 def _by_script(counts: Counts, word: str, hint: str) -> list[tuple[str, str]]:
     """What to do for a job that was started from code."""
     if counts.waiting:
-        return [("go on", "run the script that started it again")]
+        return [("go on", BY_SCRIPT)]
     if counts.failed:
         return [("try the failed ones again", f"outlast retry {word}{hint}, then run the script again")]
     return []

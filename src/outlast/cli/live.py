@@ -16,6 +16,7 @@ from outlast.cli.progress import REDRAW_SECONDS, View, counted, told_eta
 __all__ = ["LiveScreen", "live_screen", "picture"]
 
 TITLE_MAX = 30
+_WAITING = {"parked": "waiting for", "paused": "paused", "asked_to_wait": "asked to wait by"}
 _KEYS = "Ctrl-C: finish what is in flight, then stop. Twice: stop now. Both are safe."
 
 
@@ -79,11 +80,13 @@ def picture(title: str, view: View) -> RenderableType:
 
 def _numbers(view: View) -> Text:
     styles = {"ok": "green", "failed": "red", "parked": "yellow", "retrying": "yellow"}
-    shown = {name: value for name, value in counted(view).items() if name != "parked"}
+    numbers = counted(view)
+    shown = {name: value for name, value in numbers.items() if name not in _WAITING}
     line = Text(no_wrap=True, overflow="ellipsis")
     for name, value in shown.items():
         line.append(f"{name.replace('_', ' ')} ")
         line.append(f"{value}  ", style=styles.get(name, "") if value != "0" else "")
-    if view.parked:
-        line.append(f"waiting for {counted(view)['parked']}", style=styles["parked"])
+    for name, words in _WAITING.items():
+        if name in numbers:
+            line.append(f"{words} {numbers[name]}  ", style=styles["parked"])
     return line

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from outlast.cli.note_words import WHY_BEHIND
+from outlast.cli.pause_words import paused_text
 from outlast.cli.phrases import duration, moment, safe, units
 from outlast.events import EventType, ResilienceEvent
 
@@ -63,6 +64,22 @@ def _behind(data: Mapping[str, Any]) -> str:
     return f"RESULTS ARE MISSING from the ledger: {numbers}; {why}. What is missing is done again"
 
 
+def _quarantined(data: Mapping[str, Any]) -> str:
+    key = safe(str(data["key"]), KEY_WIDTH_MAX)
+    return (
+        f"{key} is given up: the process was killed {data['kills']} times in a row while it was in hand, at last alone"
+    )
+
+
+def _remedied(data: Mapping[str, Any]) -> str:
+    done = f"{safe(str(data['remedy'])).replace('_', ' ')} for {_host(data)}"
+    return done if data["error"] is None else f"{done} failed: {safe(str(data['error']), ERROR_WIDTH_MAX)}"
+
+
+def _ordered(data: Mapping[str, Any]) -> str:
+    return f"paused now: {paused_text(data['paused'])}" if data["paused"] else "no host is paused any more"
+
+
 _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.HOST_PARKED: _parked,
     EventType.HOST_RECOVERED: _recovered,
@@ -70,5 +87,8 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.LEDGER_DAMAGED: _damaged,
     EventType.LEDGER_BEHIND: _behind,
     EventType.KEYS_ROTATED: _rotated,
+    EventType.ITEM_QUARANTINED: _quarantined,
+    EventType.REMEDY_APPLIED: _remedied,
+    EventType.ORDERS_CHANGED: _ordered,
 }
 NOTICED = tuple(EventType(kind) for kind in _SAID)

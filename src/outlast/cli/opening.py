@@ -1,6 +1,5 @@
 """Opening a job's ledger with the keys that are at hand, where it needs any."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -9,8 +8,6 @@ from dataclasses import dataclass
 from outlast.errors import KeyMissingError
 from outlast.jobs.store import JobDirectory
 from outlast.ledger import SqliteLedger
-from outlast.ledger.connection import translated
-from outlast.ledger.image import refuse_damaged_log
 from outlast.storage.keys import FILE_VARIABLE, KEY_VARIABLE, Keyring, keyring
 
 __all__ = ["Access", "keys_at_hand", "looked_into", "opened"]
@@ -56,8 +53,6 @@ async def looked_into(directory: JobDirectory) -> AsyncIterator[Access]:
 
 
 async def _open(directory: JobDirectory, *, read_only: bool, locked: bool) -> Access:
-    # Before anybody looks: once SQLite has opened it, a log that has lost its end looks whole.
-    await asyncio.to_thread(_refuse_damaged_log, directory)
     try:
         return Access(await SqliteLedger.open(directory.ledger, read_only=read_only))
     except KeyMissingError:
@@ -71,8 +66,3 @@ async def _open(directory: JobDirectory, *, read_only: bool, locked: bool) -> Ac
             if not locked:
                 raise
     return Access(await SqliteLedger.open(directory.ledger, read_only=True, locked=True), sealed=True, locked=True)
-
-
-def _refuse_damaged_log(directory: JobDirectory) -> None:
-    with translated(directory.ledger):
-        refuse_damaged_log(directory.ledger)

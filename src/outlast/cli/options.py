@@ -41,20 +41,28 @@ _COMMON: dict[str, Callable[[Any], Any]] = {
         metavar="DIR",
         envvar="OUTLAST_STORE",
         show_envvar=True,
-        help="Where jobs are kept; default: store of the configuration, else .outlast",
+        help="Where jobs are kept; default: .outlast",
     ),
-    "json": _option("--json", is_flag=True, help="Answer with one JSON document; errors are JSON too."),
+    "json": _option("--json", is_flag=True, help="One JSON document; errors are JSON too."),
     "progress": _option(
         "--progress",
         type=click.Choice(["auto", "live", "plain", "off"]),
-        help="auto: live on a terminal, else a line every 30 s; off with --json.",
+        help="auto: live on a terminal, else in lines.",
     ),
     "color": _option(
         "--color", type=click.Choice(["auto", "always", "never"]), help="auto obeys NO_COLOR and FORCE_COLOR."
     ),
-    "quiet": _option("-q", "--quiet", is_flag=True, help="No progress and no advice: only how it ended, and errors."),
+    "quiet": _option("-q", "--quiet", is_flag=True, help="Only how it ended, and errors."),
     "verbose": _option("-v", "--verbose", count=True, help="Log every event; -vv: everything."),
 }
+
+
+def _rates(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str] | None:
+    """By host; None when nothing was given. Whether it is a rate, the configuration says."""
+    named = dict(each.rpartition("=")[::2] for each in given)
+    if "" in named:
+        raise click.BadParameter(f"{named['']!r} should be a host and its rate, such as shop.de=30/min", ctx, param)
+    return {host.lower(): rate for host, rate in named.items()} or None
 
 
 def common(*names: str) -> Callable[[F], F]:
@@ -96,6 +104,13 @@ def run_options(function: F) -> F:
             click.option("--timeout", metavar="30s|none", help="How long one attempt at an item may take."),
             click.option(
                 "--max-failed", metavar="1%|N", help="How many items may fail in a job that counts as finished."
+            ),
+            click.option(
+                "--rate",
+                multiple=True,
+                callback=_rates,
+                metavar="HOST=30/min",
+                help="How often a host may be asked; '*': each of the others. May be repeated.",
             ),
             click.option("--config", metavar="FILE", help="A job file for the settings that are not given here."),
             click.option("--key", metavar="FIELD", help="The field of an item that says which item it is."),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from outlast.logs.text import escaped
 
 __all__ = [
+    "BY_SCRIPT",
     "clock_face",
     "columns",
     "commands",
@@ -21,6 +22,8 @@ __all__ = [
 ]
 
 SAFE_MAX = 160
+BY_SCRIPT = "run the script that started it again"
+"""How a job goes on that was not begun on the command line."""
 
 
 def safe(text: str, limit: int = SAFE_MAX) -> str:

@@ -31,7 +31,11 @@ class Eta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a progress view shows at one moment. `parked` are the hosts that are waited for."""
+    """What a progress view shows at one moment.
+
+    `parked` are the hosts that are down and waited for, `paused` those that somebody has paused, `asked_to_wait` those that have
+    asked for a pause themselves.
+    """
 
     now: datetime
     elapsed: float
@@ -41,6 +45,8 @@ class View:
     rate: float
     eta: Eta | None
     stopping: bool = False
+    paused: tuple[str, ...] = ()
+    asked_to_wait: tuple[str, ...] = ()
 
     @property
     def finished(self) -> int:
@@ -125,11 +131,14 @@ def counted(view: View) -> dict[str, str]:
         "failed": str(view.counts.failed),
         "in_flight": str(view.in_flight),
     }
-    if view.parked:
-        more = ["..."] if len(view.parked) > HOSTS_SHOWN_MAX else []
-        names = [safe(host, 60) for host in view.parked[:HOSTS_SHOWN_MAX]]
-        numbers["parked"] = ",".join([name.replace(" ", "") or "(no host)" for name in names] + more)
-    return numbers
+    waiting = {"parked": view.parked, "paused": view.paused, "asked_to_wait": view.asked_to_wait}
+    return numbers | {name: _hosts(hosts) for name, hosts in waiting.items() if hosts}
+
+
+def _hosts(hosts: tuple[str, ...]) -> str:
+    more = ["..."] if len(hosts) > HOSTS_SHOWN_MAX else []
+    names = [safe(host, 60) for host in hosts[:HOSTS_SHOWN_MAX]]
+    return ",".join([name.replace(" ", "") or "(no host)" for name in names] + more)
 
 
 def told_eta(eta: Eta | None) -> str:

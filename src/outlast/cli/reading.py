@@ -2,30 +2,25 @@
 
 import fcntl
 import json
-import os
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from outlast.cli.opening import Access, looked_into, opened
+from outlast.cli.opening import Access, looked_into
 from outlast.cli.options import Settings
+from outlast.cli.pausing import Paused, paused_hosts
 from outlast.cli.phrases import quoted
 from outlast.errors import JobNotFoundError, LedgerCorruptionError
 from outlast.jobs.store import JobDirectory, PartSizes, job_directories, job_directory
 from outlast.ledger import Counts
-from outlast.ledger.port import StoredFailure
-from outlast.storage.strictjson import decode
 
 __all__ = [
     "Begun",
-    "Group",
     "Holder",
     "JobRecord",
     "Notes",
     "begun_with",
     "chosen",
-    "failure_groups",
     "found",
     "holder_of",
     "job_records",
@@ -34,18 +29,16 @@ __all__ = [
     "store_of",
 ]
 
-FAILURES_AT_ONCE = 1_000
-GROUPS_MAX = 1_000
 NAMES_SHOWN_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that runs a job now."""
+    """The process that runs a job now, as far as it has signed its lock."""
 
-    pid: int
-    host: str
-    since: str
+    pid: int = 0
+    host: str = "an unknown host"
+    since: str = "an unknown time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +53,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """What a job's ledger says of it.
+    """What a job's ledger says of it, and which of its hosts are paused.
 
     `damage` is set, and the rest empty, when it cannot be read. `locked`: it is sealed by a key that is not at hand, so nothing is
     known but its name and counts.
@@ -77,6 +70,7 @@ class JobRecord:
     locked: bool = False
     notes: Notes = field(default_factory=Notes)
     sizes: PartSizes | None = None
+    paused: Paused = field(default_factory=Paused)
 
     @property
     def finished(self) -> bool:
@@ -91,22 +85,10 @@ class JobRecord:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """How a job was begun: what was typed, if anything was, and whether its ledger is sealed."""
+    """How a job was begun: what was typed, if anything was, and whether its ledger is sealed; None: it cannot be read."""
 
     invocation: dict[str, Any] | None
-    sealed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Failures of one kind: how many, what they have in common, and one of them."""
-
-    count: int
-    type: str
-    message: str
-    signature: str
-    failure_class: str
-    example: str
+    sealed: bool | None
 
 
 def store_of(settings: Settings) -> Path:
@@ -170,6 +152,7 @@ async def record_of(directory: JobDirectory) -> JobRecord:
             locked=access.locked,
             notes=Notes(*[await _told(access, name) for name in ("damage", "behind", "unknown_lines", "hold")]),
             sizes=directory.sizes(),
+            paused=paused_hosts(directory, access),
         )
 
 
@@ -179,33 +162,15 @@ async def begun_with(directory: JobDirectory) -> Begun:
         async with looked_into(directory) as access:
             return Begun(await _told(access, "invocation"), access.sealed)
     except LedgerCorruptionError:
-        return Begun(None, sealed=False)
-
-
-async def failure_groups(directory: JobDirectory) -> list[Group]:
-    """The failures of a job by signature, the largest group first."""
-    groups: dict[str, Group] = {}
-    after = 0
-    async with opened(directory) as ledger:
-        while failures := await ledger.failures(after, FAILURES_AT_ONCE):
-            after = failures[-1].item
-            for failure in failures:
-                _count(groups, failure)
-    return sorted(groups.values(), key=lambda group: -group.count)
+        return Begun(None, sealed=None)
 
 
 def holder_of(directory: JobDirectory) -> Holder | None:
-    """Who runs the job now.
-
-    The lock is tested only where the process that signed it may be alive, and only for an instant: a test that came in the
-    very moment of a start would keep that start from the lock.
-    """
+    """Who runs the job now. The lock alone tells whether anybody does, as it does for a start; it is tested for an instant."""
     try:
         with (directory.path / "LOCK").open("rb") as file:
-            signed = json.loads(file.read())
-            holder = Holder(int(signed["pid"]), str(signed["host"]), str(signed["since"]))
-            return holder if _may_live(holder) and _is_locked(file) else None
-    except (OSError, ValueError, KeyError):
+            return _signed(file) if _is_locked(file) else None
+    except OSError:
         return None
 
 
@@ -213,16 +178,12 @@ async def _told(access: Access, name: str) -> Any:
     return None if access.locked else await access.ledger.get(name)
 
 
-def _may_live(holder: Holder) -> bool:
-    if holder.host != socket.gethostname():
-        return True
+def _signed(file: BinaryIO) -> Holder:
     try:
-        os.kill(holder.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        signed = json.loads(file.read())
+        return Holder(int(signed["pid"]), str(signed["host"]), str(signed["since"]))
+    except (ValueError, KeyError, TypeError):
+        return Holder()
 
 
 def _is_locked(file: BinaryIO) -> bool:
@@ -231,22 +192,6 @@ def _is_locked(file: BinaryIO) -> bool:
     except BlockingIOError:
         return True
     return False
-
-
-def _count(groups: dict[str, Group], failure: StoredFailure) -> None:
-    error = decode(failure.error)
-    signature = str(error.get("signature") or error.get("type"))
-    if signature not in groups and len(groups) >= GROUPS_MAX:
-        signature, error = "other", {"type": "other", "message": "causes that are too many to be listed"}
-    known = groups.get(signature)
-    groups[signature] = Group(
-        count=known.count + 1 if known else 1,
-        type=known.type if known else str(error.get("type", "")),
-        message=known.message if known else str(error.get("message", "")),
-        signature=signature,
-        failure_class=known.failure_class if known else str(error.get("class", "")),
-        example=known.example if known else failure.key,
-    )
 
 
 def _damaged(directory: JobDirectory, damage: str) -> JobRecord:

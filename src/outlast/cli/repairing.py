@@ -15,7 +15,7 @@ from outlast.cli.options import Settings
 from outlast.cli.phrases import moment
 from outlast.cli.reading import found, holder_of, store_of
 from outlast.cli.shelves import Shelf, shelf_of
-from outlast.errors import CheckpointCorruptionError, JobLockedError
+from outlast.errors import CheckpointCorruptionError, CheckpointValidationError, JobLockedError
 from outlast.jobs.outputfile import put_aside
 from outlast.jobs.store import JobDirectory
 from outlast.ledger.health import Remedy
@@ -94,5 +94,6 @@ async def _mended(settings: Settings, job: str, directory: JobDirectory, label: 
 async def _quarantine(shelf: Shelf, damaged: Sequence[Verdict]) -> None:
     async with shelf.manager() as manager:
         for each in damaged:
-            with suppress(CheckpointCorruptionError):  # it was found damaged already; opening it is what moves it
+            # It was found damaged already, or never was a checkpoint; opening it is what moves it.
+            with suppress(CheckpointCorruptionError, CheckpointValidationError):
                 await manager.load_checkpoint(each.id)

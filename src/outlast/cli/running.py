@@ -1,14 +1,15 @@
 """The way from an order to an exit code, shared by `run` and `resume`."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from outlast.cli.grouping import NamedGroup, failure_groups
 from outlast.cli.hosts import HostWatch
 from outlast.cli.options import Settings
 from outlast.cli.plan import Order, Plan, planned
 from outlast.cli.printing import answer, say
-from outlast.cli.reading import Group, failure_groups
 from outlast.cli.words import Ended, ending, style_of
 from outlast.cli.work import Worked, work
 from outlast.runtime import Runtime
@@ -43,17 +44,17 @@ def carry_out(order: Order, settings: Settings) -> int:
     return worked.summary.exit_code
 
 
-def _groups(plan: Plan, worked: Worked) -> list[Group]:
+def _groups(plan: Plan, worked: Worked) -> Sequence[NamedGroup]:
     if not worked.summary.failed:
-        return []
-    return asyncio.run(failure_groups(plan.directory))
+        return ()
+    return asyncio.run(failure_groups(plan.directory, plan.name)).groups
 
 
 def _document(ended: Ended) -> dict[str, Any]:
     return {
         **asdict(ended.summary),
         "duration": round(ended.seconds, 3),
-        "failures": [asdict(group) for group in ended.groups],
+        "failures": [group.to_dict() for group in ended.groups],
         "hosts_down": [{"host": each.host, "since": each.since.isoformat()} for each in ended.down],
         "output": ended.output,
     }

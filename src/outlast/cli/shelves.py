@@ -15,6 +15,7 @@ from outlast.cli.reading import begun_with, found, store_hint, store_of
 from outlast.config import CheckpointConfiguration, load_configuration
 from outlast.errors import CheckpointError, CheckpointNotFoundError
 from outlast.jobs.store import JobDirectory, job_directories, job_directory
+from outlast.storage.keys import Keyring
 
 __all__ = ["Shelf", "shelf_of"]
 
@@ -38,8 +39,9 @@ class Shelf:
 
     def manager(self, **changes: Any) -> CheckpointManager:
         """A manager of these checkpoints, with the settings of their job and `changes`; without a key one that reads headers."""
-        reading = {"validation_enabled": True, "encryption_enabled": self.sealed and keys_at_hand() is not None}
-        return CheckpointManager(self.config.model_copy(update={**reading, **changes}))
+        reading = {"validation_enabled": True, "encryption_enabled": self.sealed}
+        keys = keys_at_hand() or (Keyring({}) if self.sealed else None)
+        return CheckpointManager(self.config.model_copy(update={**reading, **changes}), keys=keys)
 
     @property
     def quarantined(self) -> frozenset[str]:
@@ -96,7 +98,8 @@ async def _of_job(directory: JobDirectory, job_id: str, hint: str) -> Shelf:
     told = "storage_path" in config.model_fields_set
     place = base / config.storage_path if told else directory.checkpoints
     config = config.model_copy(update={"storage_path": str(place)})
-    sealed = begun.sealed or config.encryption_enabled
+    # A job in clear stays so, whatever the configuration says by now; where the ledger cannot tell, that has to be believed.
+    sealed = config.encryption_enabled if begun.sealed is None else begun.sealed
     return Shelf(job_id=job_id, config=config, directory=directory, sealed=sealed, hint=hint)
 
 

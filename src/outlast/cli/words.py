@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from outlast.cli.group_words import cause_of
+from outlast.cli.grouping import NamedGroup
 from outlast.cli.hosts import Down
+from outlast.cli.pause_words import paused_text
 from outlast.cli.phrases import columns, commands, duration, moment, percent, quoted, safe, units
-from outlast.cli.reading import Group
 from outlast.jobs import ExitCode, Outcome, Summary
 from outlast.ledger.port import Counts
 
-__all__ = ["Ended", "beginning", "ending", "failure_lines", "go_on_steps", "style_of"]
+__all__ = ["Ended", "beginning", "ending", "failure_lines", "failure_steps", "go_on_steps", "style_of"]
 
 GROUPS_SHOWN_MAX = 5
-GROUP_WIDTH_MAX = 90
 HOSTS_SHOWN_MAX = 10
 
 
@@ -25,7 +26,7 @@ class Ended:
     before: Counts
     seconds: float
     now: datetime
-    groups: Sequence[Group]
+    groups: Sequence[NamedGroup]
     down: Sequence[Down]
     output: str | None
     allowed: str
@@ -58,7 +59,7 @@ def ending(ended: Ended) -> list[str]:
             return [*_aborted(ended), _left(ended), *_mended(summary), *_groups(ended), *_next_steps(ended)]
         case _:
             return [
-                f"{_stopped(summary)} after {duration(ended.seconds)}.",
+                f"{_stopped(summary)} after {duration(ended.seconds)}.{_waits(ended)}",
                 _left(ended),
                 *_mended(summary),
                 *_groups(ended),
@@ -73,28 +74,43 @@ def style_of(summary: Summary) -> str:
     return "yellow" if summary.outcome is Outcome.STOPPED else "red"
 
 
-def failure_lines(groups: Sequence[Group]) -> list[str]:
-    """The causes of failure, the most frequent first."""
+def failure_lines(groups: Sequence[NamedGroup]) -> list[str]:
+    """The causes of failure, the most frequent first, each with the name of its group."""
     if not groups:
         return []
     shown = [
-        (f"{group.count}", _cause(group), f"e.g. {safe(group.example, 60)}") for group in groups[:GROUPS_SHOWN_MAX]
+        (group.name, f"{group.count}", cause_of(group), f"e.g. {safe(group.example, 60)}")
+        for group in groups[:GROUPS_SHOWN_MAX]
     ]
-    lines = [f"  {row}" for row in columns(shown, right=frozenset({0}))]
+    lines = [f"  {row}" for row in columns(shown, right=frozenset({1}))]
     rest = sum(group.count for group in groups[GROUPS_SHOWN_MAX:])
     if rest:
         lines.append(f"  and {units(rest, 'failure')} of {units(len(groups) - GROUPS_SHOWN_MAX, 'other kind')}")
     return lines
 
 
-def go_on_steps(name: str, counts: Counts, hint: str) -> list[tuple[str, str]]:
+def go_on_steps(name: str, counts: Counts, hint: str, paused: Sequence[str] = ()) -> list[tuple[str, str]]:
     """What to type to go on with a job that was begun on the command line."""
     word = quoted(name)
     if counts.waiting:
-        return [("go on", f"outlast resume {word}{hint}")]
+        unpaused = f"outlast unpause {word} --all{hint} && outlast resume {word}{hint}"
+        with_all = [("go on with the paused", unpaused)] if paused else []
+        return [("go on", f"outlast resume {word}{hint}"), *with_all]
     if counts.failed:
         return [("try the failed ones again", f"outlast retry {word}{hint} && outlast resume {word}{hint}")]
     return []
+
+
+def failure_steps(
+    name: str, groups: Sequence[NamedGroup], hint: str, *, running: bool = False
+) -> list[tuple[str, str]]:
+    """What to type about the failed; while the job runs nothing can be retried."""
+    word = quoted(name)
+    steps = [("see why they failed", f"outlast failures {word}{hint}")] if groups else []
+    first = next((group.name for group in groups if group.takes_verbs), None)
+    if first is None or running:
+        return steps
+    return [("retry one group", f"outlast retry {word} --group {first}{hint}"), *steps]
 
 
 def _completed(ended: Ended) -> list[str]:
@@ -102,14 +118,15 @@ def _completed(ended: Ended) -> list[str]:
     now = summary.done + summary.failed - before.done - before.failed
     if not now:
         failed = f", {summary.failed} of them failed" if summary.failed else ""
-        first = f"Nothing left to do: all {units(summary.total, 'item')} of job {safe(summary.job_id)} are finished{failed}."
+        all_of_them = f"all {units(summary.total, 'item')} of job {safe(summary.job_id)} are finished"
+        first = f"Nothing left to do: {all_of_them}{failed}{_ignored(summary)}."
         return [first, *_mended(summary), *_allowance(ended), *_groups(ended), *_next_steps(ended, over=True)]
     word = "FINISHED WITH FAILURES" if summary.failed else "FINISHED"
     share = f" ({percent(summary.failed, summary.total)}; allowed: {safe(ended.allowed)})" if summary.failed else ""
     resumed = f" ({now} in this run)" if now != summary.total else ""
     first = (
         f"{word} in {duration(ended.seconds)}: {summary.done} of {summary.total} done{resumed}, "
-        f"{summary.failed or 'none'} failed{share}, {units(summary.retries, 'retry').replace('retrys', 'retries')}."
+        f"{summary.failed or 'none'} failed{share}{_ignored(summary)}, {units(summary.retries, 'retry').replace('retrys', 'retries')}."
     )
     return [first, *_repeated(summary), *_mended(summary), *_groups(ended), *_next_steps(ended)]
 
@@ -137,10 +154,22 @@ def _stopped(summary: Summary) -> str:
     return by.get(ExitCode(summary.exit_code), "Stopped")
 
 
+def _waits(ended: Ended) -> str:
+    """Why it stopped by itself, if it was for hosts that are paused."""
+    paused = ended.summary.paused
+    return f" What is left waits for paused hosts: {paused_text(paused)}." if paused else ""
+
+
+def _ignored(summary: Summary) -> str:
+    ignored = summary.total - summary.done - summary.failed - summary.deferred
+    return f", {ignored} ignored" if ignored else ""
+
+
 def _left(ended: Ended) -> str:
     summary = ended.summary
     failed = f"{summary.failed} failed, " if summary.failed else ""
-    return f"{summary.done} of {summary.total} done, {failed}{summary.deferred} still to do. What is recorded is kept."
+    ignored = f"{_ignored(summary).removeprefix(', ')}, " if _ignored(summary) else ""
+    return f"{summary.done} of {summary.total} done, {failed}{ignored}{summary.deferred} still to do. What is recorded is kept."
 
 
 def _repeated(summary: Summary) -> list[str]:
@@ -166,11 +195,23 @@ def _groups(ended: Ended) -> list[str]:
     return failure_lines(ended.groups)
 
 
+def _without_host(ended: Ended) -> list[tuple[str, str]]:
+    host = next((each.host for each in ended.down if each.host), None)
+    if host is None or ended.summary.outcome is not Outcome.ABORTED:
+        return []
+    command = f"outlast resume {quoted(ended.summary.job_id)} --pause-host {quoted(host)}{ended.hint}"
+    return [("go on without it", command)]
+
+
 def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
     summary = ended.summary
     name = quoted(summary.job_id)
     counts = Counts(pending=summary.deferred, done=summary.done, failed=summary.failed)
-    steps = go_on_steps(summary.job_id, counts, ended.hint)
+    steps = [
+        *go_on_steps(summary.job_id, counts, ended.hint, summary.paused),
+        *_without_host(ended),
+        *failure_steps(summary.job_id, ended.groups, ended.hint),
+    ]
     if summary.deferred:
         steps.append(("look", f"outlast status {name}{ended.hint}"))
     if ended.output is not None:
@@ -180,8 +221,3 @@ def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
     if over:
         steps.append(("start over", "the same command with --fresh"))
     return commands(steps)
-
-
-def _cause(group: Group) -> str:
-    first, space, rest = group.signature.partition(" ")
-    return safe(first.rpartition(".")[2] + space + rest, GROUP_WIDTH_MAX)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, redirect_stdout
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -20,6 +21,8 @@ from outlast.cli.sources import read
 from outlast.cli.words import beginning
 from outlast.config import LoggingConfiguration
 from outlast.jobs import Run, Summary
+from outlast.jobs.host import Reason
+from outlast.jobs.run import Progress
 from outlast.ledger.port import Counts
 from outlast.logs import configure
 from outlast.runtime import Runtime
@@ -27,7 +30,7 @@ from outlast.runtime import Runtime
 if TYPE_CHECKING:
     from outlast.jobs.options import RunOptions
 
-__all__ = ["Worked", "logging_for", "work"]
+__all__ = ["Worked", "logging_for", "seen", "work"]
 
 _LEVELS: Mapping[int, dict[str, str]] = {
     0: {"level": "WARNING", "event_severity_min": "critical"},
@@ -158,18 +161,8 @@ class _Watcher:
         announced = 0
         while True:
             progress = await run.progress()
-            now = self._clock.monotonic()
-            self._pace.note(progress.counts, now, parked=bool(progress.parked))
-            view = View(
-                now=self._clock.now(),
-                elapsed=now - started,
-                counts=progress.counts,
-                in_flight=progress.in_flight,
-                parked=progress.parked,
-                rate=self._pace.rate(),
-                eta=self._pace.eta(progress.counts),
-                stopping=bool(self._stops.count),
-            )
+            elapsed = self._clock.monotonic() - started
+            view = seen(progress, self._pace, self._clock.now(), elapsed, stopping=bool(self._stops.count))
             if announced < self._stops.count:
                 announced = self._stops.count
                 self.screen.say(_stopping(announced, progress.in_flight))
@@ -183,6 +176,29 @@ class _Watcher:
                 await self._stops.asked.wait()
         except TimeoutError:
             return
+
+
+def seen(progress: Progress, pace: Pace, now: datetime, elapsed: float, *, stopping: bool) -> View:
+    """Note in `pace` where a run stands, and what there is to show of it."""
+    paused = _waiting(progress, Reason.PAUSED)
+    asked = _waiting(progress, Reason.ASKED_TO_WAIT)
+    pace.note(progress.counts, elapsed, parked=bool(progress.parked or paused or asked))
+    return View(
+        now=now,
+        elapsed=elapsed,
+        counts=progress.counts,
+        in_flight=progress.in_flight,
+        parked=progress.parked,
+        rate=pace.rate(),
+        eta=pace.eta(progress.counts),
+        stopping=stopping,
+        paused=paused,
+        asked_to_wait=asked,
+    )
+
+
+def _waiting(progress: Progress, reason: Reason) -> tuple[str, ...]:
+    return tuple(each.host for each in progress.waiting if each.reason is reason)
 
 
 def _stopping(asked: int, in_flight: int) -> str:

@@ -116,16 +116,16 @@ async def _rotate(session: Session, ledger: SqliteLedger | None, keys: "Keyring"
 async def _put_aside(directory: JobDirectory, config: "JobConfiguration", label: str, keys: "Keyring | None") -> None:
     """Keep what the job has recorded, under another name, and leave its own names free.
 
-    A ledger that cannot be read (it is damaged, or its key is lost) is kept all the same: a fresh start is the way out. Raises
-    `OutputError`, with nothing moved, when the output is somebody else's file.
+    A ledger that cannot be read (it is damaged, or its key is lost) is kept all the same, and so is the output, whose it may be: a
+    fresh start is the way out. Raises `OutputError`, with nothing moved, when the output is known to be somebody else's file.
     """
     old = await _old_ledger(directory, keys)
-    if old is not None:
-        try:
-            if config.output is not None:
-                await Output.put_aside(Path(config.output), old, label)
-        finally:
-            # Closing folds the write-ahead log into the file, so that it is whole when it is moved.
+    try:
+        if config.output is not None:
+            await Output.put_aside(Path(config.output), old, label)
+    finally:
+        # Closing folds the write-ahead log into the file, so that it is whole when it is moved.
+        if old is not None:
             await old.close()
     directory.put_aside(label)
 

@@ -1,5 +1,6 @@
 """The bytes of an output file: opened, compared with what the ledger says, put aside. Blocking; whoever calls runs it off the loop."""
 
+import fcntl
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -9,8 +10,9 @@ from pathlib import Path
 
 from outlast.errors import OutputError
 from outlast.storage.disk import OsDisk
+from outlast.storage.forks import close_in_children
 
-__all__ = ["OutputFile", "Place", "foreign", "holds_something", "put_aside", "size_of", "unwritable"]
+__all__ = ["OutputFile", "Place", "foreign", "put_aside", "replaced", "size_of", "unwritable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,18 @@ class OutputFile:
 
     @classmethod
     def open(cls, path: Path, place: Place) -> "OutputFile":
-        """Open the file for what follows `place`, and cut off what it holds beyond that. Raises `OutputError`."""
+        """Open the file for what follows `place`, and cut off what it holds beyond that. It is locked for as long as it is open.
+
+        Raises `OutputError`, also when another job writes it.
+        """
         try:
             missing = [each for each in path.parents if not each.exists()]
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("ab", buffering=0)
             try:
+                _refuse_busy(file, path, fcntl.LOCK_EX)
                 file.truncate(place.size)
-            except OSError:
+            except BaseException:
                 file.close()
                 raise
         except OSError as error:
@@ -52,18 +58,25 @@ class OutputFile:
         with suppress(OSError):
             for directory in (path.parent, *(each.parent for each in missing)):
                 OsDisk().sync_directory(directory)
+        close_in_children(file)
         return cls(path, file, place)
 
-    def append(self, blob: bytes, position: int) -> None:
-        """Write all of `blob`; after a write that failed the file is `broken`. Raises `OutputError`."""
+    def append(self, blob: bytes, position: int) -> bool:
+        """Write all of `blob`; False, and nothing is written, when the file is not there any more.
+
+        After a write that failed the file is `broken`. Raises `OutputError`.
+        """
         rest = memoryview(blob)
         try:
+            if not self.is_there():
+                return False
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
             self.broken = True
             raise unwritable(self.path, error) from error
         self.place = replace(self.place, position=position, size=self.place.size + len(blob))
+        return True
 
     def sync(self) -> None:
         try:
@@ -72,19 +85,27 @@ class OutputFile:
             self.broken = True
             raise unwritable(self.path, error) from error
 
+    def is_there(self) -> bool:
+        """Whether this file still stands under its name, and holds as much as was written to it."""
+        found = os.fstat(self._file.fileno())
+        try:
+            return found.st_size == self.place.size and os.path.samestat(found, self.path.stat())
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Nothing is buffered, so nothing is written by this."""
         self._file.close()
 
 
-def holds_something(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0
-
-
 def size_of(path: Path) -> int:
-    """The bytes of the file; 0 where there is none. Raises `OutputError` for what is no file."""
+    """The bytes of the file; 0 where there is none. Raises `OutputError` for what is no file, or is written by another job."""
     try:
-        return path.stat().st_size if path.exists() else 0
+        if not path.is_file():
+            return path.stat().st_size if path.exists() else 0
+        with path.open("rb", buffering=0) as file:
+            _refuse_busy(file, path, fcntl.LOCK_SH)
+            return os.fstat(file.fileno()).st_size
     except OSError as error:
         raise unwritable(path, error) from error
 
@@ -108,5 +129,20 @@ def foreign(path: Path) -> OutputError:
     )
 
 
+def replaced(path: Path) -> OutputError:
+    message = f"{path} is removed, cut or replaced by somebody else, again and again: choose another output"
+    return OutputError(message, context={"path": str(path)})
+
+
 def unwritable(path: Path, error: OSError) -> OutputError:
     return OutputError(f"{path} cannot be written: {error.strerror}", context={"path": str(path)})
+
+
+def _refuse_busy(file: FileIO, path: Path, lock: int) -> None:
+    try:
+        fcntl.flock(file, lock | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        message = f"{path} is being written by another job: choose another output"
+        raise OutputError(message, context={"path": str(path)}) from error
+    except OSError:
+        return  # not every file system has locks, and a job of its own needs none

@@ -1,6 +1,8 @@
 """A look at every row that earlier runs left behind, while this one works: what has rotted is found before it is needed.
 
-The ledger is examined in slices, with a pause after each, so that no item waits for it. A run that could end as completed
+The ledger is examined in slices, with a pause after each, so that an item waits for one slice at most: some milliseconds. What
+takes a look at all rows at once is asked beside the commits. Only where damage is found do they wait for longer: to mend it, all
+rows of the ledger are read in one go. A run that could end as completed
 examines what is left first, so "completed" means that every row was intact, or was mended and done again.
 """
 
@@ -34,6 +36,8 @@ class Scrub:
         self._found = found
         self._next: int | None = 0
         self._turn = asyncio.Lock()
+        self._mended = 0
+        self._taken_out: set[str] = set()
         self.damaged = 0
         self.lost = 0
 
@@ -54,18 +58,18 @@ class Scrub:
         """
         while True:
             await self._runtime.clock.sleep(WATCH_SECONDS if self._next is None else PAUSE_SECONDS)
-            before = self.damaged
+            before = self._mended
             await self._look(SLICE)
-            if self.damaged > before:
+            if self._mended > before:
                 changed()
 
     async def finish(self) -> bool:
         """Examine what is left, without a pause; whether anything was found."""
-        before = self.damaged
+        before = self._mended
         await self._look(LAST_SLICE)
         while self._next is not None:
             await self._look(LAST_SLICE)
-        return self.damaged > before
+        return self._mended > before
 
     async def _look(self, limit: int) -> None:
         async with self._turn:
@@ -75,13 +79,25 @@ class Scrub:
                 self._next = examined.next
                 findings = [*findings, *examined.findings]
             if findings:
-                await self._tell(findings)
+                self._mended += len(findings)
+                self._found()
+                await self._tell([finding for finding in findings if self._is_news(finding)])
+
+    def _is_news(self, finding: Finding) -> bool:
+        """Whether it is damage of its own: an item whose result was taken out is pending for that, and was told of with it."""
+        if finding.table == "results" and finding.remedy is Remedy.REMOVED and finding.key is not None:
+            self._taken_out.add(finding.key)
+        elif finding.table == "items" and finding.remedy is Remedy.PENDING and finding.key in self._taken_out:
+            self._taken_out.remove(finding.key)
+            return False
+        return True
 
     async def _tell(self, findings: Sequence[Finding]) -> None:
+        if not findings:
+            return
         lost = sum(finding.remedy is Remedy.FAILED for finding in findings)
         self.damaged += len(findings)
         self.lost += lost
-        self._found()
         told = [_row(finding) for finding in findings[:FINDINGS_TOLD_MAX]]
         self._runtime.emit(EventType.LEDGER_DAMAGED, self._job_id, damaged=len(findings), lost=lost, findings=told)
         noted = await self._ledger.get(_FACT) or {"damaged": 0, "lost": 0}

@@ -7,19 +7,23 @@ import os
 import re
 import socket
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from outlast.errors import JobError, JobLockedError, ValidationError
 from outlast.storage.disk import OsDisk
 from outlast.storage.files import ensure_directory
+from outlast.storage.forks import close_in_children
 
 __all__ = ["JobDirectory", "Lock", "PartSizes", "job_directories", "job_directory"]
 
 NAME_MAX = 512
 SLUG_MAX = 40
+LOCK_TRIES = 10
+LOCK_TRY_SECONDS = 0.005
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]+")
 
 
@@ -91,21 +95,31 @@ class JobDirectory:
 
         Raises `JobLockedError` when another process holds it, `JobError` when the directory cannot be written.
         """
+        path = self.path / "LOCK"
         try:
             ensure_directory(self.path)
-            file = (self.path / "LOCK").open("a+b")
+            file = path.open("a+b", buffering=0)
+            try:
+                self._hold(file, job_id)
+                _sign(file, started)
+            except BaseException:
+                file.close()
+                raise
         except OSError as error:
-            message = f"the store {self.path.parent.parent} cannot be written: {error.strerror} ({error.filename})"
-            raise JobError(message, context={"path": str(self.path)}) from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = _holder(file)
-            file.close()
-            message = f"job {job_id!r} is being run by another process{holder}"
-            raise JobLockedError(message, context={"job_id": job_id, "path": str(self.path)}) from error
-        _sign(file, started)
+            reason = f"{error.strerror} ({error.filename or path})"
+            message = f"the store {self.path.parent.parent} cannot be written: {reason}; job {job_id!r} was not started"
+            raise JobError(message, context={"job_id": job_id, "path": str(self.path)}) from error
+        close_in_children(file)
         return Lock(file)
+
+    def _hold(self, file: FileIO, job_id: str) -> None:
+        # Whoever looks whether the job runs has the lock for an instant, and must not keep a start from it.
+        for _ in range(LOCK_TRIES):
+            if _is_free(file):
+                return
+            threading.Event().wait(LOCK_TRY_SECONDS)
+        message = f"job {job_id!r} is being run by another process{_holder(file)}"
+        raise JobLockedError(message, context={"job_id": job_id, "path": str(self.path)})
 
     def put_aside(self, label: str) -> Path:
         """Move what the job has recorded out of the way, for a fresh start; where it is now."""
@@ -125,7 +139,7 @@ class JobDirectory:
 class Lock:
     """A job's lock. The kernel gives it back when the process dies, so a killed run leaves none behind."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: FileIO) -> None:
         self._file = file
 
     def close(self) -> None:
@@ -164,13 +178,20 @@ def _size_of(path: Path) -> int:
     return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
-def _sign(file: BinaryIO, started: str) -> None:
+def _is_free(file: FileIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sign(file: FileIO, started: str) -> None:
     file.truncate(0)
     file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": started}).encode())
-    file.flush()
 
 
-def _holder(file: BinaryIO) -> str:
+def _holder(file: FileIO) -> str:
     try:
         file.seek(0)
         holder = json.load(file)

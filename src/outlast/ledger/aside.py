@@ -1,4 +1,8 @@
-"""What stands beside the items and their results, looked at: facts, counts, leases, the fence, the indexes."""
+"""What stands beside the items and their results, looked at: facts, counts, leases, the fence, the indexes.
+
+Whether counts and indexes fit the rows takes a look at all of them at once. A job at work has it answered by `fits_its_rows`, on a
+connection of its own, so that no commit waits for it.
+"""
 
 import apsw
 
@@ -10,7 +14,7 @@ from outlast.ledger.rows import ItemRow, fact_checksum
 from outlast.ledger.schema import DEFERRED, FAILED, NOBODY, PENDING, SPARED
 from outlast.ledger.tables import Tables
 
-__all__ = ["look_at_facts", "look_at_the_rest", "reindexed"]
+__all__ = ["fits_its_rows", "look_at_facts", "look_at_the_rest", "reindexed"]
 
 _INDEXES = (("items_pending", PENDING), ("items_due", DEFERRED), ("items_failed", FAILED))
 
@@ -32,11 +36,31 @@ def look_at_facts(tables: Tables) -> tuple[int, list[Finding]]:
     return len(intact["facts"]) + len(damaged["facts"]), findings
 
 
-def look_at_the_rest(tables: Tables, *, index_fits: bool, items_fit: bool, all_claimed: bool) -> list[Finding]:
+def fits_its_rows(tables: Tables) -> bool:
+    """Whether counts and indexes were those of the items at some moment; nothing but the ledger's own changes comes later."""
+    tables.db.execute("BEGIN")
+    try:
+        truth = true_counts(tables)
+        kept = dict(tables.rows("SELECT status, n FROM counts"))
+        return kept == truth and _keys_known(tables) <= sum(truth.values()) and _indexes_fit(tables, truth)
+    finally:
+        tables.db.execute("COMMIT")
+
+
+def look_at_the_rest(
+    tables: Tables, *, index_fits: bool, items_fit: bool, all_claimed: bool, fits: bool = False
+) -> list[Finding]:
     """Counts, leases, fence and indexes, which follow from the rows; what is known of those is handed in.
 
-    `all_claimed`: every result has its item.
+    `all_claimed`: every result has its item. `fits`: what `fits_its_rows` has said.
     """
+    whole: list[Finding] = []
+    if not (fits and index_fits and all_claimed):
+        whole = _look_at_the_whole(tables, index_fits=index_fits, items_fit=items_fit, all_claimed=all_claimed)
+    return [*whole, *_look_at_leases(tables), *_look_at_fence(tables)]
+
+
+def _look_at_the_whole(tables: Tables, *, index_fits: bool, items_fit: bool, all_claimed: bool) -> list[Finding]:
     truth = true_counts(tables)
     findings = _look_for_the_gone(tables, truth)
     if findings:
@@ -47,7 +71,7 @@ def look_at_the_rest(tables: Tables, *, index_fits: bool, items_fit: bool, all_c
     if items_fit:
         # What the counts should be cannot be told while items are damaged; when those are mended, they are counted anew.
         findings += _look_at_counts(tables, truth)
-    return [*findings, *_look_at_leases(tables), *_look_at_fence(tables)]
+    return findings
 
 
 def reindexed(tables: Tables) -> Finding:
@@ -116,12 +140,21 @@ def _look_at_fence(tables: Tables) -> list[Finding]:
 
 def _look_at_indexes(tables: Tables, truth: dict[int, int], *, index_fits: bool) -> list[Finding]:
     """An item that its index has lost is never leased, or added twice."""
-    for index, status in _INDEXES:
-        [(entries,)] = tables.rows(
-            f"SELECT count(*) FROM main.items INDEXED BY {index} WHERE status = {status}"  # noqa: S608
-        )
-        index_fits = index_fits and entries == truth[status]
-    return [] if index_fits else [reindexed(tables)]
+    return [] if _indexes_fit(tables, truth) and index_fits else [reindexed(tables)]
+
+
+def _indexes_fit(tables: Tables, truth: dict[int, int]) -> bool:
+    entries = {
+        status: tables.rows(f"SELECT count(*) FROM main.items INDEXED BY {index} WHERE status = {status}")  # noqa: S608
+        for index, status in _INDEXES
+    }
+    return all(count == truth[status] for status, [(count,)] in entries.items())
+
+
+def _keys_known(tables: Tables) -> int:
+    """How many items the index of keys has."""
+    [(entries,)] = tables.rows("SELECT count(*) FROM main.items INDEXED BY sqlite_autoindex_items_1 WHERE key >= ''")
+    return int(entries)
 
 
 def _look_for_orphans(tables: Tables) -> list[Finding]:
@@ -134,8 +167,7 @@ def _look_for_orphans(tables: Tables) -> list[Finding]:
 
 def _look_for_the_gone(tables: Tables, truth: dict[int, int]) -> list[Finding]:
     """Items of which only the index knows: they are put back, as done or as given up."""
-    [(entries,)] = tables.rows("SELECT count(*) FROM main.items INDEXED BY sqlite_autoindex_items_1 WHERE key >= ''")
-    if entries <= sum(truth.values()):
+    if _keys_known(tables) <= sum(truth.values()):
         return []
     gone = tables.rows(
         "SELECT id, CAST(key AS BLOB) FROM main.items AS entry INDEXED BY sqlite_autoindex_items_1 WHERE key >= '' "

@@ -9,6 +9,7 @@ from outlast.errors import LedgerCorruptionError, LedgerUnavailableError
 from outlast.ledger.check import check
 from outlast.ledger.connection import connect, translated
 from outlast.ledger.health import Health
+from outlast.ledger.image import state_at_rest
 from outlast.ledger.opening import open_tables
 from outlast.storage.disk import Disk
 from outlast.storage.publishing import publishing
@@ -47,7 +48,16 @@ def backup(source: Path, target: Path, *, disk: Disk | None = None) -> BackedUp:
 
 
 def _copy(source: Path, aside: Path) -> None:
-    original = connect(source, read_only=True, vfs=None)
+    at_rest = state_at_rest(source)
+    _copy_pages(source, aside, at_rest=at_rest is not None)
+    if at_rest is not None and state_at_rest(source) != at_rest:
+        # A job was begun meanwhile, and may have written between two pages.
+        aside.write_bytes(b"")
+        _copy_pages(source, aside, at_rest=False)
+
+
+def _copy_pages(source: Path, aside: Path, *, at_rest: bool) -> None:
+    original = connect(source, read_only=True, vfs=None, at_rest=at_rest)
     try:
         copy = apsw.Connection(str(aside))
         try:

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from outlast.errors import LedgerCorruptionError, StaleLeaseError, ValidationError
+from outlast.errors import LedgerCorruptionError, StaleLeaseError
 from outlast.ledger.aside import reindexed
 from outlast.ledger.health import Remedy
 from outlast.ledger.mending import is_due, mend, proved_items, revive
 from outlast.ledger.migrate import keep_fact
-from outlast.ledger.port import RETRIED, ItemStatus, Lease, NewItem, Record
+from outlast.ledger.port import ItemStatus, Lease, NewItem, Record
 from outlast.ledger.reading import next_due
 from outlast.ledger.rows import LOST, ItemRow, identity_of, is_proved, result_checksum, state_of
 from outlast.ledger.schema import DEFERRED, PENDING, SHAPE_NUMBER, SPARED, STATUS_NUMBER
 from outlast.ledger.tables import UNREADABLE, Tables
 
-__all__ = ["add", "lease", "put", "record", "release", "renew", "retry"]
+__all__ = ["add", "lease", "put", "record", "release", "renew"]
 
 
 def add(tables: Tables, items: Sequence[NewItem]) -> int:
@@ -119,22 +119,6 @@ def renew(tables: Tables, owner: str, expires: float) -> int:
 def release(tables: Tables, owner: str | None) -> int:
     tables.db.execute("DELETE FROM leases WHERE owner = ifnull(?, owner)", (owner,))
     return tables.db.changes()
-
-
-def retry(tables: Tables, status: ItemStatus) -> int:
-    if status not in RETRIED:
-        raise ValidationError(f"what is {status} is not tried again: only what is failed, deferred or ignored is")
-    number = STATUS_NUMBER[status]
-    # One that is not proved may have been done: it is left to whoever examines it.
-    tables.db.execute(
-        "UPDATE items SET status = 0, attempts = 0, not_before = NULL, error = NULL, state = NULL "  # noqa: S608 - our number
-        f"WHERE status = {number} AND payload IS NOT x'' "
-        "AND state = state_of(id, status, attempts, not_before, CAST(error AS BLOB))"
-    )
-    again = tables.db.changes()
-    tables.change[PENDING] += again
-    tables.change[number] -= again
-    return again
 
 
 def put(tables: Tables, name: str, value: str) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from outlast.ledger.sums import Sums, fitting
+
 __all__ = ["FRAME_HEADER", "INDEX_HEADER", "LOG_HEADER", "Frame", "Log", "Read", "lost_without_log", "read_log"]
 
 LOG_HEADER, FRAME_HEADER, INDEX_HEADER = 32, 24, 100
@@ -23,7 +25,7 @@ _WORD = 0xFFFF_FFFF
 Read = Callable[[int, int], bytes]
 """Bytes by offset and length; fewer where the file ends."""
 
-Sums = tuple[int, int]
+_FRAMES_AT_ONCE = 500
 
 
 class Frame(NamedTuple):
@@ -92,40 +94,37 @@ def _layout(head: bytes, page_size: int) -> _Layout:
 
 def _salts_of_frames(read: Read, size: int, layout: _Layout) -> bytes:
     """The salts, which each frame repeats, of the first one that fits what stands before it."""
-    step = FRAME_HEADER + layout.page_size
-    before: Sums | None = None
-    for at in range(LOG_HEADER, size - step + 1, step):
-        frame = read(at, step)
-        if before is not None and _fits(frame, layout.order, before):
-            return frame[8:16]
-        before = _stored_sums(frame)
-    return b""
+    return next((head[8:16] for _, head, fits in _linked(read, size, layout) if fits), b"")
 
 
 def _frames(read: Read, size: int, layout: _Layout) -> Iterator[_Seen]:
-    sums = layout.sums
-    step = FRAME_HEADER + layout.page_size
-    for at in range(LOG_HEADER, size - step + 1, step):
-        frame = read(at, step)
-        if len(frame) < step:
+    for at, head, fits in _linked(read, size, layout):
+        number, commit = struct.unpack(">2I", head[:8])
+        yield _Seen(number, at + FRAME_HEADER, commit > 0, fits and head[8:16] == layout.salts)
+
+
+def _linked(read: Read, size: int, layout: _Layout) -> Iterator[tuple[int, bytes, bool]]:
+    """Each frame's place and header, and whether its checksum is that of its contents and of all before it.
+
+    The chain goes on from what is stored, so a frame behind a damaged one can be told to be whole.
+    """
+    before, step = layout.sums, FRAME_HEADER + layout.page_size
+    for start in range(LOG_HEADER, size - step + 1, step * _FRAMES_AT_ONCE):
+        blob = read(start, min(step * _FRAMES_AT_ONCE, size - start))
+        count = len(blob) // step
+        if not count:
             return
-        number, commit = struct.unpack(">2I", frame[:8])
-        whole = sums is not None and frame[8:16] == layout.salts and _fits(frame, layout.order, sums)
-        yield _Seen(number, at + FRAME_HEADER, commit > 0, whole)
-        # The chain goes on from what is stored, so a frame behind a damaged one can be told to be whole.
-        sums = _stored_sums(frame)
-
-
-def _fits(frame: bytes, order: str, before: Sums) -> bool:
-    """Whether the checksum in a frame is that of its contents and of all before it."""
-    if len(frame) <= FRAME_HEADER or not any(frame[:4]):
-        return False  # there is no page 0, and the sum of nothing is nothing
-    head = _checksum(frame[:8], order, before)
-    return _checksum(frame[FRAME_HEADER:], order, head) == _stored_sums(frame)
+        fits = fitting(blob[: count * step], step, layout.order, before or (0, 0))
+        # There is no page 0, and the sum of nothing is nothing.
+        fits = [each and any(blob[place * step : place * step + 4]) for place, each in enumerate(fits)]
+        fits[0] = fits[0] and before is not None
+        for place, each in enumerate(fits):
+            yield start + place * step, blob[place * step : place * step + FRAME_HEADER], each
+        before = _stored_sums(blob[(count - 1) * step :])
 
 
 def _stored_sums(frame: bytes) -> Sums:
-    first, second = struct.unpack(">2I", frame[16:24].ljust(8, b"\0"))
+    first, second = struct.unpack(">2I", frame[16:24])
     return first, second
 
 

@@ -2,7 +2,7 @@
 
 import os
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,10 +11,20 @@ from outlast.errors import LedgerCorruptionError
 from outlast.ledger.frames import INDEX_HEADER, LOG_HEADER, Log, lost_without_log, read_log
 from outlast.ledger.pages import PAGE_SIZE, page_size_in
 
-__all__ = ["Image", "RawFile", "index_path", "log_path", "lost_frames", "refuse_damaged_log", "size_of"]
+__all__ = [
+    "Image",
+    "RawFile",
+    "index_path",
+    "log_path",
+    "lost_frames",
+    "refuse_damaged_log",
+    "size_of",
+    "state_at_rest",
+]
 
 SECTOR = 512
 FREE_PAGES_MAX = 10_000_000
+LOOKS_MAX = 5
 
 
 class Image:
@@ -80,10 +90,7 @@ class Image:
         index = RawFile(index_path(path)).read_and_close(INDEX_HEADER)
         if self._log.size <= LOG_HEADER:
             return Log(size, (), lost_without_log(index))
-        head = self._log.read(0, LOG_HEADER)
-        log = read_log(self._log.read, self._log.size, size, index)
-        # A writer may have begun the log anew while it was read. Then it is that writer's, and whole.
-        return log if self._log.read(0, LOG_HEADER) == head else replace(log, lost=0)
+        return read_log(self._log.read, self._log.size, size, index)
 
 
 class RawFile:
@@ -96,7 +103,9 @@ class RawFile:
         self._descriptor: int | None = None
         with suppress(FileNotFoundError):
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        self.size = 0 if self._descriptor is None else os.fstat(self._descriptor).st_size
+        found = None if self._descriptor is None else os.fstat(self._descriptor)
+        self.size = 0 if found is None else found.st_size
+        self.identity = None if found is None else found.st_ino
         self.unreadable = 0
 
     def read(self, offset: int, length: int) -> bytes:
@@ -139,23 +148,57 @@ def lost_frames(path: Path) -> int:
 
     To be asked before SQLite opens the ledger: that makes the log look whole. A job may be writing to it.
     """
-    with Image(path) as image:
-        return image.log.lost
+    return _looked_at(path).lost
 
 
 def refuse_damaged_log(path: Path) -> None:
     """Raise `LedgerCorruptionError` where SQLite would drop committed work without a word; see `lost_frames`."""
     if not log_path(path).exists() and not index_path(path).exists():
         return
-    with Image(path) as image:
-        if image.log.lost:
-            problem = f"{image.log.lost} committed pages of its log are damaged or gone"
-        elif image.log.frames and not image.has_file:
-            problem = "its file is gone, and its log is still there"
-        else:
-            return
+    look = _looked_at(path)
+    if look.lost:
+        problem = f"{look.lost} committed pages of its log are damaged or gone"
+    elif look.orphaned:
+        problem = "its file is gone, and its log is still there"
+    else:
+        return
     message = f"the ledger {path} is damaged ({problem}); `outlast repair` saves what can be saved"
     raise LedgerCorruptionError(message, context={"path": str(path)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    lost: int
+    orphaned: bool
+
+
+def _looked_at(path: Path) -> _Look:
+    """A log that changes under the look seems to lack what was committed meanwhile; so a loss has to be seen in peace."""
+    for _ in range(LOOKS_MAX):
+        before = _state_of_log(path)
+        with Image(path) as image:
+            look = _Look(image.log.lost, bool(image.log.frames) and not image.has_file)
+        if not look.lost or _state_of_log(path) == before:
+            return look
+    # A job commits without a pause, which it could not do without the log; whoever opens the ledger next looks again.
+    return _Look(0, orphaned=False)
+
+
+def _state_of_log(path: Path) -> tuple[object, ...]:
+    index = RawFile(index_path(path)).read_and_close(INDEX_HEADER)
+    log = RawFile(log_path(path))
+    return (index, log.identity, log.size, log.read_and_close(LOG_HEADER))
+
+
+def state_at_rest(path: Path) -> tuple[int, int, int] | None:
+    """What tells whether a ledger was written to meanwhile; None for one that is not there, or may be in use: it has a log.
+
+    Nor for one that a kill left with the journal of its first transaction, which has to be rolled back before it is read.
+    """
+    if log_path(path).exists() or path.with_name(f"{path.name}-journal").exists() or not path.exists():
+        return None
+    found = path.stat()
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def size_of(path: Path) -> int:

@@ -1,13 +1,12 @@
 """The ledger in memory: for tests, and for jobs that need not survive their process."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from outlast.errors import StaleLeaseError, ValidationError
+from outlast.errors import StaleLeaseError
 from outlast.ledger.health import Examined, Finding
 from outlast.ledger.port import (
-    RETRIED,
     Counts,
     ItemStatus,
     Lease,
@@ -16,6 +15,7 @@ from outlast.ledger.port import (
     Result,
     StoredFailure,
     StoredItem,
+    refuse_unless_retried,
 )
 from outlast.storage.strictjson import decode, encode
 
@@ -88,12 +88,17 @@ class MemoryLedger:
             row.status, row.owner = ItemStatus.PENDING, None
         return len(held)
 
-    async def retry(self, status: ItemStatus = ItemStatus.FAILED, /) -> int:
-        if status not in RETRIED:
-            raise ValidationError(f"what is {status} is not tried again: only what is failed, deferred or ignored is")
-        chosen = [row for row in self._rows if row.status is status]
+    async def retry(self, status: ItemStatus = ItemStatus.FAILED, items: Sequence[int] | None = None, /) -> int:
+        refuse_unless_retried(status)
+        chosen = self._of(status, range(1, len(self._rows) + 1) if items is None else items)
         for row in chosen:
             row.status, row.attempts, row.not_before, row.error = ItemStatus.PENDING, 0, None, None
+        return len(chosen)
+
+    async def ignore(self, items: Sequence[int], /) -> int:
+        chosen = self._of(ItemStatus.FAILED, items)
+        for row in chosen:
+            row.status = ItemStatus.IGNORED
         return len(chosen)
 
     async def counts(self) -> Counts:
@@ -112,11 +117,11 @@ class MemoryLedger:
     async def position(self) -> int:
         return len(self._results)
 
-    async def failures(self, after: int, limit: int, /) -> list[StoredFailure]:
+    async def failures(self, after: int, limit: int, status: ItemStatus = ItemStatus.FAILED, /) -> list[StoredFailure]:
         failed = [
-            StoredFailure(item, row.key, row.attempts, row.error or "")
+            StoredFailure(item, row.key, row.attempts, row.error or "", row.payload)
             for item, row in enumerate(self._rows, start=1)
-            if row.status is ItemStatus.FAILED and item > after
+            if row.status is status and item > after
         ]
         return failed[:limit]
 
@@ -143,6 +148,10 @@ class MemoryLedger:
 
     async def close(self) -> None:
         """Nothing is held open; the items stay readable."""
+
+    def _of(self, status: ItemStatus, items: Iterable[int]) -> list[_Row]:
+        rows = [self._rows[item - 1] for item in sorted(set(items)) if 0 < item <= len(self._rows)]
+        return [row for row in rows if row.status is status]
 
     def _make_pending(self, now: float, count: int) -> None:
         expired = [row for row in self._rows if row.status is ItemStatus.LEASED and row.expires <= now]

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from outlast.errors import LedgerCorruptionError, LedgerError, SealError
 from outlast.ledger.changes import put
-from outlast.ledger.connection import connect, copy_log, create
-from outlast.ledger.image import refuse_damaged_log
+from outlast.ledger.connection import connect, copy_log
 from outlast.ledger.migrate import prepare
 from outlast.ledger.reading import fact
 from outlast.ledger.sealing import ABOUT, Clear, Locked, Sealed, Sealing, key_missing
@@ -24,14 +23,21 @@ _SEALING = "sealing"
 
 
 def open_tables(
-    path: Path, *, read_only: bool, keys: "Keyring | None", locked: bool, vfs: str | None, disk: Disk | None
+    path: Path,
+    *,
+    read_only: bool,
+    keys: "Keyring | None",
+    locked: bool,
+    vfs: str | None,
+    disk: Disk | None,
+    at_rest: bool = False,
 ) -> Tables:
-    """The tables of the ledger at `path`; unless `read_only`, one is made where there is none: sealed, when keys are given."""
+    """The tables of the ledger at `path`; unless `read_only`, one is made where there is none: sealed, when keys are given.
+
+    `at_rest`: see `connect`.
+    """
     on_disk = disk is not None or vfs is None
-    if on_disk and not read_only:
-        refuse_damaged_log(path)
-        create(path, disk)
-    db = connect(path, read_only=read_only, vfs=vfs)
+    db = connect(path, read_only=read_only, vfs=vfs, disk=disk, at_rest=at_rest)
     try:
         prepare(db, path, read_only=read_only, facts=_wrapped(keys))
         if on_disk and not read_only:

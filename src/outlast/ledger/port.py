@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
+from outlast.errors import ValidationError
 from outlast.ledger.health import Examined, Finding
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Sizes",
     "StoredFailure",
     "StoredItem",
+    "refuse_unless_retried",
 ]
 
 
@@ -40,6 +42,12 @@ class ItemStatus(StrEnum):
 
 RETRIED = frozenset({ItemStatus.FAILED, ItemStatus.DEFERRED, ItemStatus.IGNORED})
 """What `retry` may make pending again."""
+
+
+def refuse_unless_retried(status: ItemStatus) -> None:
+    """Raises `ValidationError` for a status that `retry` leaves alone."""
+    if status not in RETRIED:
+        raise ValidationError(f"what is {status} is not tried again: only what is failed, deferred or ignored is")
 
 
 class Shape(StrEnum):
@@ -97,12 +105,17 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class StoredFailure:
-    """An item that was given up: its key, its attempts and the JSON text of its last failure."""
+    """An item that was given up: its key, its attempts and the JSON text of its last failure.
+
+    `payload` and `lost` are as in `StoredItem`.
+    """
 
     item: int
     key: str
     attempts: int
     error: str
+    payload: str | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +194,20 @@ class Ledger(Protocol):
         """Give the leased items of `owner` (of everybody, when None) back as pending; the number of those."""
         ...
 
-    def retry(self, status: ItemStatus = ItemStatus.FAILED, /) -> Awaitable[int]:
+    def retry(self, status: ItemStatus = ItemStatus.FAILED, items: Sequence[int] | None = None, /) -> Awaitable[int]:
         """Make the items of this status pending again, with no attempts against them; the number of those.
 
-        Items whose payload is lost stay as they are. Raises `ValidationError` for a status other than failed, deferred or
-        ignored: what is done is not done twice.
+        With `items` only those of them that have this status. Items whose payload is lost stay as they are. Many items may
+        be changed in several transactions, each of them whole. Raises `ValidationError` for a status other than failed,
+        deferred or ignored: what is done is not done twice.
+        """
+        ...
+
+    def ignore(self, items: Sequence[int], /) -> Awaitable[int]:
+        """Let those of these items that have failed count as ignored; the number of those.
+
+        They keep their attempts and their errors, and are no failures any more. As with `retry`, items whose payload is lost
+        stay as they are, and many may be changed in several transactions.
         """
         ...
 
@@ -198,15 +220,20 @@ class Ledger(Protocol):
         ...
 
     def results(self, after: int, limit: int, /) -> Awaitable[list[Result]]:
-        """The first `limit` results whose position is greater than `after`, in order."""
+        """The first `limit` results whose position is greater than `after`, in order; fewer where they are large, but one at least."""
         ...
 
     def position(self) -> Awaitable[int]:
         """The position of the newest result; 0 without one."""
         ...
 
-    def failures(self, after: int, limit: int, /) -> Awaitable[list[StoredFailure]]:
-        """The first `limit` items given up whose `item` is greater than `after`, in order."""
+    def failures(
+        self, after: int, limit: int, status: ItemStatus = ItemStatus.FAILED, /
+    ) -> Awaitable[list[StoredFailure]]:
+        """The first `limit` items given up whose `item` is greater than `after`, in order.
+
+        With another status those that have it, with the last failure of each; `error` is empty where there was none.
+        """
         ...
 
     def items(self, after: int, limit: int, /) -> Awaitable[list[StoredItem]]:
@@ -229,7 +256,7 @@ class Ledger(Protocol):
         ...
 
     def damage(self) -> Awaitable[list[Finding]]:
-        """What leasing and reading came upon since the last call; what was leased is mended already."""
+        """What leasing came upon since the last call, and has mended already."""
         ...
 
     async def close(self) -> None:

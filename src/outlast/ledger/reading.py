@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 from outlast.errors import KeyMissingError, LedgerCorruptionError
 from outlast.ledger.health import Finding, Remedy
-from outlast.ledger.port import Counts, Result, StoredFailure, StoredItem
+from outlast.ledger.port import Counts, ItemStatus, Result, StoredFailure, StoredItem
 from outlast.ledger.rows import ItemRow, ResultRow, fact_checksum, identity_of, is_proved, result_checksum
-from outlast.ledger.schema import DONE, FAILED, NOBODY, SHAPES, SPARED, STATUSES
+from outlast.ledger.schema import DONE, NOBODY, SHAPES, SPARED, STATUS_NUMBER, STATUSES
 from outlast.ledger.tables import UNREADABLE, Tables, paired
 from outlast.storage.strictjson import decode
 
@@ -30,21 +30,24 @@ class _DamageError(Exception):
 
 
 def results(tables: Tables, after: int, limit: int) -> list[Result]:
-    rows = tables.bare_results_with_items(
+    """At least one, where there is any, and fewer than `limit` where they are large; so it is with the others."""
+    rows, _ = tables.slice_of_results_with_items(
         f"WHERE position > ? AND results.item <> {NOBODY} ORDER BY position LIMIT ?", (after, limit)
     )
     read = _results(tables, rows)
     return _sound(tables, [paired(row) for row in rows], _result) if read is None else read
 
 
-def failures(tables: Tables, after: int, limit: int) -> list[StoredFailure]:
-    rows = tables.items(f"WHERE items.status = {FAILED} AND items.id > ? ORDER BY items.id LIMIT ?", (after, limit))
-    stored = _sound(tables, rows, _item)
-    return [StoredFailure(each.item, each.key, each.attempts, each.error or "") for each in stored]
+def failures(tables: Tables, after: int, limit: int, status: ItemStatus) -> list[StoredFailure]:
+    rest = f"WHERE items.status = {STATUS_NUMBER[status]} AND items.id > ? ORDER BY items.id LIMIT ?"
+    stored = _items(tables, rest, (after, limit))
+    return [
+        StoredFailure(each.item, each.key, each.attempts, each.error or "", each.payload, each.lost) for each in stored
+    ]
 
 
 def items(tables: Tables, after: int, limit: int) -> list[StoredItem]:
-    return _sound(tables, tables.items("WHERE items.id > ? ORDER BY items.id LIMIT ?", (after, limit)), _item)
+    return _items(tables, "WHERE items.id > ? ORDER BY items.id LIMIT ?", (after, limit))
 
 
 def fact(tables: Tables, name: str) -> Any:
@@ -104,6 +107,11 @@ def position(tables: Tables) -> int:
     return newest
 
 
+def _items(tables: Tables, rest: str, bindings: Sequence[Any]) -> list[StoredItem]:
+    bare, _ = tables.slice_of_items(rest, bindings)
+    return _sound(tables, [ItemRow._make(row) for row in bare], _item)
+
+
 def _sound(tables: Tables, rows: Sequence[Row], read: Callable[[Tables, Row], Value]) -> list[Value]:
     values: list[Value] = []
     findings: list[Finding] = []
@@ -113,7 +121,7 @@ def _sound(tables: Tables, rows: Sequence[Row], read: Callable[[Tables, Row], Va
         except _DamageError as damage:
             findings.append(damage.finding)
     if findings:
-        tables.report(findings)
+        # The error tells of them. Whoever mends them finds them again, and each is to come up once.
         raise _damaged(findings)
     return values
 

@@ -4,6 +4,7 @@ Nothing is thrown away: the damaged files are copied first. Killed at any moment
 repair can be run again. Hold the job's lock meanwhile.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -158,7 +159,9 @@ def _foretold(path: Path, keys: "Keyring | None", found: _Found) -> Repaired:
     if health is not None and not health.structure:
         remedies = Counter(finding.remedy for finding in health.findings)
         return Repaired(findings=health.findings, remedies=remedies, items=health.items, results=health.results)
-    with TemporaryDirectory(prefix="outlast-") as directory:
+    # Beside the ledger, where there is room for a second one: the directory for temporary files is often small, or memory.
+    beside = path.parent if os.access(path.parent, os.W_OK) else None
+    with TemporaryDirectory(prefix="foretold-", dir=beside) as directory:
         _, rebuilt = rebuild(path, Path(directory), keys, locked=True)
     return _told(rebuilt, found)
 

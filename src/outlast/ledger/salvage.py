@@ -34,6 +34,9 @@ SLICE = 5_000
 TOKENS_SKIPPED = 1_000_000
 """How far the fence is put ahead of the newest token found: the one that was given last may be among what is lost."""
 
+IDS_PER_ROW_MAX = 100
+"""Ids follow each other, so one that is so much larger than the number of items was damaged; fewer rows than that may be lost."""
+
 _INSERT_ITEM = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"
 _INSERT_RESULT = "INSERT INTO results VALUES (?, ?, ?, ?, ?)"
 
@@ -121,13 +124,14 @@ def _write_results(tables: Tables, stage: Stage, salvaged: Salvaged) -> None:
 
 
 def _write_items(tables: Tables, stage: Stage, leavings: Leavings, salvaged: Salvaged) -> None:
-    bare = stage.is_bare()
+    bare, known = stage.is_bare(), max(leavings.newest_item, sum(leavings.counts.values()))
+    reach = IDS_PER_ROW_MAX * max(known, stage.rows())
     homeless: list[Settled] = []
 
     def settled(seen: Seen) -> Settled | None:
-        return settle(seen, bare=bare, opens=lambda row: opens(tables, row), place_of=stage.place_of)
+        return settle(seen, bare=bare, opens=lambda row: opens(tables, row), place_of=stage.place_of, reach=reach)
 
-    for batch in _batches(stage.seen(max(leavings.newest_item, sum(leavings.counts.values())))):
+    for batch in _batches(stage.seen(known)):
         rows: list[Settled] = []
         for seen in batch:
             one = settled(seen)

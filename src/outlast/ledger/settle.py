@@ -42,19 +42,24 @@ def settle(
     bare: bool,
     opens: Callable[[ItemRow], bool | None],
     place_of: Callable[[bytes], int | None],
+    reach: int,
 ) -> Settled | None:
     """None when nothing of it is proved. `bare` says that the items of this ledger have no payloads.
 
     `opens`: whether the seal of a row opens, None where there is none to ask; `place_of`: an item by its key, as the index says.
+    An id beyond `reach` is believed only where a checksum binds it.
     """
     row, problem = _best(seen, bare=bare, opens=opens)
     if row is None:
         return None
     if _is_misplaced(row, seen, place_of):
         return Settled(_as_new(row), "its place cannot be told", Remedy.PENDING, placed=False)
+    placed = row.item <= reach or seen.finished or _is_bound(row)
     verdict = judge(row, seen.name, proved=seen.finished, opens=opens(row))
     if verdict is not None:
-        return Settled(verdict.row, problem or verdict.problem, verdict.remedy)
+        return Settled(verdict.row, problem or verdict.problem, verdict.remedy, placed)
+    if not placed:
+        return Settled(row, problem or "its place cannot be told", Remedy.PENDING, placed)
     return Settled(row, problem, Remedy.PENDING if problem else Remedy.RESTORED)
 
 
@@ -94,10 +99,14 @@ def _of_whole(whole: list[Candidate]) -> tuple[ItemRow, str | None]:
 
 def _is_misplaced(row: ItemRow, seen: Seen, place_of: Callable[[bytes], int | None]) -> bool:
     """Whether the id of a proved row, which no checksum binds to it, may be that of another item."""
-    bound = row.state is not None and row.stands
-    if bound or not row.is_itself or row.key == seen.name:
+    if _is_bound(row) or not row.is_itself or row.key == seen.name:
         return False
     return seen.finished or place_of(row.key) not in {None, row.item}
+
+
+def _is_bound(row: ItemRow) -> bool:
+    """Whether a checksum binds the id to the row."""
+    return row.state is not None and row.stands
 
 
 def _as_new(row: ItemRow) -> ItemRow:

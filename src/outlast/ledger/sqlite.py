@@ -1,14 +1,26 @@
 """The ledger in one SQLite file, as the port wants it: every request joins the next group commit."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from outlast.ledger.given_up import SLICE
 from outlast.ledger.groupcommit import GroupCommit
 from outlast.ledger.health import Examined, Finding, Health
-from outlast.ledger.port import Counts, ItemStatus, Lease, NewItem, Record, Result, Sizes, StoredFailure, StoredItem
+from outlast.ledger.port import (
+    Counts,
+    ItemStatus,
+    Lease,
+    NewItem,
+    Record,
+    Result,
+    Sizes,
+    StoredFailure,
+    StoredItem,
+    refuse_unless_retried,
+)
 from outlast.ledger.sqlfile import LedgerFile, Read, Request, Write
 from outlast.storage.disk import Disk
 from outlast.storage.strictjson import encode
@@ -73,8 +85,19 @@ class SqliteLedger:
     def release(self, owner: str | None = None, /) -> Awaitable[int]:
         return self._commits.submit(Write(partial(self._file.release, owner)))
 
-    def retry(self, status: ItemStatus = ItemStatus.FAILED, /) -> Awaitable[int]:
-        return self._commits.submit(Write(partial(self._file.retry, status)))
+    async def retry(self, status: ItemStatus = ItemStatus.FAILED, items: Sequence[int] | None = None, /) -> int:
+        refuse_unless_retried(status)
+        if items is not None:
+            return await self._in_slices(partial(self._file.retry, status), items)
+        again = 0
+        after: int | None = 0
+        while after is not None:
+            changed, after = await self._commits.submit(Write(partial(self._file.retry_on, status, after)))
+            again += changed
+        return again
+
+    async def ignore(self, items: Sequence[int], /) -> int:
+        return await self._in_slices(self._file.ignore, items)
 
     def counts(self) -> Awaitable[Counts]:
         return self._commits.submit(Read(self._file.counts))
@@ -88,8 +111,10 @@ class SqliteLedger:
     def position(self) -> Awaitable[int]:
         return self._commits.submit(Read(self._file.position))
 
-    def failures(self, after: int, limit: int, /) -> Awaitable[list[StoredFailure]]:
-        return self._commits.submit(Read(partial(self._file.failures, after, limit)))
+    def failures(
+        self, after: int, limit: int, status: ItemStatus = ItemStatus.FAILED, /
+    ) -> Awaitable[list[StoredFailure]]:
+        return self._commits.submit(Read(partial(self._file.failures, after, limit, status)))
 
     def items(self, after: int, limit: int, /) -> Awaitable[list[StoredItem]]:
         return self._commits.submit(Read(partial(self._file.items, after, limit)))
@@ -100,9 +125,12 @@ class SqliteLedger:
     def put(self, name: str, value: Any, /) -> Awaitable[None]:
         return self._commits.submit(Write(partial(self._file.put, name, encode(value).decode())))
 
-    def examine(self, after: int, limit: int, /) -> Awaitable[Examined]:
+    async def examine(self, after: int, limit: int, /) -> Examined:
+        if self._file.asks and after:
+            await asyncio.to_thread(self._file.survey)
         look = partial(self._file.examine, after, limit)
-        return self._commits.submit(Write(look) if self._file.writable else Read(look))
+        examined: Examined = await self._commits.submit(Write(look) if self._file.writable else Read(look))
+        return examined
 
     def damage(self) -> Awaitable[list[Finding]]:
         return self._commits.submit(Read(self._file.damage))
@@ -125,6 +153,11 @@ class SqliteLedger:
     async def close(self) -> None:
         """Commit what is waiting and close the file; it may be called again."""
         await self._commits.close(self._file.close)
+
+    async def _in_slices(self, change: Callable[[Sequence[int]], int], items: Sequence[int]) -> int:
+        # Between two of them whoever waits is let in.
+        slices = [items[start : start + SLICE] for start in range(0, len(items), SLICE)]
+        return sum([await self._commits.submit(Write(partial(change, each))) for each in slices])
 
 
 def _close(opening: "asyncio.Future[LedgerFile]") -> None:

@@ -83,6 +83,11 @@ class Stage:
         for row in self._db.execute(sql, (NOBODY,)):
             yield ResultRow._make(row)
 
+    def rows(self) -> int:
+        """How many rows of items were seen."""
+        [(number,)] = self._db.execute("SELECT count(*) FROM stage.items")
+        return int(number)
+
     def is_bare(self) -> bool:
         """Whether no item was seen that has a payload."""
         return not self._db.execute("SELECT 1 FROM stage.items WHERE payload IS NOT NULL LIMIT 1").fetchall()

@@ -1,9 +1,9 @@
 """An open ledger file and the rows in it, read as bytes: they are proved before anything decodes them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
@@ -12,15 +12,22 @@ from outlast.ledger.health import FINDINGS_KEPT_MAX, Finding
 from outlast.ledger.rows import ItemRow, ResultRow
 from outlast.ledger.sealing import Sealing
 
-__all__ = ["UNREADABLE", "Tables", "paired"]
+__all__ = ["SLICE_BYTES", "UNREADABLE", "Tables", "paired"]
+
+SLICE_BYTES = 8 * 1024 * 1024
+"""A slice ends with the row that fills it, however few rows it has then."""
 
 UNREADABLE = (SealError, ValueError, TypeError)
 """What reading a text raises whose checksum fits and that nobody of ours has written so."""
 
 _ITEM = ("id", "key", "payload", "status", "attempts", "not_before", "error", "identity", "state")
 _RESULT = ("position", "item", "shape", "lines", "checksum")
+_PAIRS = "SELECT {results}, {items} FROM results LEFT JOIN items ON items.id = results.item "
 _TEXTS = {"key", "payload", "error", "lines"}
+_LARGE = _TEXTS - {"key"}
 _NEVER_NULL = {"key", "lines"}
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True)
@@ -42,25 +49,37 @@ class Tables:
 
     def bare_items(self, rest: str, bindings: Sequence[Any] = (), *, source: str = "items") -> list[tuple[Any, ...]]:
         """What `items` makes rows of: for those who read a million of them."""
-        return self._read(f"SELECT {{items}} FROM {source} {rest}", bindings)  # noqa: S608 - ours
+        return self._read(f"SELECT {{items}} FROM {source} {rest}", bindings, list)  # noqa: S608 - ours
 
-    def bare_results(self, rest: str, bindings: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self._read(f"SELECT {{results}} FROM results {rest}", bindings)  # noqa: S608 - ours
+    def slice_of_items(self, rest: str, bindings: Sequence[Any]) -> tuple[list[tuple[Any, ...]], bool]:
+        """Bare rows up to the limit that `rest` ends with, or up to `SLICE_BYTES`; and whether that ended them early."""
+        return self._read(f"SELECT {{items}} FROM items {rest}", bindings, _sliced(_ITEM))  # noqa: S608 - ours
+
+    def slice_of_results(self, rest: str, bindings: Sequence[Any]) -> tuple[list[tuple[Any, ...]], bool]:
+        """The same of results."""
+        return self._read(f"SELECT {{results}} FROM results {rest}", bindings, _sliced(_RESULT))  # noqa: S608 - ours
+
+    def slice_of_results_with_items(self, rest: str, bindings: Sequence[Any]) -> tuple[list[tuple[Any, ...]], bool]:
+        """The same of results with their items; see `paired`."""
+        return self._read(_PAIRS + rest, bindings, _sliced((*_RESULT, *_ITEM)))
 
     def results_with_items(self, rest: str, bindings: Sequence[Any] = ()) -> list[tuple[ResultRow, ItemRow | None]]:
         """Each result with the item that it names; None where there is no such item."""
-        return [paired(row) for row in self.bare_results_with_items(rest, bindings)]
+        return [paired(row) for row in self._read(_PAIRS + rest, bindings, list)]
 
-    def bare_results_with_items(self, rest: str, bindings: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        sql = f"SELECT {{results}}, {{items}} FROM results LEFT JOIN items ON items.id = results.item {rest}"  # noqa: S608
-        return self._read(sql, bindings)
-
-    def _read(self, sql: str, bindings: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def _read(self, sql: str, bindings: Sequence[Any], take: Callable[[Iterable[tuple[Any, ...]]], Answer]) -> Answer:
         try:
-            return self.rows(sql.format(**_PLAINLY), bindings)
+            return self._taken(sql.format(**_PLAINLY), bindings, take)
         except UnicodeDecodeError:
             # Damage has made a text of a number, and none that could be decoded.
-            return self.rows(sql.format(**_CAREFULLY), bindings)
+            return self._taken(sql.format(**_CAREFULLY), bindings, take)
+
+    def _taken(self, sql: str, bindings: Sequence[Any], take: Callable[[Iterable[tuple[Any, ...]]], Answer]) -> Answer:
+        cursor = self.db.execute(sql, bindings)
+        try:
+            return take(cursor)
+        finally:
+            cursor.close()  # one that is not read to its end holds on to its moment
 
     def name(self, key: bytes, payload: bytes | None) -> str:
         """The item's key for people; what stands in its place when that cannot be read."""
@@ -78,6 +97,22 @@ def paired(row: tuple[Any, ...]) -> tuple[ResultRow, ItemRow | None]:
     """A bare row of a result with its item."""
     width = len(_RESULT)
     return ResultRow._make(row[:width]), None if row[width] is None else ItemRow._make(row[width:])
+
+
+def _sliced(columns: Sequence[str]) -> Callable[[Iterable[tuple[Any, ...]]], tuple[list[tuple[Any, ...]], bool]]:
+    large = [place for place, name in enumerate(columns) if name in _LARGE]
+
+    def take(rows: Iterable[tuple[Any, ...]]) -> tuple[list[tuple[Any, ...]], bool]:
+        taken, size = [], 0
+        for row in rows:
+            taken.append(row)
+            for place in large:
+                size += len(row[place] or b"")
+            if size >= SLICE_BYTES:
+                return taken, True
+        return taken, False
+
+    return take
 
 
 def _column(table: str, name: str, *, carefully: bool) -> str:

@@ -5,7 +5,7 @@ exact to the types, and several times cheaper than JSON and its checks. A thread
 and compares each with its image. A slice that was changed meanwhile is made from the image instead.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -18,13 +18,17 @@ __all__ = ["SLICE_BYTES", "Frozen", "freeze"]
 SLICE_BYTES = 262_144
 """What a slice aims at, as MessagePack; less than a millisecond of work."""
 
+SLICE_BYTES_MAX = 8 * SLICE_BYTES
+"""A larger one is cut again, where its members are wide."""
+
 SLICE_MEMBERS_FIRST = 16
 SLICE_MEMBERS_MAX = 4_096
 RECORD_MEMBERS_MAX = 32
 WALK_DEPTH_MAX = 32
 
 # Of a container, in members; so many characters of text count as one.
-HEAVY_WEIGHT = 1_024
+HEAVY_WEIGHT = 4_096
+WIDE_MEMBERS = 128
 _CHARACTERS_A_MEMBER = 32
 
 _Container = dict[Any, Any] | list[Any]
@@ -96,34 +100,44 @@ def _walk(value: _Container, path: str, ancestors: tuple[int, ...]) -> Iterator[
     # A copy that nobody else can change the size of.
     container = shallow(value, path)
     around = (*ancestors, id(value))
-    if isinstance(container, list):
-        whole = container
-        yield b"["
-        yield from _walk_members(whole, lambda start, end: whole[start:end], path, around)
-        yield b"]"
-    else:
-        items = iter(container.items())
-        yield b"{"
-        yield from _walk_members(
-            list(container.values()), lambda start, end: dict(islice(items, end - start)), path, around
-        )
-        yield b"}"
+    opening, closing = (b"[", b"]") if isinstance(container, list) else (b"{", b"}")
+    yield opening
+    yield from _walk_members(_Members(container, path, around))
+    yield closing
 
 
-def _walk_members(
-    values: list[Any], take: Callable[[int, int], _Container], path: str, ancestors: tuple[int, ...]
-) -> Iterator[bytes | _Slice]:
+class _Members:
+    """The members of one container, taken from it in order; the first of them is its number `first`."""
+
+    def __init__(self, container: _Container, path: str, ancestors: tuple[int, ...], first: int = 0) -> None:
+        self.values = container if isinstance(container, list) else list(container.values())
+        self.path = path
+        self.ancestors = ancestors
+        self.first = first
+        self._items = iter(container.items()) if isinstance(container, dict) else None
+
+    def take(self, start: int, end: int) -> _Container:
+        return self.values[start:end] if self._items is None else dict(islice(self._items, end - start))
+
+
+def _walk_members(inside: _Members, *, wary: bool = False) -> Iterator[bytes | _Slice]:
+    """`wary`: members are not alike, so that each is looked at."""
+    values, path, ancestors = inside.values, inside.path, inside.ancestors
     room, start = SLICE_MEMBERS_FIRST, 0
     while start < len(values):
         if start:
             yield b","
+        number = inside.first + start
         if _is_walked(values[start], ancestors):
             end = start + 1
-            yield from _walk_member(take(start, end), path, ancestors, start)
+            yield from _walk_member(inside.take(start, end), path, ancestors, number)
         else:
-            end = _end(values, start, room)
-            part = _slice(take(start, end), path, ancestors, start)
-            yield part
+            end = _end(values, start, room, wary=wary)
+            part = _slice(inside.take(start, end), path, ancestors, number)
+            if len(part.packed) > SLICE_BYTES_MAX and not wary:
+                yield from _walk_members(_Members(part.value, path, ancestors, number), wary=True)
+            else:
+                yield part
             room = max(1, min((end - start) * SLICE_BYTES // len(part.packed), SLICE_MEMBERS_MAX))
         start = end
 
@@ -137,10 +151,11 @@ def _walk_member(part: _Container, path: str, ancestors: tuple[int, ...], start:
     yield from _walk(member, where, ancestors)
 
 
-def _end(values: list[Any], start: int, room: int) -> int:
+def _end(values: list[Any], start: int, room: int, *, wary: bool) -> int:
     # The members of a record differ, so each is looked at. Those of a large container are alike: the first of a slice will do.
     if len(values) > RECORD_MEMBERS_MAX:
-        return min(start + room, len(values))
+        end = min(start + room, len(values))
+        return next((index for index in range(start + 1, end) if _is_wide(values[index])), end) if wary else end
     return next((index for index in range(start + 1, len(values)) if _is_heavy(values[index])), len(values))
 
 
@@ -156,6 +171,10 @@ def _slice(part: _Container, path: str, ancestors: tuple[int, ...], start: int) 
 
 def _is_walked(member: Any, ancestors: tuple[int, ...]) -> bool:
     return len(ancestors) < WALK_DEPTH_MAX and id(member) not in ancestors and _is_heavy(member)
+
+
+def _is_wide(value: Any) -> bool:
+    return isinstance(value, dict | list | str) and len(value) > WIDE_MEMBERS
 
 
 def _is_heavy(value: Any) -> bool:

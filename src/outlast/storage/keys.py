@@ -49,7 +49,10 @@ class WrappedKey:
 
 
 class Keyring:
-    """The key-encryption keys at hand. A key's id is derived from it and tells nothing of it."""
+    """The key-encryption keys at hand. A key's id is derived from it and tells nothing of it.
+
+    Without any it is for whoever only looks at what has to be sealed: nothing opens, and nothing can be written.
+    """
 
     def __init__(self, ciphers: Mapping[str, Cipher]) -> None:
         self._ciphers = dict(ciphers)
@@ -73,6 +76,8 @@ class Keyring:
 
     def wrap(self, data_key: bytes, about: bytes) -> WrappedKey:
         """`data_key` sealed by the first key; `about` must be given again to unwrap it."""
+        if not self._ciphers:
+            raise KeyMissingError("there is no encryption key at hand, so nothing can be sealed")
         key_id = self.key_ids[0]
         blob = self._ciphers[key_id].seal(data_key, _wrapping(key_id, about))
         return WrappedKey(key_id, b64encode(blob).decode())
@@ -81,7 +86,7 @@ class Keyring:
         """The data key. Raises `KeyMissingError` when its key is not at hand, `SealError` when it was tampered with."""
         cipher = self._ciphers.get(wrapped.key_id)
         if cipher is None:
-            at_hand = ", ".join(self.key_ids)
+            at_hand = ", ".join(self.key_ids) or "none"
             raise KeyMissingError(
                 f"it is sealed by the key {wrapped.key_id}, which is not at hand; at hand: {at_hand}",
                 context={"key_id": wrapped.key_id, "at_hand": list(self.key_ids)},

@@ -125,14 +125,14 @@ class LedgerSpec:
         assert await ledger.next_due() is None
 
     async def test_failures_are_listed_and_can_be_retried(self, ledger: Ledger) -> None:
-        await ledger.add(_items("a", "b"))
+        await ledger.add([NewItem("a", '{"n":1}'), NewItem("b")])
         for lease in await _lease(ledger, 2):
             await ledger.record(Record(lease=lease, status=ItemStatus.FAILED, attempts=3, error='{"type":"E"}'))
         [first] = await ledger.failures(0, 1)
         [second] = await ledger.failures(first.item, 10)
-        assert [(each.key, each.attempts, each.error) for each in (first, second)] == [
-            ("a", 3, '{"type":"E"}'),
-            ("b", 3, '{"type":"E"}'),
+        assert [(each.key, each.attempts, each.error, each.payload) for each in (first, second)] == [
+            ("a", 3, '{"type":"E"}', '{"n":1}'),
+            ("b", 3, '{"type":"E"}', None),
         ]
         assert await ledger.results(0, 10) == []
         assert await ledger.retry() == 2
@@ -179,6 +179,38 @@ class LedgerSpec:
             await ledger.record(_deferred(lease, until=LATER, attempts=2))
         assert await ledger.retry(ItemStatus.DEFERRED) == 1
         assert [lease.attempts for lease in await _lease(ledger)] == [0]
+
+    async def test_of_the_failed_only_those_that_are_named_are_tried_again(self, ledger: Ledger) -> None:
+        done, first, second, third, waiting = await _given_up(ledger)
+        assert await ledger.retry(ItemStatus.FAILED, [third, done, waiting, first, first, 999, -1]) == 2
+        assert await ledger.retry(ItemStatus.FAILED, []) == 0
+        assert await ledger.counts() == Counts(pending=2, done=1, failed=1, deferred=1)
+        assert [each.item for each in await ledger.failures(0, 9)] == [second]
+        assert [(lease.item, lease.attempts) for lease in await _lease(ledger, 9)] == [(first, 0), (third, 0)]
+
+    async def test_what_is_ignored_is_no_failure_and_comes_back_only_when_asked_for(self, ledger: Ledger) -> None:
+        done, first, second, third, waiting = await _given_up(ledger)
+        assert await ledger.ignore([first, second, second, done, waiting, 999]) == 2
+        assert await ledger.ignore([first]) == 0
+        assert await ledger.counts() == Counts(done=1, failed=1, deferred=1, ignored=2)
+        assert [each.item for each in await ledger.failures(0, 9)] == [third]
+        kept = await ledger.failures(first, 9, ItemStatus.IGNORED)
+        assert [(each.item, each.key, each.attempts, each.error) for each in kept] == [(second, "c", 3, '{"type":"E"}')]
+        assert await ledger.retry() == 1
+        assert await ledger.retry(ItemStatus.IGNORED, [first, third]) == 1
+        assert await ledger.retry(ItemStatus.IGNORED) == 1
+        assert await ledger.counts() == Counts(pending=3, done=1, deferred=1)
+
+    async def test_many_are_given_back_and_ignored_while_others_ask(self, ledger: Ledger) -> None:
+        keys = [f"k{number}" for number in range(5_000)]
+        await ledger.add(_items(*keys))
+        leases = await _lease(ledger, 5_000)
+        failed = [Record(lease, ItemStatus.FAILED, 1, error="{}") for lease in leases]
+        await asyncio.gather(*map(ledger.record, failed))
+        ignored, added = await asyncio.gather(ledger.ignore([each.item for each in leases]), ledger.add(_items("x")))
+        assert (ignored, added, await ledger.counts()) == (5_000, 1, Counts(pending=1, ignored=5_000))
+        assert await ledger.retry(ItemStatus.IGNORED) == 5_000
+        assert await ledger.counts() == Counts(pending=5_001)
 
     async def test_items_are_listed_as_they_stand(self, ledger: Ledger) -> None:
         await ledger.add([NewItem("a", '{"n":1}'), *_items("b", "c", "d", "e")])
@@ -238,6 +270,17 @@ def _items(*keys: str) -> list[NewItem]:
 
 async def _lease(ledger: Ledger, count: int = 1) -> list[Lease]:
     return await ledger.lease("me", count, NOW, LATER)
+
+
+async def _given_up(ledger: Ledger) -> list[int]:
+    """Five items: one done, three failed, one deferred."""
+    await ledger.add(_items("a", "b", "c", "d", "e"))
+    leases = await _lease(ledger, 5)
+    await ledger.record(_done(leases[0], "1\n"))
+    for lease in leases[1:4]:
+        await ledger.record(Record(lease=lease, status=ItemStatus.FAILED, attempts=3, error='{"type":"E"}'))
+    await ledger.record(_deferred(leases[4], until=LATER, attempts=1))
+    return [lease.item for lease in leases]
 
 
 def _done(lease: Lease, lines: str = "", children: Sequence[NewItem] = ()) -> Record:

@@ -45,6 +45,16 @@ async def test_damage_is_told_with_where_it_went(manager, seen, files):
     assert job_id == checkpoint_id.rsplit("-", 1)[0], "the header is cut off from its size, and cannot be trusted"
 
 
+async def test_where_the_header_is_lost_another_checkpoint_tells_whose_it_is(manager, seen, files):
+    checkpoints = manager()
+    ids = [await checkpoints.create_checkpoint("My Job", {}) for _ in range(2)]
+    files()[2].write_bytes(b"")
+    with pytest.raises(CheckpointCorruptionError):
+        await checkpoints.load_checkpoint(ids[1])
+    ((job_id, data),) = of(seen, "checkpoint_corrupted")
+    assert (job_id, data["checkpoint_id"]) == ("My Job", ids[1])
+
+
 async def test_damage_in_the_body_is_told_under_its_job(manager, seen, files):
     checkpoints = manager()
     checkpoint_id = await checkpoints.create_checkpoint("job", {})

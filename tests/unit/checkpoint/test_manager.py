@@ -361,14 +361,22 @@ async def test_strange_files_in_the_store_are_left_alone(manager, tmp_path, file
     assert all((directory / name).read_bytes() == b"mine" for name in strange)
 
 
-async def test_a_file_where_the_job_s_directory_should_be_is_no_job(manager, tmp_path, files):
+async def test_a_file_where_the_job_s_directory_should_be_is_an_error_and_not_an_absence(manager, tmp_path, files):
     checkpoints, ids = await filled(manager, 1)
     files()[1].unlink()
     directory = tmp_path / "store" / ids[0].rsplit("-", 1)[0]
     directory.rmdir()
     directory.write_bytes(b"in the way")
-    assert await checkpoints.list_checkpoints("job") == []
-    assert await checkpoints.load_checkpoint(ids[0]) is None
+    for call in (checkpoints.list_checkpoints("job"), checkpoints.load_checkpoint(ids[0])):
+        with pytest.raises(CheckpointError, match="Not a directory"):
+            await call
+
+
+@pytest.mark.parametrize("limit", [-1, True, 1.5, float("nan"), "x"])
+async def test_a_limit_that_is_none_is_refused(manager, limit):
+    checkpoints, _ = await filled(manager, 1)
+    with pytest.raises(ValidationError, match="limit"):
+        await checkpoints.list_checkpoints("job", limit)
 
 
 async def test_a_store_that_cannot_be_read_is_an_error_and_not_empty(manager, files):

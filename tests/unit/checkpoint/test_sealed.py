@@ -7,7 +7,14 @@ import pytest
 
 from outlast.checkpoint import CheckpointManager
 from outlast.config import CheckpointConfiguration
-from outlast.errors import CheckpointCorruptionError, CheckpointError, CheckpointValidationError, ConfigurationError
+from outlast.errors import (
+    CheckpointCorruptionError,
+    CheckpointError,
+    CheckpointNotFoundError,
+    CheckpointValidationError,
+    ConfigurationError,
+    KeyMissingError,
+)
 from outlast.storage.keys import Keyring
 
 OLD, NEW, LOST = (bytes(range(start, start + 32)) for start in (0, 32, 64))
@@ -110,7 +117,26 @@ async def test_a_plaintext_file_in_an_encrypted_store_is_refused_as_damage(manag
         await sealed(OLD).load_checkpoint(ids[1])
     latest = await sealed(OLD).load_latest("job")
     assert (latest.id, latest.skipped) == (ids[0], (ids[1],))
-    assert files()[2].parent.name == "quarantine"
+
+
+async def test_a_plaintext_file_in_an_encrypted_store_stays_where_it_is(manager, sealed, files):
+    # It is not rotten: whoever switched encryption on over checkpoints of before gets them back by switching it off.
+    await manager().create_checkpoint("job", {"n": 1})
+    with pytest.raises(CheckpointNotFoundError):
+        await sealed(OLD).load_latest("job")
+    assert files()[1].parent.name != "quarantine"
+    assert (await manager().load_latest("job")).data == {"n": 1}
+
+
+async def test_who_only_looks_needs_no_key_to_tell_what_is_locked_from_what_was_planted(manager, sealed):
+    checkpoint_id = await sealed(OLD).create_checkpoint("job", SECRET)
+    await manager().create_checkpoint("job", {"forged": 1})
+    looking = manager(keys=Keyring({}), encryption_enabled=True)
+    assert [each.status for each in await looking.verify_all("job", deep=True)] == ["corrupted", "locked"]
+    with pytest.raises(CheckpointValidationError, match="at hand: none"):
+        await looking.load_checkpoint(checkpoint_id)
+    with pytest.raises(KeyMissingError):
+        await looking.create_checkpoint("job", {})
 
 
 async def test_a_sealed_file_in_another_s_place_is_refused(sealed, files):

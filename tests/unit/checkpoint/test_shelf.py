@@ -1,6 +1,7 @@
 """What happens when files vanish or cannot be read between two looks."""
 
 import errno
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -74,14 +75,35 @@ def test_a_file_that_goes_while_it_is_deleted_was_not_deleted_by_us(store, shelf
     assert shelf.remove(entry.id) is None
 
 
-def test_what_the_disk_cannot_read_is_damaged(store, shelf):
+def test_what_the_disk_cannot_read_is_damaged_and_stays_where_it_is(store, shelf):
     (entry,) = put(shelf)
     store.haunt = unreadable
     look = shelf.open(entry.id)
     assert isinstance(look, Refused)
     assert isinstance(look.error, CheckpointCorruptionError)
     assert "the disk cannot read it" in look.error.message
-    assert look.quarantined_to is not None
+    assert look.quarantined_to is None
+    store.haunt = lambda entry: None
+    assert isinstance(shelf.open(entry.id), Opened), "the disk has thought better of it"
+
+
+def test_what_is_in_quarantine_is_refused_although_it_may_be_intact(store, shelf):
+    (entry,) = put(shelf)
+    store.quarantine(entry)
+    for look in (shelf.open(entry.id), shelf.verify(entry.id)):
+        assert isinstance(look, Refused)
+        assert "quarantine" in look.error.message
+
+
+@pytest.mark.parametrize("created", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "yesterday"])
+def test_a_time_that_is_in_no_year_harms_nobody(store, shelf, created):
+    put(shelf, 2)
+    label = Label(id="", job_id="job", sequence=9, created=created, codec=Codec.NONE, metadata={})
+    key = store.entries(put(shelf)[0].key)[0].key
+    path = store.root / key / f"{key}-00000009.ckpt"
+    path.write_bytes(envelope.seal(replace(label, id=path.stem), [b"{}"]))
+    (entry,) = put(Shelf(store, KEEP_TWO))
+    assert entry.sequence == 10
 
 
 def test_what_the_disk_cannot_read_does_not_count_as_kept(store, tmp_path):

@@ -85,6 +85,10 @@ def test_the_version_is_told(capsys):
         (["checkpoint", "prune", "docs", "--keep", "0"], "Invalid value for '--keep': 0 is not in the range x>=1."),
         (["run"], "Missing argument 'TARGET'."),
         (["run", "x", "--concurrency", "many"], "Invalid value for '--concurrency': 'many' is not a valid integer."),
+        (
+            ["run", "x", "--rate", "30/min"],
+            "Invalid value for '--rate': '30/min' should be a host and its rate, such as shop.de=30/min",
+        ),
         (["ls", "--qqqqq"], "No such option '--qqqqq'."),
     ],
 )

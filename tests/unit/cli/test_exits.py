@@ -127,12 +127,12 @@ def test_an_error_from_inside_is_called_a_bug():
 
 
 def test_with_json_an_error_is_a_document(capsys):
-    assert tell(JobLockedError("held"), Settings(), as_json=True) == 5
+    assert tell(JobNotFoundError("gone"), Settings(), as_json=True) == 6
     assert json.loads(capsys.readouterr().err) == {
         "message_type": "exit_error",
-        "code": 5,
-        "error_code": "JOB_LOCKED_ERROR",
-        "message": "held",
+        "code": 6,
+        "error_code": "JOB_NOT_FOUND_ERROR",
+        "message": "gone",
     }
     tell(ValueError("x"), Settings(), as_json=True)
     assert json.loads(capsys.readouterr().err)["traceback"] == ["ValueError: x"]

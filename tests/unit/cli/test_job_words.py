@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from outlast.cli.job_words import list_lines, status_document, status_lines
-from outlast.cli.reading import Group, Holder, JobRecord, Notes
+from outlast.cli.pausing import Paused
+from outlast.cli.reading import Holder, JobRecord, Notes
 from outlast.jobs.store import JobDirectory, PartSizes
 from outlast.ledger.port import Counts
 
-NO_PRICE = Group(188, "ValueError", "no", "ValueError selector <text> not found", "unknown", "https://a.com/9")
 SIZES = PartSizes(ledger=3 << 20, log=0, checkpoints=20_000, quarantine=4_000, aside=0, old=1 << 30)
 AT = "2026-11-23T02:35:12.5+00:00"
 
@@ -28,14 +28,16 @@ def record(**changes):
     return JobRecord(**values | changes)
 
 
-def test_the_status_of_a_job_that_was_stopped():
-    assert status_lines(record(), [replace(NO_PRICE, count=1)], "") == [
+def test_the_status_of_a_job_that_was_stopped(no_price):
+    assert status_lines(record(), [no_price], "") == [
         "job docs: 47 of 100 finished (47.0%)",
         "46 done, 1 failed, 53 to do",
         "not running; the run of 2026-11-23T00:00:00Z ended 2026-11-23T01:00:00Z: stopped (exit code 130)",
-        "  1  ValueError selector <text> not found  e.g. https://a.com/9",
-        "  go on     outlast resume docs",
-        "  records   outlast results docs",
+        f"  {no_price.name}  188  ValueError selector <text> not found  e.g. https://a.com/9",
+        "  go on                 outlast resume docs",
+        f"  retry one group       outlast retry docs --group {no_price.name}",
+        "  see why they failed   outlast failures docs",
+        "  records               outlast results docs",
     ]
 
 
@@ -74,11 +76,24 @@ def test_the_list_says_of_each_job_how_it_stands():
     assert lines[4].split() == ["d", "?", "?", "?", "?", "?", "?", "DAMAGED:", "the", "ledger", "is", "damaged"]
 
 
-def test_the_document_of_a_job_has_the_same_facts():
-    document = status_document(record(), [NO_PRICE])
+def test_the_document_of_a_job_has_the_same_facts(no_price):
+    document = status_document(record(), [no_price])
     assert document["counts"]["done"] == 46
     assert document["ended"]["exit_code"] == 130
-    assert document["failures"][0]["count"] == 188
+    assert document["failures"][0] == {
+        "id": no_price.name,
+        "count": 188,
+        "type": "builtins.ValueError",
+        "message": "no",
+        "signature": "builtins.ValueError selector <text> not found",
+        "failure_class": "unknown",
+        "status": None,
+        "example": "https://a.com/9",
+        "attempts": 376,
+        "first_seen": None,
+        "last_seen": None,
+        "hosts": {"a.com": {"count": 188, "attempts": 376, "first_seen": None, "last_seen": None}},
+    }
     killed = status_document(record(ended={"run": "older"}, running=None), None)
     assert (killed["ended"], killed["was_killed"], "failures" in killed) == (None, True, False)
 
@@ -138,3 +153,28 @@ def test_of_an_encrypted_job_without_its_key_the_counts_are_told(running, line):
     assert status_document(locked, None)["key_needed"] is True
     assert list_lines([locked])[1].split()[1:5] == ["46", "100", "1", "53"]
     assert list_lines([replace(locked, running=None)])[1].endswith("encrypted: key needed")
+
+
+def test_paused_hosts_are_named_with_the_way_to_let_them_go_on(no_price):
+    paused = record(paused=Paused(("b.de", "")))
+    lines = status_lines(paused, [], " --store s")
+    assert lines[3] == "paused: b.de, (no host)"
+    assert "  go on with the paused   outlast unpause docs --all --store s && outlast resume docs --store s" in lines
+    running = status_lines(record(paused=Paused(("b.de",)), running=Holder(42, "box", "x")), [no_price], "")
+    assert running[-3:] == [
+        "  unpause               outlast unpause docs --all",
+        "  see why they failed   outlast failures docs",
+        "  records               outlast results docs",
+    ]
+    assert status_document(paused, None)["paused_hosts"] == ["b.de", ""]
+
+
+def test_orders_that_cannot_be_read_do_not_hide_the_rest():
+    lines = status_lines(record(paused=Paused(problem="the orders /x/ORDERS are damaged")), [], "")
+    assert lines[1:4:2] == ["46 done, 1 failed, 53 to do", "the orders /x/ORDERS are damaged"]
+
+
+def test_what_is_ignored_is_counted():
+    assert status_lines(record(counts=Counts(done=46, failed=1, ignored=3)), [], "")[1] == (
+        "46 done, 1 failed, 3 ignored, 0 to do"
+    )

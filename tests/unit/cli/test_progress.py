@@ -45,6 +45,8 @@ def test_the_plain_line_has_every_number_in_its_place():
 def test_hosts_that_are_waited_for_are_in_the_line_without_what_a_terminal_would_obey():
     line = plain_line(view(parked=("a.test", "\x1b[31mb\n.test", "", "d.test")))
     assert r"parked=a.test,\x1b[31mb\n.test,(no host),..." in line
+    line = plain_line(view(paused=("a.test",), asked_to_wait=("b.test",)))
+    assert "in_flight=8 paused=a.test asked_to_wait=b.test eta=" in line
 
 
 def test_a_steady_pace_gives_its_rate_and_the_time_that_is_left():

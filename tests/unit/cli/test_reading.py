@@ -3,15 +3,13 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 
 import pytest
 
 from outlast.cli.again import order_again
 from outlast.cli.options import Settings
 from outlast.cli.plan import planned
-from outlast.cli.reading import GROUPS_MAX, failure_groups, found, holder_of, record_of, store_of
+from outlast.cli.reading import Holder, found, holder_of, record_of, store_of
 from outlast.errors import ConfigurationError, JobNotFoundError
 from outlast.jobs.store import job_directory
 from outlast.ledger import ItemStatus, NewItem, Record, SqliteLedger
@@ -39,23 +37,6 @@ async def filled(directory, errors, facts=()):
 
 def failure(signature):
     return {"type": "E", "message": f"{signature}!", "signature": signature, "class": "unknown"}
-
-
-async def test_failures_of_one_signature_are_one_group_the_largest_first(directory):
-    await filled(directory, [failure("b"), failure("a"), failure("a"), {"type": "Plain"}])
-    groups = await failure_groups(directory)
-    assert [(group.count, group.signature, group.message, group.example) for group in groups] == [
-        (2, "a", "a!", "i1"),
-        (1, "b", "b!", "i0"),
-        (1, "Plain", "", "i3"),
-    ]
-
-
-async def test_causes_without_number_do_not_fill_the_memory(directory):
-    await filled(directory, [failure(f"s{number}") for number in range(GROUPS_MAX + 5)])
-    groups = await failure_groups(directory)
-    assert len(groups) == GROUPS_MAX + 1
-    assert (groups[0].count, groups[0].signature) == (5, "other")
 
 
 async def test_a_job_is_found_or_the_others_are_named(directory, tmp_path):
@@ -88,16 +69,16 @@ def test_a_lock_that_nobody_holds_is_no_run(directory, host):
     assert holder_of(directory) is None
 
 
-def test_a_lock_signed_by_a_process_that_is_gone_is_not_even_tried(directory):
-    done = subprocess.Popen([sys.executable, "-c", ""])
-    done.wait()
+def test_a_lock_that_is_held_and_not_signed_is_a_run_all_the_same(directory):
     lock = directory.lock("docs", "then")
-    signed(directory, done.pid, socket.gethostname())
-    assert holder_of(directory) is None
+    for text in ("", "{", "[]", "{}"):
+        (directory.path / "LOCK").write_text(text)
+        assert holder_of(directory) == Holder()
     lock.close()
+    assert holder_of(directory) is None
 
 
-@pytest.mark.parametrize("pid", [1, os.getpid()])
+@pytest.mark.parametrize("pid", [1, 2**22 - 1, os.getpid()])
 def test_a_lock_that_is_held_is_a_run(directory, pid):
     lock = directory.lock("docs", "then")
     signed(directory, pid, socket.gethostname())
@@ -131,6 +112,20 @@ async def test_an_order_is_typed_again_with_what_was_overridden(directory, tmp_p
     assert order.options == {"concurrency": 4, "output": f"{tmp_path}/here/mine", "job": "docs"}
     assert (order.target, order.items, order.resumed, order.hint) == ("s.py:f", ("a",), True, " --store s")
     assert order.to_dict()["options"] == dict(order.options)
+
+
+async def test_the_rate_of_a_host_leaves_those_of_the_others_alone(directory, tmp_path):
+    typed = {
+        "target": "s.py:f",
+        "items": ["a"],
+        "options": {"rate": {"a.test": "1/s", "*": "9/s"}},
+        "directory": str(tmp_path),
+    }
+    await filled(directory, [], [("job", "docs"), ("invocation", typed)])
+    record = await record_of(directory)
+    assert order_again(record, {}, tmp_path, "").options["rate"] == {"a.test": "1/s", "*": "9/s"}
+    again = order_again(record, {"rate": {"a.test": "2/s"}}, tmp_path, "")
+    assert again.options["rate"] == {"a.test": "2/s", "*": "9/s"}
 
 
 async def test_a_plan_of_an_order_again_leaves_out_standard_input_and_a_missing_job_file_is_said(directory, tmp_path):

@@ -10,11 +10,14 @@ from outlast.cli.notices import told
 from outlast.cli.live import picture
 from outlast.cli.options import Settings
 from outlast.cli.printing import is_live, say, wants_color
-from outlast.cli.progress import Eta, View
+from outlast.cli.progress import Eta, Pace, View
 from outlast.cli.screens import PlainScreen, SilentScreen, chosen_progress
-from outlast.cli.work import logging_for
+from outlast.cli.work import logging_for, seen
 from outlast.config import LoggingConfiguration
 from outlast.events import EventType, ResilienceEvent
+from outlast.jobs import Progress
+from outlast.jobs.gate import Waiting
+from outlast.jobs.host import Reason
 from outlast.ledger.port import Counts
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -110,6 +113,8 @@ def test_the_live_view_holds_the_numbers_and_no_markup_of_strangers():
     for part in ("docs", "42/100 42.0%", "1.0/s", "eta 0:00:01-0:00:02", "0:01:05", "ok 40", "retrying 3", "failed 2"):
         assert part in text
     assert r"waiting for [red]\x1b[2J" in text
+    others = drawn(view(65.0, paused=("b.de",), asked_to_wait=("c.fr", "d.it")), width=160)
+    assert "paused b.de  asked to wait by c.fr,d.it" in others
     assert "Ctrl-C" in text
 
 
@@ -208,6 +213,17 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
             event(EventType.KEYS_ROTATED, key_id="12ab", ledger=True, checkpoints=3),
             "INFO the key 12ab is in charge now: ledger and checkpoints were re-wrapped",
         ),
+        (
+            event(EventType.ITEM_QUARANTINED, key="k\x1b", kills=3),
+            r"ERROR k\x1b is given up: the process was killed 3 times in a row while it was in hand, at last alone",
+        ),
+        (event(EventType.REMEDY_APPLIED, remedy="refresh_session", host="a", error=None), "INFO refresh session for a"),
+        (
+            event(EventType.REMEDY_APPLIED, remedy="rotate_proxy", host="", error="OSError: \x1b"),
+            r"INFO rotate proxy for (items without a host) failed: OSError: \x1b",
+        ),
+        (event(EventType.ORDERS_CHANGED, paused=["a\x1b", ""]), r"INFO paused now: a\x1b, (no host)"),
+        (event(EventType.ORDERS_CHANGED, paused=[]), "INFO no host is paused any more"),
         (event(EventType.RUN_ENDED), "INFO run_ended"),
     ],
 )
@@ -230,3 +246,43 @@ def test_a_terminal_gets_warnings_unless_more_was_asked_for():
 
 def test_a_log_file_gets_what_the_configuration_says():
     assert chosen(LoggingConfiguration(destination="x.log")) == ("INFO", "info")
+
+
+def test_what_is_seen_of_a_run_tells_apart_why_its_hosts_wait():
+    waiting = [
+        Waiting("a", Reason.PAUSED, None),
+        Waiting("b", Reason.ASKED_TO_WAIT, 3.0),
+        Waiting("c", Reason.PARKED, 1.0),
+        Waiting("d", Reason.RATE, 0.5),
+        Waiting("e", Reason.BUSY, None),
+    ]
+    progress = Progress(
+        counts=Counts(pending=9, done=1),
+        done=1,
+        failed=0,
+        retries=0,
+        in_flight=2,
+        parked=("c",),
+        waiting=tuple(waiting),
+    )
+    told = seen(progress, Pace(), NOW, 3.0, stopping=False)
+    assert (told.parked, told.paused, told.asked_to_wait) == (("c",), ("a",), ("b",))
+    assert (told.elapsed, told.in_flight, told.counts.done, told.stopping) == (3.0, 2, 1, False)
+
+
+def test_time_spent_waiting_for_a_paused_host_is_left_out_of_the_pace():
+    pace = Pace()
+    for parked, waiting in (((), ()), ((), (Waiting("a", Reason.PAUSED, None),))):
+        for at in range(20):
+            progress = Progress(
+                counts=Counts(pending=9, done=1),
+                done=1,
+                failed=0,
+                retries=0,
+                in_flight=2,
+                parked=parked,
+                waiting=waiting,
+            )
+            seen(progress, pace, NOW, float(at), stopping=False)
+        assert pace.waiting is bool(waiting)
+        pace = Pace()

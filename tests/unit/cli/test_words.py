@@ -1,12 +1,10 @@
 """What is said at the end of a run: what happened, and what to type next."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from outlast.cli.hosts import Down
-from outlast.cli.reading import Group
 from outlast.cli.words import (
     Ended,
     beginning,
@@ -18,10 +16,6 @@ from outlast.jobs import Outcome, Summary
 from outlast.ledger.port import Counts
 
 NOW = datetime(2026, 11, 23, 2, 35, 12, tzinfo=UTC)
-BLOCKED = Group(
-    1204, "httpx.HTTPStatusError", "403", "httpx.HTTPStatusError 403 Forbidden", "blocked", "https://b.de/1"
-)
-NO_PRICE = Group(188, "ValueError", "no", "ValueError selector <text> not found", "unknown", "https://a.com/9")
 
 
 def summary(outcome=Outcome.COMPLETED, *, exit_code=0, total=100, done=100, failed=0, deferred=0, **more):
@@ -83,13 +77,15 @@ def test_damage_that_was_found_is_said_however_the_run_ended(outcome, before, da
     assert not any("damaged" in line for line in ending(ended(summary(outcome), before=before)))
 
 
-def test_finished_with_failures_names_their_causes_and_the_way_to_try_them_again():
+def test_finished_with_failures_names_their_causes_and_the_way_to_try_them_again(blocked, no_price):
     told = summary(Outcome.COMPLETED_WITH_FAILURES, exit_code=1, total=2000, done=608, failed=1392)
-    assert ending(ended(told, groups=(BLOCKED, NO_PRICE), hint=" --store s")) == [
+    assert ending(ended(told, groups=(blocked, no_price), hint=" --store s")) == [
         "FINISHED WITH FAILURES in 9 h 12 min: 608 of 2000 done, 1392 failed (69.6%; allowed: 1%), 3 retries.",
-        "  1204  HTTPStatusError 403 Forbidden         e.g. https://b.de/1",
-        "   188  ValueError selector <text> not found  e.g. https://a.com/9",
+        f"  {blocked.name}  1204  HTTPStatusError 403 Forbidden         e.g. https://b.de/1",
+        f"  {no_price.name}   188  ValueError selector <text> not found  e.g. https://a.com/9",
         "  try the failed ones again   outlast retry docs --store s && outlast resume docs --store s",
+        f"  retry one group             outlast retry docs --group {blocked.name} --store s",
+        "  see why they failed         outlast failures docs --store s",
         "  records                     outlast results docs --store s",
     ]
 
@@ -102,9 +98,10 @@ def test_aborted_names_the_hosts_that_are_down():
         "  b.de                    down since 2026-11-23T02:20:12Z (15 min)",
         "  (items without a host)  down since 2026-11-23T02:35:12Z (0.0 s)",
         "79 of 100 done, 1 failed, 20 still to do. What is recorded is kept.",
-        "  go on     outlast resume docs",
-        "  look      outlast status docs",
-        "  records   outlast results docs",
+        "  go on              outlast resume docs",
+        "  go on without it   outlast resume docs --pause-host b.de",
+        "  look               outlast status docs",
+        "  records            outlast results docs",
     ]
 
 
@@ -164,17 +161,20 @@ def test_the_first_line_says_what_is_begun_or_gone_on_with():
     )
 
 
-def test_nothing_hostile_reaches_the_terminal():
-    hostile = replace(BLOCKED, signature="E \x1b[2J\n[red]", example="https://a/\x1b]0;x\x07")
+def test_nothing_hostile_reaches_the_terminal(group):
+    hostile = group("E \x1b[2J\n[red]", {"h\x1b": 1}, key="https://a/\x1b]0;x\x07")
     told = summary(Outcome.ABORTED, exit_code=3, job_id="a\x1bb", done=0, deferred=1, failed=1)
     lines = ending(ended(told, groups=[hostile], down=[Down("h\x1b\n", NOW)]))
     assert not [character for line in lines for character in line if not character.isprintable()]
     assert any("[red]" in line for line in lines)
 
 
-def test_of_many_causes_the_most_frequent_are_listed():
-    groups = [replace(NO_PRICE, count=9 - each, signature=f"E{each}") for each in range(8)]
-    assert failure_lines(groups)[-2:] == ["  5  E4  e.g. https://a.com/9", "  and 9 failures of 3 other kinds"]
+def test_of_many_causes_the_most_frequent_are_listed(group):
+    groups = [group(f"E{each}", {"b.de": 9 - each}) for each in range(8)]
+    assert failure_lines(groups)[-2:] == [
+        f"  {groups[4].name}  5  E4  e.g. https://b.de/1",
+        "  and 9 failures of 3 other kinds",
+    ]
     assert failure_lines([]) == []
 
 
@@ -182,3 +182,29 @@ def test_the_colour_follows_the_exit_code():
     assert style_of(summary()) == "green"
     assert style_of(summary(Outcome.STOPPED, exit_code=130)) == "yellow"
     assert style_of(summary(Outcome.ABORTED, exit_code=3)) == "red"
+
+
+def test_what_is_ignored_is_told_beside_what_failed():
+    told = summary(Outcome.COMPLETED_WITH_FAILURES, total=100, done=90, failed=3)
+    assert " 3 failed (3.0%; allowed: 1%), 7 ignored, 3 retries." in ending(ended(told))[0]
+    over = ending(ended(told, before=Counts(done=90, failed=3, ignored=7)))
+    assert over[0].endswith("are finished, 3 of them failed, 7 ignored.")
+    stopped = ending(ended(summary(Outcome.STOPPED, exit_code=130, done=90, failed=3, deferred=5)))
+    assert stopped[1].startswith("90 of 100 done, 3 failed, 2 ignored, 5 still to do.")
+
+
+def test_a_run_that_has_only_paused_hosts_left_says_so_and_how_they_go_on():
+    told = summary(Outcome.STOPPED, exit_code=3, done=80, deferred=20, paused=("b.de", "c.fr"))
+    lines = ending(ended(told, hint=" --store s"))
+    assert lines[0] == "Stopped after 9 h 12 min. What is left waits for paused hosts: b.de, c.fr."
+    assert "  go on with the paused   outlast unpause docs --all --store s && outlast resume docs --store s" in lines
+    by_signal = ending(ended(summary(Outcome.STOPPED, exit_code=130, done=80, deferred=20)))
+    assert by_signal[0] == "Stopped by you (SIGINT) after 9 h 12 min."
+
+
+def test_a_group_that_has_no_name_is_not_offered_to_be_tried_again(group):
+    other = group("other", {"b.de": 5})
+    told = summary(Outcome.COMPLETED_WITH_FAILURES, exit_code=1, done=95, failed=5)
+    lines = ending(ended(told, groups=(other,)))
+    assert lines[1].startswith("  other  5")
+    assert not any("--group" in line for line in lines)

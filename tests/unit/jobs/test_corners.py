@@ -276,6 +276,27 @@ async def test_fresh_is_the_way_out_of_a_damaged_ledger(options, tmp_path):
     assert kept.read_bytes() == b"rot" * 5_000
 
 
+@pytest.mark.parametrize("rotten", ["all of it", "what it has noted"])
+async def test_fresh_is_the_way_out_of_a_damaged_ledger_that_has_an_output(options, tmp_path, rotten):
+    output = tmp_path / "out.jsonl"
+
+    @job("damaged", output=output)
+    async def handle(number):
+        return number
+
+    await handle.run(range(5), **options)
+    [ledger] = (tmp_path / "store").glob("jobs/*/ledger.db")
+    if rotten == "all of it":
+        ledger.write_bytes(b"rot" * 5_000)
+    else:
+        ledger.write_bytes(ledger.read_bytes().replace(b'"position"', b'"pasition"'))
+    await handle.run(range(3), fresh=True, **options)
+    assert output.read_text() == "0\n1\n2\n"
+    [kept] = tmp_path.glob("out.*.jsonl")
+    assert kept.read_text() == "0\n1\n2\n3\n4\n"
+    assert (await handle.run(range(4), **options)).done == 4
+
+
 class FailsOnce:
     """A file whose first write stops in the middle."""
 

@@ -140,6 +140,16 @@ async def test_a_lost_key_does_not_stand_in_the_way_of_a_fresh_start(options, se
     assert list(tmp_path.glob("store/jobs/*/old/*/ledger.db"))
 
 
+async def test_a_lost_key_and_an_output_do_not_stand_in_the_way_either(options, set_keys, tmp_path):
+    output = tmp_path / "out.jsonl"
+    set_keys(ONE)
+    await run(options, output=output)
+    kept = output.read_bytes()
+    set_keys(TWO)
+    assert (await run(options, fresh=True, output=output))[0].done == 2
+    assert [each.read_bytes() for each in tmp_path.glob("out.*.jsonl")] == [kept]
+
+
 async def test_another_first_key_takes_over_and_the_old_one_may_go(options, set_keys, rotated):
     set_keys(ONE)
     await run(options)

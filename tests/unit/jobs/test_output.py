@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from outlast.errors import LedgerUnavailableError
 from outlast.jobs.output import Output
 from outlast.jobs.records import written
 from outlast.ledger import ItemStatus, MemoryLedger, NewItem, Record
@@ -129,3 +130,112 @@ async def test_a_device_is_no_output(ledger, virtual_clock, watcher, tmp_path):
     (tmp_path / "device").symlink_to("/dev/full")
     with pytest.raises(OutputError, match="device cannot be written"):
         await Output.open(tmp_path / "device", ledger, virtual_clock, watcher)
+
+
+def rotated(path):
+    path.rename(path.with_name("out.1"))
+    path.write_text("")
+
+
+TAKEN = {
+    "removed": lambda path: path.unlink(),
+    "cut": lambda path: path.write_text("1\n"),
+    "truncated": lambda path: path.write_text(""),
+    "rotated": rotated,
+    "moved away": lambda path: path.rename(path.with_name("out.1")),
+}
+
+
+@pytest.mark.parametrize("taken", TAKEN.values(), ids=TAKEN)
+async def test_a_file_that_is_taken_away_before_the_end_is_written_anew(path, ledger, virtual_clock, watcher, taken):
+    await record(ledger, 1, 2)
+    output = await Output.open(path, ledger, virtual_clock, watcher)
+    await output._advance()
+    taken(path)
+    await record(ledger, 3)
+    await output.finish()
+    assert read(path) == [1, 2, 3]
+    assert watcher.kept_as == []
+    assert (await ledger.get("output"))["size"] == path.stat().st_size
+
+
+@pytest.mark.parametrize("taken", TAKEN.values(), ids=TAKEN)
+async def test_a_file_that_is_taken_away_is_back_within_seconds(path, ledger, virtual_clock, watcher, taken):
+    import asyncio
+
+    await record(ledger, 1, 2)
+    output = await Output.open(path, ledger, virtual_clock, watcher)
+    follower = asyncio.create_task(output.follow())
+    await asyncio.sleep(10)
+    taken(path)
+    await asyncio.sleep(10)
+    assert read(path) == [1, 2]
+    follower.cancel()
+    await asyncio.wait([follower])
+    await output.finish()
+    assert read(path) == [1, 2]
+
+
+async def test_what_somebody_else_has_put_in_its_place_is_kept(path, ledger, virtual_clock, watcher):
+    await record(ledger, 1)
+    output = await Output.open(path, ledger, virtual_clock, watcher)
+    await output._advance()
+    path.write_text("mine\n")
+    output.doubt()
+    await output.finish()
+    assert read(path) == [1]
+    assert [each.read_text() for each in watcher.kept_as] == ["mine\n"]
+
+
+class Nagging(MemoryLedger):
+    """A ledger whose every answer finds the output removed."""
+
+    async def results(self, after, limit, /):
+        self.path.unlink(missing_ok=True)
+        return await super().results(after, limit)
+
+
+async def test_who_takes_it_away_again_and_again_is_told(path, virtual_clock, watcher):
+    from outlast.errors import OutputError
+
+    ledger = Nagging()
+    ledger.path = path
+    await record(ledger, 1)
+    output = await Output.open(path, ledger, virtual_clock, watcher)
+    with pytest.raises(OutputError, match="again and again: choose another output"):
+        await output.finish()
+
+
+async def test_two_jobs_do_not_write_one_file(path, ledger, virtual_clock, watcher, written_to):
+    from outlast.errors import OutputError
+
+    other = MemoryLedger()
+    await record(ledger, 1)
+    await record(other, 2)
+    for _ in range(2):
+        output = await Output.open(path, ledger, virtual_clock, watcher)
+        with pytest.raises(OutputError, match=r"out\.jsonl is being written by another job"):
+            await Output.open(path, other, virtual_clock, watcher)
+        with pytest.raises(OutputError, match=r"out\.jsonl (is being written by another|exists and is not)"):
+            await Output.put_aside(path, other, "label")
+        await output.finish()
+        assert read(path) == [1]
+    path.unlink()
+    await written_to(path, other)
+    assert read(path) == [2]
+
+
+class Unnoting(MemoryLedger):
+    """A ledger that cannot be written."""
+
+    async def put(self, name, value, /):
+        raise LedgerUnavailableError("the disk is full")
+
+
+async def test_a_start_that_fails_lets_go_of_the_file(path, ledger, virtual_clock, watcher, written_to):
+    with pytest.raises(LedgerUnavailableError) as kept:
+        await Output.open(path, Unnoting(), virtual_clock, watcher)
+    await record(ledger, 1)
+    await written_to(path, ledger)
+    assert read(path) == [1]
+    assert kept.value.__traceback__ is not None

@@ -176,6 +176,46 @@ async def test_a_doubt_that_proves_unfounded_changes_nothing(path, ledger, virtu
     assert watcher.kept_as == []
 
 
+async def test_a_doubt_that_comes_up_while_the_file_is_compared_is_not_forgotten(path, ledger, virtual_clock, watcher):
+    await record(ledger, *range(500))
+    output = await Output.open(path, ledger, virtual_clock, watcher)
+    while await output._advance():
+        continue
+    ask = ledger.results
+
+    async def lose_what_was_compared(after, limit):
+        ledger.results = ask
+        answer = await ask(after, limit)
+        ledger.lose(1)
+        output.doubt()
+        return answer
+
+    ledger.results = lose_what_was_compared
+    output.doubt()
+    await output.finish()
+    assert path.read_bytes() == text(*range(1, 500))
+    assert len(watcher.kept_as) == 1
+
+
+async def test_a_comparison_that_fails_leaves_the_doubt(path, ledger, virtual_clock, watcher):
+    await record(ledger, "one")
+    output = await Output.open(path, ledger, virtual_clock, watcher)
+    await output._advance()
+    ask = ledger.results
+
+    async def fail(after, limit):
+        ledger.results = ask
+        raise LedgerCorruptionError("a row is damaged")
+
+    ledger.results = fail
+    ledger.lose(1)
+    output.doubt()
+    with pytest.raises(LedgerCorruptionError):
+        await output._advance()
+    await output.finish()
+    assert path.read_bytes() == b""
+
+
 class Rotten(MemoryLedger):
     """A ledger that cannot read its results until it was mended."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import apsw
 import pytest
 
 from outlast.errors import LedgerCorruptionError
@@ -10,6 +11,22 @@ from outlast.jobs.scrub import FINDINGS_TOLD_MAX, SLICE
 from outlast.ledger import ItemStatus, MemoryLedger
 from outlast.ledger.health import Examined, Finding, Remedy
 from outlast.runtime import Runtime
+
+
+async def test_a_damaged_result_and_the_item_it_makes_pending_are_told_of_once(options, told):
+    async def handle(item):
+        return item
+
+    for expected in (0, 1, 0):
+        async with Run("job", **options) as run:
+            summary = await run.process(handle, map(str, range(10)))
+        assert (summary.done, summary.damaged, len(told)) == (10, expected, expected or len(told))
+        [path] = options["store"].glob("jobs/*/ledger.db")
+        if not told:
+            db = apsw.Connection(str(path))
+            db.execute("UPDATE results SET lines = 'x' WHERE position = 3")
+            db.close()
+    assert [(row["table"], row["key"], row["remedy"]) for row in told[0]["findings"]] == [("results", "2", "removed")]
 
 
 class Rotting(MemoryLedger):

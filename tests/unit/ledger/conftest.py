@@ -6,6 +6,7 @@ import apsw
 import pytest
 
 from outlast.ledger import ItemStatus, NewItem, Record, Shape, SqliteLedger
+from outlast.ledger.rows import result_checksum
 from outlast.ledger.sqlfile import LedgerFile, Write
 from outlast.storage.keys import Keyring
 
@@ -40,6 +41,7 @@ def spoil(path):
 
     def change(sql, *bindings):
         db = apsw.Connection(str(path))
+        db.create_scalar_function("result_checksum", result_checksum)
         try:
             db.execute(sql, bindings)
             assert db.total_changes() or sql.startswith(("CREATE", "DROP", "PRAGMA"))

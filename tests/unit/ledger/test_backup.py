@@ -1,5 +1,7 @@
 """A backup is the ledger of one moment, whole and checked, and the job does not notice."""
 
+import subprocess
+import sys
 import threading
 
 import apsw
@@ -8,6 +10,8 @@ import pytest
 from outlast.errors import LedgerCorruptionError, LedgerUnavailableError
 from outlast.ledger import NewItem
 from outlast.ledger.backup import BackedUp, backup
+from outlast.ledger.image import index_path, log_path, lost_frames
+from outlast.ledger.sqlfile import LedgerFile
 
 
 @pytest.fixture
@@ -141,3 +145,44 @@ def test_on_a_failing_disk_there_is_no_backup_and_the_ledger_is_untouched(path, 
             backup(path, target, disk=disk)
         assert not target.exists()
     assert len(one.everything()[0]) == 30
+
+
+def leave_a_log_without_its_end(path, at_work):
+    """What a kill leaves, with the last commit of the log damaged: only the index of the log knows of it."""
+    one = at_work()
+    kept = {each: each.read_bytes() for each in (path, log_path(path), index_path(path))}
+    one.close()
+    for each, blob in kept.items():
+        each.write_bytes(blob)
+    log = bytearray(kept[log_path(path)])
+    log[-100] ^= 1
+    log_path(path).write_bytes(log)
+
+
+def test_a_ledger_whose_log_has_lost_its_end_makes_no_backup_and_stays_known_as_damaged(path, at_work, target):
+    leave_a_log_without_its_end(path, at_work)
+    for _ in range(2):
+        with pytest.raises(LedgerCorruptionError, match="1 committed pages of its log are damaged or gone"):
+            backup(path, target)
+    assert (lost_frames(path), list(target.parent.iterdir())) == (1, [])
+
+
+def test_nobody_opens_a_log_that_has_lost_its_end(path, at_work):
+    leave_a_log_without_its_end(path, at_work)
+    for read_only in (True, False):
+        with pytest.raises(LedgerCorruptionError):
+            LedgerFile(path, read_only=read_only)
+    assert lost_frames(path) == 1
+
+
+def test_looking_at_a_ledger_that_this_process_has_open_leaves_it_the_locks_it_has(path, at_work, target):
+    one = at_work()
+    backup(path, target)
+    LedgerFile(path, read_only=True).close()
+    # Another process that found no lock on the index of the log would begin it anew, under the one that is at work.
+    locks = (
+        "import fcntl, sys; file = open(sys.argv[1], 'r+b'); fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)"
+    )
+    found = subprocess.run([sys.executable, "-c", locks, str(index_path(path))], capture_output=True, check=False)
+    assert b"BlockingIOError" in found.stderr
+    one.finish(1)

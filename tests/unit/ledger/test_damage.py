@@ -109,7 +109,7 @@ class TestReading:
         with pytest.raises(LedgerCorruptionError) as raised:
             await ledger.results(0, 10)
         assert raised.value.context["keys"] == keys
-        assert len(await ledger.damage()) == raised.value.context["damaged"]
+        assert await ledger.damage() == []
         await ledger.close()
 
     async def test_the_pages_without_damage_can_be_read(self, filled, path, spoil):

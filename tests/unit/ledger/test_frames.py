@@ -1,5 +1,8 @@
 """The log is read as SQLite reads it; and where SQLite would drop committed work without a word, that is told."""
 
+import threading
+import time
+
 import apsw
 import pytest
 
@@ -199,3 +202,27 @@ def test_a_log_without_its_file_is_refused(logged, tmp_path):
 def test_a_whole_log_and_none_at_all_are_welcome(logged, tmp_path):
     refuse_damaged_log(lay_out(logged, tmp_path, log=logged.log))
     refuse_damaged_log(tmp_path / "none.db")
+
+
+def test_a_running_job_whose_log_grows_and_ends_under_the_look_is_not_called_damaged(tmp_path):
+    """The moments are short, so the same question is asked as often as can be."""
+    path, stop = tmp_path / "ledger.db", threading.Event()
+
+    def work():
+        while not stop.is_set():
+            db = apsw.Connection(str(path))
+            db.pragma("journal_mode", "wal")
+            db.execute("CREATE TABLE IF NOT EXISTS t (a INTEGER PRIMARY KEY, b)")
+            for _ in range(30):
+                db.execute("INSERT INTO t (b) VALUES (?)", ("x" * 3_000,))
+            db.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        end = time.perf_counter() + 1.5
+        while time.perf_counter() < end:
+            refuse_damaged_log(path)
+    finally:
+        stop.set()
+        worker.join()

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 from time import sleep
 
 import apsw
@@ -116,6 +117,16 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(path, worked, spoil, keys,
         assert (foretold.remedies, foretold.items, foretold.results) == (done.remedies, done.items, done.results)
         assert set(foretold.findings) == set(done.findings)
         assert foretold.rebuilt == done.rebuilt
+
+
+def test_a_dry_run_needs_no_room_among_the_temporary_files(path, worked, tmp_path, aside, monkeypatch):
+    worked()
+    wipe_header(path)
+    before = tree(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    assert repair(path, aside=aside, dry_run=True).items == 40
+    assert tree(tmp_path) == before
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_dry_run_names_what_is_sealed_by_its_keyed_hash_where_the_key_is_missing(path, worked, spoil, keys, aside):

@@ -16,10 +16,10 @@ def row(item=5, key=b"a", payload=b"1", status=PENDING, attempts=0, due=None, er
     return ItemRow(item, key, payload, *stand, identity_of(key, payload), state)._replace(**changes)
 
 
-def settled(*candidates, name=b"a", finished=False, bare=False, opens=None, places=None):
+def settled(*candidates, name=b"a", finished=False, bare=False, opens=None, places=None, reach=100):
     rows = tuple(each if isinstance(each, Candidate) else Candidate(each, newest=True) for each in candidates)
     places = {b"a": 5} if places is None else places
-    return settle(Seen(5, rows, name, finished), bare=bare, opens=lambda _: opens, place_of=places.get)
+    return settle(Seen(5, rows, name, finished), bare=bare, opens=lambda _: opens, place_of=places.get, reach=reach)
 
 
 def older(row):
@@ -51,6 +51,13 @@ def test_of_an_older_copy_only_what_the_item_is_counts():
 
 def test_the_newest_copy_wins():
     assert settled(row(status=FAILED, attempts=1), older(row())).row.status == FAILED
+
+
+def test_an_id_far_beyond_all_others_is_given_up_where_nothing_binds_it():
+    assert settled(row(), reach=4) == (row(), "its place cannot be told", Remedy.PENDING, False)
+    assert not settled(row(identity=7), reach=4).placed
+    assert settled(row(status=FAILED, attempts=1), reach=4).placed
+    assert settled(row(status=DONE, attempts=1), finished=True, reach=4).placed
 
 
 def test_two_newest_copies_that_differ_make_it_pending():

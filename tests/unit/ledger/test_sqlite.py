@@ -172,3 +172,58 @@ async def test_the_kept_counts_are_those_of_the_items(tmp_path, steps):
         deferred=by_status.get(4, 0),
     )
     assert counts == expected
+
+
+async def test_large_rows_come_a_few_at_a_time_and_none_is_missing(tmp_path):
+    ledger = await SqliteLedger.open(tmp_path / "ledger.db")
+    text = "x" * 3_000_000
+    await ledger.add([NewItem(str(n), f'"{text}"') for n in range(10)])
+    await finish(ledger, 10, f'"{text}"\n')
+    for ask in (ledger.results, ledger.items):
+        keys, after = [], 0
+        while page := await ask(after, 100):
+            assert len(page) <= 3
+            keys += [each.key for each in page]
+            after = page[-1].position if ask == ledger.results else page[-1].item
+        assert sorted(keys) == sorted(map(str, range(10)))
+    slices, after = 0, 0
+    while after is not None:
+        examined = await ledger.examine(after, 1_000)
+        assert examined.findings == ()
+        slices, after = slices + 1, examined.next
+    assert slices >= 8
+    # A slice that was not read to its end holds on to nothing: the log can be copied and begun anew.
+    assert (await ledger.check()).sound
+    await ledger.close()
+    assert not (tmp_path / "ledger.db-wal").exists()
+
+
+async def test_looking_at_a_closed_ledger_leaves_nothing_behind(tmp_path):
+    path = tmp_path / "a ledger?#%20.db"
+    ledger = await SqliteLedger.open(path)
+    await ledger.add([NewItem("a")])
+    await ledger.close()
+    looking = await SqliteLedger.open(path, read_only=True)
+    assert (await looking.counts()).pending == 1
+    assert (await looking.check(deep=True)).sound
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    await looking.close()
+
+
+async def test_who_looks_at_a_closed_ledger_sees_what_a_job_then_writes(tmp_path):
+    path = tmp_path / "ledger.db"
+    ledger = await SqliteLedger.open(path)
+    await ledger.add([NewItem("a")])
+    await ledger.close()
+    looking = await SqliteLedger.open(path, read_only=True)
+    slice_ = await looking.examine(0, 1)
+    for number in range(3):
+        ledger = await SqliteLedger.open(path)
+        await ledger.add([NewItem(str(number))])
+        assert (await looking.counts()).pending == number + 2
+        if number != 1:
+            await ledger.close()
+        assert (await looking.counts()).pending == number + 2
+    assert (await looking.examine(slice_.next, 100)).findings == ()
+    await looking.close()
+    await ledger.close()

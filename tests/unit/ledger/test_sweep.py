@@ -1,5 +1,6 @@
 """A look through the whole ledger: everything that is damaged comes up once, and is as good as it can be afterwards."""
 
+import tracemalloc
 from functools import partial
 
 import pytest
@@ -191,6 +192,24 @@ async def test_rows_that_vanished_come_back_by_what_the_index_knows(path, swept,
     await ledger.close()
 
 
+async def test_an_id_that_damage_made_huge_costs_no_memory(filled, path, spoil, swept):
+    await filled()
+    spoil("INSERT INTO items (id, key, identity) VALUES (1 << 40, 'far', 0), (1 << 41, 'farther', 0)")
+    spoil(
+        "INSERT INTO results (item, shape, lines, checksum) VALUES (1 << 40, 1, 'x', result_checksum(1 << 40, 1, 'x'))"
+    )
+    ledger = await SqliteLedger.open(path)
+    tracemalloc.start()
+    try:
+        found = {(each.key, each.remedy.value) for each in await swept(ledger)}
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert found == {("far", "done"), ("farther", "failed")}
+    assert await swept(ledger) == []
+    await ledger.close()
+
+
 async def test_a_job_goes_on_between_the_slices(filled, path):
     await filled()
     ledger = await SqliteLedger.open(path)
@@ -232,6 +251,29 @@ async def test_mending_that_is_taken_back_is_looked_for_again(filled, path, spoi
     again = change(file, "examine", first.next, 100)
     assert told(again.findings) == [("items", "e", Remedy.PENDING)]
     file.close()
+
+
+def test_what_takes_a_look_at_all_rows_is_not_asked_between_commits(opened):
+    one = opened()
+    one.do("add", [NewItem(str(number)) for number in range(30)])
+    one.finish(10)
+    asked = []
+    after = one.do("examine", 0, 5).next
+    while not one.file.asks:
+        after = one.do("examine", after, 5).next
+    one.finish(5)
+    one.file._tables.db.set_exec_trace(lambda _cursor, sql, _bindings: asked.append(sql) or True)
+    one.file.survey()
+    while after is not None:
+        after = one.do("examine", after, 5).next
+    assert asked
+    assert not [sql for sql in asked if "count(" in sql and "json_each" not in sql]
+
+
+def test_a_survey_that_nobody_asked_for_is_none(opened):
+    one = opened()
+    one.file.survey()
+    assert one.do("examine", 0, 5).findings == ()
 
 
 async def test_a_file_that_cannot_be_read_on_is_told_as_such(path):

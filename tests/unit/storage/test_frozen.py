@@ -261,7 +261,7 @@ def test_a_cycle_is_refused_wherever_it_is_closed():
         freeze(value)
     large = list(range(MANY))
     large.append(large)
-    with pytest.raises(ValidationError, match=r"^\$\[3072\]: list is not JSON: a cycle"):
+    with pytest.raises(ValidationError, match=rf"^\$\[{MANY}\]: list is not JSON: a cycle"):
         freeze(large)
 
 
@@ -333,3 +333,13 @@ def test_the_value_itself_is_left_as_it_was():
     before = copy.deepcopy(value)
     written(freeze(value))
     assert repr(value) == repr(before)
+
+
+def test_groups_of_a_hundred_are_not_cut_one_by_one():
+    value = [[{"n": n, "url": f"https://example.com/{n}"} for n in range(100)] for _ in range(1_000)]
+    assert len(list(freeze(value).pieces())) < 700
+
+
+def test_few_large_members_after_many_small_ones_do_not_share_a_slice():
+    value = {"small": list(range(4_000)) + [["x" * 100] * 3_000 for _ in range(40)]}
+    assert max(map(len, freeze(value).pieces())) < 1_500_000

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ import click
 
 from outlast.cli.again import order_again
 from outlast.cli.options import Settings, common, release_option, run_options
-from outlast.cli.reading import chosen, store_hint, store_of
+from outlast.cli.pausing import order_hosts
+from outlast.cli.phrases import moment
+from outlast.cli.reading import JobRecord, chosen, store_hint, store_of
 from outlast.cli.running import carry_out
+from outlast.runtime import Runtime
 
 __all__ = ["command"]
 
@@ -19,10 +23,19 @@ __all__ = ["command"]
 @click.command("resume", short_help="Go on with a job, as it was started.")
 @click.argument("job", required=False, metavar="[JOB]")
 @run_options
+@click.option(
+    "--pause-host",
+    "paused",
+    multiple=True,
+    metavar="HOST",
+    help="Go on without this host: its items wait; may be repeated.",
+)
 @release_option
 @common("store", "json", "progress", "color", "quiet", "verbose")
 @click.pass_obj
-def command(settings: Settings, /, job: str | None, *, release_hold: bool, **options: Any) -> int:
+def command(
+    settings: Settings, /, job: str | None, *, paused: tuple[str, ...], release_hold: bool, **options: Any
+) -> int:
     """Go on with a job: its first command again, in the directory where that was typed. Options given here win.
 
     Without JOB: the job that ran last.
@@ -31,6 +44,14 @@ def command(settings: Settings, /, job: str | None, *, release_hold: bool, **opt
     record = asyncio.run(chosen(store, job))
     given = {name: value for name, value in options.items() if value is not None}
     order = replace(order_again(record, given, Path.cwd(), store_hint(settings)), release_hold=release_hold)
+    if paused:
+        asyncio.run(_pause(record, paused))
     settings.store = str(store.absolute())
     os.chdir(order.directory)
     return carry_out(order, settings)
+
+
+async def _pause(record: JobRecord, hosts: tuple[str, ...]) -> None:
+    # Under the lock: a resume that is refused because the job runs has changed nothing.
+    with closing(record.directory.lock(record.name, moment(Runtime().clock.now()))):
+        await order_hosts(record.directory, lambda paused: paused | {host.lower() for host in hosts})

@@ -4,38 +4,35 @@ import asyncio
 
 import click
 
-from outlast.cli.opening import opened
+from outlast.cli.acted_words import retried_lines
+from outlast.cli.acting import tried_again
+from outlast.cli.choice import Choice
+from outlast.cli.choosing import choice_options
 from outlast.cli.options import Settings, common
-from outlast.cli.phrases import commands, moment, quoted, safe, units
 from outlast.cli.printing import answer, say
 from outlast.cli.reading import found, store_hint, store_of
-from outlast.jobs.store import JobDirectory
-from outlast.runtime import Runtime
+from outlast.ledger.port import ItemStatus
 
 __all__ = ["command"]
 
 
-@click.command("retry", short_help="Make the failed items of a job pending again.")
+@click.command("retry", short_help="Make failed items pending again: all, or some of them.")
 @click.argument("job", metavar="JOB")
+@choice_options
+@click.option("--ignored", is_flag=True, help="The items that were ignored, in place of the failed ones.")
+@click.option("--dry-run", is_flag=True, help="Say what would be tried again, and change nothing.")
 @common("store", "json")
 @click.pass_obj
-def command(settings: Settings, /, job: str) -> int:
-    """Make the failed items of a job pending again, as if they had never been tried. The next run does them."""
-    again = asyncio.run(_retried(found(store_of(settings), job), job))
+def command(settings: Settings, /, job: str, *, choice: Choice, ignored: bool, dry_run: bool) -> int:
+    """Make the failed items of a job pending again, as if they had never been tried. The next run does them.
+
+    Refused while the job runs; a dry run is not.
+    """
+    status = ItemStatus.IGNORED if ignored else ItemStatus.FAILED
+    acted = asyncio.run(tried_again(found(store_of(settings), job), job, choice, status, dry_run=dry_run))
     if settings.json:
-        answer({"job_id": job, "retried": again})
-    elif again:
-        first = f"{units(again, 'failed item')} of job {safe(job)} will be tried again."
-        say([first, *commands([("do it", f"outlast resume {quoted(job)}{store_hint(settings)}")])])
+        numbers = {"retried": acted.changed, "skipped": acted.skipped, "left": acted.left}
+        answer({"job_id": job, **numbers, "dry_run": dry_run})
     else:
-        say(f"job {safe(job)} has no failed items: nothing was changed")
+        say(retried_lines(job, acted, choice, status, dry_run=dry_run, hint=store_hint(settings)))
     return 0
-
-
-async def _retried(directory: JobDirectory, name: str) -> int:
-    lock = directory.lock(name, moment(Runtime().clock.now()))
-    try:
-        async with opened(directory, read_only=False) as ledger:
-            return await ledger.retry()
-    finally:
-        lock.close()

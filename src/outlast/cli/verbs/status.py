@@ -4,10 +4,11 @@ import asyncio
 
 import click
 
+from outlast.cli.grouping import Grouped, failure_groups
 from outlast.cli.job_words import status_document, status_lines
 from outlast.cli.options import Settings, common
 from outlast.cli.printing import answer, put
-from outlast.cli.reading import chosen, failure_groups, store_hint, store_of
+from outlast.cli.reading import chosen, store_hint, store_of
 
 __all__ = ["command"]
 
@@ -22,9 +23,10 @@ def command(settings: Settings, /, job: str | None) -> int:
     Works while the job runs, without disturbing it, and after it was killed. Without JOB: the job that ran last.
     """
     record = asyncio.run(chosen(store_of(settings), job))
-    groups = asyncio.run(failure_groups(record.directory)) if record.counts.failed and not record.locked else []
+    tellable = record.counts.failed and not record.locked
+    grouped = asyncio.run(failure_groups(record.directory, record.name)) if tellable else Grouped()
     if settings.json:
-        answer(status_document(record, groups))
+        answer(status_document(record, grouped.groups))
     else:
-        put("\n".join(status_lines(record, groups, store_hint(settings))) + "\n")
+        put("\n".join(status_lines(record, grouped.groups, store_hint(settings))) + "\n")
     return 0

@@ -7,10 +7,13 @@ import click
 
 from outlast.checkpoint import Pruned
 from outlast.cli.checkpoint_words import pruned_line
+from outlast.cli.opening import keys_at_hand
 from outlast.cli.options import Settings, common, kept_in
 from outlast.cli.phrases import commands, quoted
 from outlast.cli.printing import answer, put, say
 from outlast.cli.shelves import Shelf, shelf_of
+from outlast.errors import KeyMissingError
+from outlast.storage.keys import KEY_VARIABLE
 
 __all__ = ["command"]
 
@@ -50,5 +53,10 @@ async def _pruned(
     settings: Settings, job: str, path: Path | None, keep: int | None, *, dry_run: bool
 ) -> tuple[Shelf, Pruned]:
     shelf = await shelf_of(settings, job, path)
+    if shelf.sealed and keys_at_hand() is None:
+        # Only what is proved intact counts, and a seal proves nothing without its key.
+        raise KeyMissingError(
+            f"the checkpoints of job {job!r} are encrypted, and their key is not at hand: set {KEY_VARIABLE}"
+        )
     async with shelf.manager(**({} if keep is None else {"retention_count": keep})) as manager:
         return shelf, await manager.prune(shelf.job_id, dry_run=dry_run)

@@ -58,6 +58,6 @@ async def _restored(settings: Settings, named: str, path: Path | None) -> tuple[
             kind = CheckpointCorruptionError if looked.row["status"] == "corrupted" else CheckpointValidationError
             raise kind(f"checkpoint {named} cannot be restored: {looked.problem}")
         # Deleting is for the runs, which know how many to keep; what was encrypted stays encrypted.
-        sealed = shelf.config.encryption_enabled or bool(looked.row["encrypted"])
+        sealed = shelf.sealed or bool(looked.row["encrypted"])
         async with shelf.manager(**_KEEP_ALL, enabled=True, encryption_enabled=sealed) as manager:
             return shelf, looked, await manager.restore(named)

@@ -20,7 +20,7 @@ LATENCY = 0.08
 CRAWL = """
     import asyncio, re, sys, outlast
 
-    @outlast.job("tree", concurrency=16, crash_loop_limit=0)
+    @outlast.job("tree", concurrency=16, crash_loop_limit=0, poison_after=0)
     async def crawl(url, http, ctx):
         async with http.get(url, raise_for_status=True) as response:
             text = await response.text()

@@ -86,18 +86,19 @@ def finished(process):
 
 
 def test_an_item_that_kills_the_process_is_tried_alone_and_then_given_up(start, tmp_path):
-    for _ in range(3):
+    for _ in range(5):
         assert code_of(start("poison")) == -signal.SIGKILL
     quarantined, summary = finished(start("poison"))
-    assert quarantined["data"] == {"key": "5", "kills": 3}
+    assert quarantined["data"] == {"key": "5", "kills": 5}
     assert summary == {"done": 29, "failed": 1, "repeated": 1}
     runs = tried(tmp_path)
-    assert len(runs) == 4
+    assert len(runs) == 6
     # The third time the suspects went first, one by one, and 5 was alone when the process died.
     assert runs[2][-1] == 5
     assert set(runs[2]) <= set(runs[1]) | set(runs[0])
-    assert 5 not in runs[3]
-    assert Counter(item for run in runs for item in run)[5] == 3
+    assert runs[3] == runs[4] == [5]
+    assert 5 not in runs[5]
+    assert Counter(item for run in runs for item in run)[5] == 5
 
     async def failed():
         async with Run("job", store=tmp_path / "store") as run:
@@ -105,7 +106,7 @@ def test_an_item_that_kills_the_process_is_tried_alone_and_then_given_up(start, 
 
     [failure] = asyncio.run(failed())
     assert (failure["key"], failure["class"]) == ("5", "poison")
-    assert "died 3 times in a row" in failure["message"]
+    assert "killed 5 times while this item was in hand, the last 3 with it alone" in failure["message"]
 
 
 def test_where_that_is_switched_off_it_kills_for_ever(start, tmp_path):

@@ -25,6 +25,7 @@ from outlast.jobs import (
     obeying,
     options,
     output,
+    poison,
     store,
 )
 from outlast.ledger import ItemStatus, Shape
@@ -180,7 +181,8 @@ NUMBERS = {
     "hosts that are remembered": gate.HOSTS_MAX,
     "excused failures in a row": excuses.EXCUSED_MAX,
     "a remedy is applied in a row": remedies.APPLIED_MAX,
-    "killed with an item in hand": CONFIGURED.poison_after,
+    "after which it is tried alone": poison.SUSPECT_AFTER,
+    "killed with an item alone in hand": CONFIGURED.poison_after,
     "answers that are looked at together": adaptive.WINDOW,
     "times as slow": adaptive.SLOWER,
     "a paused host is put off": host.PUT_OFF_PAUSED,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from outlast.config.model import ResilienceConfiguration
 from outlast.config.rates import Rates, RatesSetting
@@ -18,12 +18,6 @@ def _listed(value: Any) -> Any:
 def _none_by_name(value: Any) -> Any:
     # TOML and the environment have no word for None.
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
-
-
-def _at_least_twice(value: int) -> int:
-    if value == 1:
-        raise ValueError("should be 0, or 2 and more: one kill says nothing about an item")
-    return value
 
 
 class JobConfiguration(ResilienceConfiguration):
@@ -56,8 +50,8 @@ class JobConfiguration(ResilienceConfiguration):
     """How long to wait for a host that is down."""
     crash_loop_limit: Annotated[Count, Field(ge=0)] = 5
     """Starts in a row that may get nothing done before the job is held; 0: any number."""
-    poison_after: Annotated[Count, Field(ge=0), AfterValidator(_at_least_twice)] = 3
-    """Times in a row that the process may be killed with an item in hand before that is given up; 0: any number."""
+    poison_after: Annotated[Count, Field(ge=0)] = 3
+    """Times in a row that the process may be killed with an item alone in hand before that is given up; 0: any number."""
     rate: RatesSetting = Rates()
     """How often a host may be asked, by host: `"30/min"`; `"*"` stands for each of the others."""
     adaptive: bool = True

@@ -51,7 +51,7 @@ async def left_behind(ledger: Ledger, in_hand: Path | None) -> LeftBehind:
 
 
 class Trials:
-    """Sorts out the suspects and the condemned among what is leased. `after` is the number of kills that condemns (0: none does)."""
+    """Sorts out the suspects and the condemned among what is leased. `after` lone kills condemn an item (0: any number is allowed)."""
 
     def __init__(
         self, ledger: Ledger, runtime: Runtime, suspicion: Suspicion, *, after: int, job: str, run: str, tally: Tally
@@ -59,19 +59,19 @@ class Trials:
         self._ledger = ledger
         self._runtime = runtime
         self._suspicion = suspicion
-        self._after = after
         self._job, self._run = job, run
-        self._suspects = set(suspicion.suspects(after))
+        self._condemned = suspicion.condemned(after) if after else frozenset()
+        self._suspects = set(suspicion.suspects()) if after else set()
         self._tally = tally
 
     async def sorted_out(self, tasks: list[Task]) -> tuple[list[Task], list[Task]]:
         """The tasks to be tried as usual, and those to be tried alone; the condemned are given up and in neither."""
-        if not self._suspects and not self._suspicion.condemned:
+        if not self._suspects and not self._condemned:
             return tasks, []
         usual, alone = list[Task](), list[Task]()
         for task in tasks:
             item = task.lease.item
-            if item in self._suspicion.condemned:
+            if item in self._condemned:
                 await self._give_up(task)
             else:
                 (alone if item in self._suspects else usual).append(task)
@@ -90,19 +90,20 @@ class Trials:
         await self._ledger.put(SUSPICION, self._suspicion.to_json())
 
     async def _give_up(self, task: Task) -> None:
-        kills = self._suspicion.condemned[task.lease.item]
-        message = f"the process died {kills} times in a row while this item was in hand, the last time with it alone"
+        kills, alone = (each.get(task.lease.item, 0) for each in (self._suspicion.kills, self._suspicion.alone))
+        message = f"the process was killed {kills} times while this item was in hand, the last {alone} with it alone"
         failure = Failure(
             type="outlast.PoisonItem",
             message=message,
             status=None,
             failure_class=FailureClass.POISON,
-            signature="outlast.PoisonItem the process died with it alone",
+            signature="outlast.PoisonItem the process was killed with it alone",
             traceback="",
         )
         attempts = task.lease.attempts + 1
         error = encode({**failure.to_dict(), "at": self._now()}).decode()
         await self._ledger.record(Record(task.lease, ItemStatus.FAILED, attempts, error=error))
+        self._condemned -= {task.lease.item}
         self._suspicion = self._suspicion.without(task.lease.item)
         await self._ledger.put(SUSPICION, self._suspicion.to_json())
         self._tally.failed += 1

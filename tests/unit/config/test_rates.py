@@ -57,9 +57,3 @@ def test_the_layers_join_host_by_host_and_the_environment_speaks_for_all(tmp_pat
     assert found.configuration.rate.texts() == {"c": "4/s", "d": "5/min"}
     found = load_configuration(directory=tmp_path, environ=environ, arguments={"rate": {"b": "3/s"}})
     assert found.configuration.rate.texts() == {"b": "3/s"}
-
-
-def test_an_item_that_may_kill_only_once_is_no_setting():
-    with pytest.raises(ConfigurationError, match="poison_after: should be 0, or 2 and more"):
-        JobConfiguration(poison_after=1)
-    assert JobConfiguration(poison_after=0).poison_after == 0

@@ -231,7 +231,7 @@ async def test_the_condemned_are_given_up_untried(dispatch_of, ledger, clock):
     gate = Gate()
     await add(ledger, ("a", 5))
     tried = []
-    dispatch = dispatch_of(gate, suspicion=Suspicion(condemned={3: 3}, run="before"))
+    dispatch = dispatch_of(gate, suspicion=Suspicion(kills={3: 5}, alone={3: 3}, run="before"))
     dispatch.source_read()
     await work(dispatch, gate, ledger, clock, tried=tried)
     assert 3 not in [item for _, item, _ in tried]
@@ -239,7 +239,7 @@ async def test_the_condemned_are_given_up_untried(dispatch_of, ledger, clock):
     assert (counts.done, counts.failed) == (4, 1)
     [failure] = await ledger.failures(0, 10)
     assert '"class":"poison"' in failure.error
-    assert (await ledger.get("suspicion"))["condemned"] == {}
+    assert (await ledger.get("suspicion"))["alone"] == {}
 
 
 @pytest.mark.parametrize("steps", range(12))

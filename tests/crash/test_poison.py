@@ -26,8 +26,8 @@ PROGRAM = textwrap.dedent(
     async def handle(n):
         with open("tried.txt", "a") as file:
             file.write(f"{os.getpid()} {n}\\n")
-        await asyncio.sleep(0.05)
-        if mode == "poison" and n == 5:
+        await asyncio.sleep(0 if mode == "first" else 0.05)
+        if mode == "every" or (mode == "poison" and n == 5) or (mode == "first" and n == 0):
             os.kill(os.getpid(), signal.SIGKILL)
         if mode == "outside" and n == 9:
             await asyncio.sleep(60)
@@ -107,6 +107,32 @@ def test_an_item_that_kills_the_process_is_tried_alone_and_then_given_up(start, 
     [failure] = asyncio.run(failed())
     assert (failure["key"], failure["class"]) == ("5", "poison")
     assert "killed 5 times while this item was in hand, the last 3 with it alone" in failure["message"]
+
+
+def test_it_is_found_out_before_the_job_is_held_although_nothing_gets_done_at_any_start(start):
+    for _ in range(5):
+        assert code_of(start("first")) == -signal.SIGKILL
+    quarantined, summary = finished(start("first"))
+    assert quarantined["data"]["key"] == "0"
+    assert (summary["done"], summary["failed"]) == (29, 1)
+
+
+def test_where_every_item_kills_the_process_the_job_is_held_and_not_one_item_after_the_other_given_up(start, tmp_path):
+    codes = [code_of(start("every")) for _ in range(9)]
+    assert codes[:5] == [-signal.SIGKILL] * 5
+    assert codes[-1] == 1, "a CrashLoopError"
+    held = codes.index(1)
+    assert held <= 8
+    assert set(codes[held:]) == {1}
+
+    async def given_up():
+        ledger = await SqliteLedger.open(job_directory(tmp_path / "store", "job").ledger)
+        try:
+            return (await ledger.counts()).failed
+        finally:
+            await ledger.close()
+
+    assert asyncio.run(given_up()) <= 1
 
 
 def test_where_that_is_switched_off_it_kills_for_ever(start, tmp_path):

@@ -59,8 +59,12 @@ async def open_session(
         directory=None if own is None else directory,
         orders=None if own is None else Watch(directory, keys),
     )
-    release = options.get("release_hold", False)
-    await session.admit(limit=config.crash_loop_limit, release=release, hint=_hint(config))
+    await session.admit(
+        limit=config.crash_loop_limit,
+        trials=config.poison_after,
+        release=options.get("release_hold", False),
+        hint=_hint(config),
+    )
     if keys is not None:
         await _rotate(session, own, keys)
     output = config.output or await Output.noted(ledger)

@@ -67,6 +67,10 @@ class Suspicion:
         """The items to be tried alone."""
         return frozenset(item for item, count in self.kills.items() if count >= SUSPECT_AFTER)
 
+    def goes_on(self, after: int) -> bool:
+        """Whether somebody is to be tried alone, or given up, at the next start."""
+        return bool(self.suspects() or self.condemned(after))
+
     def condemned(self, after: int) -> frozenset[int]:
         """The items to be given up, when `after` lone kills are enough."""
         return frozenset(item for item, count in self.alone.items() if count >= after)

@@ -18,7 +18,7 @@ from outlast.jobs.scrub import Scrub
 from outlast.jobs.snapshot import small_text, undisturbed
 from outlast.jobs.starts import ITEMS_SHOWN_MAX, Starts, held
 from outlast.jobs.store import JobDirectory
-from outlast.jobs.trial import SUSPICION, left_behind
+from outlast.jobs.trial import SUSPICION, LeftBehind, left_behind
 from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
 
@@ -56,18 +56,23 @@ class Session:
         self.orders = orders
         self.repeated = 0
         self.suspicion = Suspicion()
+        self._left = LeftBehind(None, self.suspicion)
         self.output: Output | None = None
         self.scrub = Scrub(ledger, runtime, name, self._damage_found)
         self._starts = Starts()
         self._pin = Pin(lineage=self.run_id, start=1, position=0, items=0)
         self._saved: tuple[Any, ...] | None = None
 
-    async def admit(self, *, limit: int, release: bool, hint: str = "") -> None:
+    async def admit(self, *, limit: int, release: bool, trials: int = 0, hint: str = "") -> None:
         """Count the starts that got nothing done. Raises `CrashLoopError` when they are `limit` in a row (0: any number).
 
-        `hint` is what `outlast resume` needs to find the job.
+        While an item is suspected of killing the process, it has `trials` more starts to be found out. `hint` is what
+        `outlast resume` needs to find the job.
         """
         ledger = self.ledger
+        self._left = await left_behind(ledger, None if self.directory is None else self.directory.in_hand)
+        if limit and trials and self._left.suspicion.goes_on(trials):
+            limit += trials
         counts = await ledger.counts()
         before = Starts.from_json(await ledger.get("starts"))
         starts = before.judged(await ledger.get("ended"), counts, counts.leased)
@@ -89,7 +94,7 @@ class Session:
         """
         ledger, started = self.ledger, self._now()
         before = await ledger.get("concurrency")
-        left = await left_behind(ledger, None if self.directory is None else self.directory.in_hand)
+        left = self._left
         released = await ledger.release()
         self.repeated = min(released, before or 0) if left.repeated is None else left.repeated
         self.suspicion = left.suspicion

@@ -8,7 +8,7 @@ or simply closed does not count, and ends the row.
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from outlast.errors import CrashLoopError
@@ -65,6 +65,11 @@ class Starts:
         how = KILLED if noted is None else str(noted.get("error", "an error"))
         start = Fruitless(run=self.run, started=self.started, ended=how, leased=leased)
         return Starts(fruitless=self.fruitless + 1, last=(*self.last, start)[-STARTS_KEPT_MAX:])
+
+    def gave_up(self) -> "Starts":
+        """The same when an item was given up for killing the process: that is not getting something done."""
+        done, failed, ignored = self.settled
+        return replace(self, settled=(done, failed + 1, ignored))
 
     def begun(self, run: str, started: str, counts: Counts) -> "Starts":
         """The same with another start under way."""

@@ -14,6 +14,7 @@ from outlast.failure.model import FailureClass
 from outlast.jobs.athand import Task
 from outlast.jobs.inhand import read_in_hand
 from outlast.jobs.poison import Suspicion
+from outlast.jobs.starts import Starts
 from outlast.jobs.tally import Tally
 from outlast.ledger.port import ItemStatus, Ledger, Record
 from outlast.runtime import Runtime
@@ -103,6 +104,7 @@ class Trials:
         attempts = task.lease.attempts + 1
         error = encode({**failure.to_dict(), "at": self._now()}).decode()
         await self._ledger.record(Record(task.lease, ItemStatus.FAILED, attempts, error=error))
+        await self._ledger.put("starts", Starts.from_json(await self._ledger.get("starts")).gave_up().to_json())
         self._condemned -= {task.lease.item}
         self._suspicion = self._suspicion.without(task.lease.item)
         await self._ledger.put(SUSPICION, self._suspicion.to_json())

@@ -123,7 +123,6 @@ async def test_all_that_can_be_had_is_recorded_once_and_nobody_is_bothered(sites
     assert summary.done == len(obtainable(sites))
     assert summary.failed + summary.deferred == PAGES_EACH
     assert summary.outcome is (Outcome.ABORTED if summary.deferred else Outcome.COMPLETED_WITH_FAILURES)
-    assert seconds < 60
 
 
 PROGRAM = (

@@ -68,6 +68,8 @@ class Starts:
 
     def gave_up(self) -> "Starts":
         """The same when an item was given up for killing the process: that is not getting something done."""
+        if self.run is None:
+            return self
         done, failed, ignored = self.settled
         return replace(self, settled=(done, failed + 1, ignored))
 

@@ -37,7 +37,7 @@ PROGRAM = textwrap.dedent(
         bus = outlast.EventBus()
         bus.subscribe(lambda event: print(json.dumps(event.to_dict()), flush=True), ["item_quarantined"])
         from outlast.runtime import Runtime
-        async with outlast.Run("job", store="store", concurrency=4, runtime=Runtime(bus=bus), max_failed=5,
+        async with outlast.Run("job", store="store", concurrency=4, runtime=Runtime(bus=bus), max_failed=5, drain=1,
                                poison_after=int(sys.argv[3])) as run:
             await run.process(handle, range(items))
         summary = run.summary()

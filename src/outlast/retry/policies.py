@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from outlast.errors import RetryPolicyNotFoundError
-from outlast.retry.checks import nearest
+from outlast.failure.checks import nearest
 from outlast.retry.jitter import Jitter
 from outlast.retry.policy import RetryPolicy, shipped_policies
 

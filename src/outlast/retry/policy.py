@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from outlast.errors import RetryConfigurationError
-from outlast.retry.checks import complaints_of, nearest
+from outlast.failure.checks import nearest
+from outlast.retry.checks import complaints_of
 from outlast.retry.jitter import Jitter
 
 __all__ = ["RetryPolicy", "shipped_policies"]

@@ -9,9 +9,9 @@ from typing import Any
 
 from outlast.errors import RetryConfigurationError
 from outlast.events import EventType
+from outlast.failure.checks import nearest
 from outlast.failure.facts import text_of, type_name
 from outlast.failure.model import Remedy
-from outlast.retry.checks import nearest
 from outlast.retry.host import Hosts
 from outlast.retry.telling import job_id
 from outlast.runtime import Runtime

@@ -2,13 +2,13 @@
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from outlast.errors import LedgerCorruptionError
-from outlast.ledger.frames import INDEX_HEADER, LOG_HEADER, Log, lost_without_log, read_log
+from outlast.ledger.frames import FRAME_HEADER, INDEX_HEADER, LOG_HEADER, Frame, Log, lost_without_log, read_log
 from outlast.ledger.pages import PAGE_SIZE, page_size_in
 
 __all__ = [
@@ -90,7 +90,19 @@ class Image:
         index = RawFile(index_path(path)).read_and_close(INDEX_HEADER)
         if self._log.size <= LOG_HEADER:
             return Log(size, (), lost_without_log(index))
-        return read_log(self._log.read, self._log.size, size, index)
+        log = read_log(self._log.read, self._log.size, size, index)
+        # A log is begun anew over one that was copied and synced; a power cut may tear the first thing written, its header.
+        return replace(log, lost=0) if log.lost and self._is_copied(log) else log
+
+    def _is_copied(self, log: Log) -> bool:
+        """Whether SQLite sees none of a log that is whole but for its header, and the file has all of it."""
+        # Of the first frame nobody can tell whether it is whole: its checksum goes on from that of the header.
+        first = Frame(int.from_bytes(self._log.read(LOG_HEADER, 4), "big"), LOG_HEADER + FRAME_HEADER)
+        newest = {frame.page: frame.at for frame in (first, *log.frames)}
+        return log.lost == 1 + len(log.frames) and all(
+            self._main.read((page - 1) * log.page_size, log.page_size) == self._log.read(at, log.page_size)
+            for page, at in newest.items()
+        )
 
 
 class RawFile:

@@ -226,3 +226,44 @@ def test_a_running_job_whose_log_grows_and_ends_under_the_look_is_not_called_dam
     finally:
         stop.set()
         worker.join()
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A ledger whose log was copied into it and synced, and is about to be begun anew; its path."""
+    path = tmp_path / "a.db"
+    db = apsw.Connection(str(path))
+    db.pragma("journal_mode", "wal")
+    db.pragma("wal_autocheckpoint", 0)
+    db.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b)")
+    for _ in range(COMMITS):
+        db.execute("INSERT INTO t (b) VALUES (?)", ("x" * 3_000,))
+    db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    main, log = path.read_bytes(), log_path(path).read_bytes()
+    db.close()
+    path.write_bytes(main)
+    log_path(path).write_bytes(log)
+    return path
+
+
+def torn_header(path):
+    """Of a log that is begun anew the first thing written is its header, with other salts; here the power went."""
+    log = bytearray(log_path(path).read_bytes())
+    log[12:24] = bytes(range(12))
+    log_path(path).write_bytes(log)
+
+
+def test_a_log_that_was_copied_and_is_torn_when_it_is_begun_anew_has_lost_nothing(copied):
+    torn_header(copied)
+    assert lost_frames(copied) == 0
+    refuse_damaged_log(copied)
+
+
+@pytest.mark.parametrize("frame", [1, COMMITS])
+def test_where_the_file_lacks_anything_of_it_a_torn_header_is_a_loss(copied, frame):
+    torn_header(copied)
+    number = int.from_bytes(log_path(copied).read_bytes()[LOG_HEADER + frame * FRAME :][:4], "big")
+    main = bytearray(copied.read_bytes())
+    main[(number - 1) * 4096 + 4000] ^= 1
+    copied.write_bytes(bytes(main))
+    assert lost_frames(copied) > 0

@@ -71,11 +71,12 @@ def after_failure(
 def before_attempt(policy: RetryPolicy, asked: float, *, elapsed: float, roll: float) -> Again | Exhausted:
     """What to do when the other side wants to be left alone for `asked` seconds more: wait a little longer than that, or give up.
 
-    The little is for those who wait for the same moment.
+    The little is for those who wait for the same moment, and never takes a call to its deadline.
     """
-    if asked > policy.retry_after_cap or elapsed + asked >= _deadline(policy):
+    room = _deadline(policy) - elapsed - asked
+    if asked > policy.retry_after_cap or room <= 0:
         return Exhausted("retry_after_too_long", asked)
-    return Again(asked + roll * min(RETRY_AFTER_SPREAD * asked, RETRY_AFTER_SPREAD_MAX))
+    return Again(asked + roll * min(RETRY_AFTER_SPREAD * asked, RETRY_AFTER_SPREAD_MAX, room / 2))
 
 
 def unanswered(wait: float | None) -> Classification:

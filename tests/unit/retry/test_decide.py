@@ -6,7 +6,7 @@ import pytest
 
 from outlast.failure import Classification, FailureClass, Fault
 from outlast.retry import RetryPolicy
-from outlast.retry.decide import Again, Exhausted, Hopeless, after_failure
+from outlast.retry.decide import Again, Exhausted, Hopeless, after_failure, before_attempt
 from outlast.retry.jitter import Jitter
 
 
@@ -89,8 +89,18 @@ def test_a_wish_beyond_the_deadline_ends_the_call():
 def test_no_attempt_begins_at_or_after_the_deadline():
     assert verdict(failed(), max_elapsed=10, elapsed=8.9) == Again(1)
     assert verdict(failed(), max_elapsed=10, elapsed=9) == Exhausted("deadline")
-    assert verdict(failed(retry_after=9.9), max_elapsed=10, roll=1.0) == Exhausted("deadline")
+    assert verdict(failed(retry_after=9.0), max_elapsed=10, elapsed=0.5, roll=1.0) == Again(9.25)
+    assert verdict(failed(retry_after=9.5), max_elapsed=10, elapsed=0.5, roll=1.0) == Exhausted(
+        "retry_after_too_long", 9.5
+    )
     assert verdict(failed(), elapsed=1e9) == Again(1)
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.5, 1 - 2**-53])
+def test_the_little_that_is_waited_beyond_a_wish_never_takes_a_call_to_its_deadline(roll):
+    found = before_attempt(RetryPolicy(name="p", max_elapsed=4.25), 4.0, elapsed=0.0, roll=roll)
+    assert isinstance(found, Again)
+    assert 4.0 <= found.delay < 4.25
 
 
 def test_attempts_that_are_used_up_are_told_before_a_wish():

@@ -5,7 +5,9 @@ exact to the types, and several times cheaper than JSON and its checks. A thread
 and compares each with its image. A slice that was changed meanwhile is made from the image instead.
 """
 
+import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -87,13 +89,26 @@ def freeze(value: Any, path: str = "$") -> Frozen:
     may or may not be in the image; a later one is not.
     """
     if _is_heavy(value):
-        return Frozen(list(_walk(value, path, ())))
+        with _no_collection():
+            return Frozen(list(_walk(value, path, ())))
     packed = pack(value)
     if packed is None:
         value = plain(value, path)
         packed = pack(value)
         assert packed is not None, "what is plain is packed"
     return Frozen([_Whole(value, packed, path)])
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    # The garbage collector would look through all that is frozen, in the middle of a step that holds up the event loop.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _walk(value: _Container, path: str, ancestors: tuple[int, ...]) -> Iterator[bytes | _Slice]:

@@ -1,6 +1,7 @@
 """The image of a value: as it was when it was frozen, whatever is done to the value before, while and after it is written."""
 
 import copy
+import gc
 import math
 import subprocess
 import sys
@@ -343,3 +344,16 @@ def test_groups_of_a_hundred_are_not_cut_one_by_one():
 def test_few_large_members_after_many_small_ones_do_not_share_a_slice():
     value = {"small": list(range(4_000)) + [["x" * 100] * 3_000 for _ in range(40)]}
     assert max(map(len, freeze(value).pieces())) < 1_500_000
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(on):
+    (gc.enable if on else gc.disable)()
+    try:
+        freeze([[n] for n in range(MANY)])
+        assert gc.isenabled() is on
+        with pytest.raises(ValidationError):
+            freeze([{1}] * MANY)
+        assert gc.isenabled() is on
+    finally:
+        gc.enable()

@@ -91,8 +91,10 @@ def counts(tables: Tables) -> Counts:
 
 def true_counts(tables: Tables) -> dict[int, int]:
     """How many items there are of each status, counted; it reads the whole table."""
-    found = dict(tables.rows("SELECT status, count(*) FROM items GROUP BY status"))
-    return {number: found.get(number, 0) for number in range(len(STATUSES))}
+    # Not GROUP BY: that sorts all statuses first, for a million items in a file of 4 MB.
+    counted = ", ".join(f"count(*) FILTER (WHERE status = {number})" for number in range(len(STATUSES)))
+    [found] = tables.rows(f"SELECT {counted} FROM items")  # noqa: S608
+    return dict(enumerate(found))
 
 
 def next_due(tables: Tables) -> float | None:

@@ -3,11 +3,15 @@
 import tracemalloc
 from functools import partial
 
+import apsw
 import pytest
 
 from outlast.ledger import Counts, ItemStatus, NewItem, Record, Remedy, Shape, SqliteLedger
+from outlast.ledger.aside import fits_its_rows
+from outlast.ledger.sealing import Clear
 from outlast.ledger.sqlfile import LedgerFile, Write
 from outlast.ledger.sweep import Sweep
+from outlast.ledger.tables import Tables
 
 ALL = Counts(pending=2, done=2, failed=1, deferred=1)
 
@@ -289,3 +293,18 @@ async def test_a_file_that_cannot_be_read_on_is_told_as_such(path):
     assert health.structure
     assert health.items < 2_000
     await ledger.close()
+
+
+async def test_what_looks_at_all_rows_sorts_none_of_them(filled, path):
+    # A sort of a million statuses takes a file of 4 MB, which every run would write.
+    await filled()
+    asked = []
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    db.exec_trace = lambda _, statement, __: asked.append(statement) or True
+    assert fits_its_rows(Tables(db, Clear(), writable=False))
+    db.exec_trace = None
+    selects = [statement for statement in asked if statement.startswith("SELECT")]
+    plans = [str(row) for statement in selects for row in db.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    db.close()
+    assert len(selects) >= 3
+    assert not [plan for plan in plans if "TEMP B-TREE" in plan]

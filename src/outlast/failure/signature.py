@@ -19,7 +19,7 @@ _PHRASES = "|".join(sorted((re.escape(status.phrase) for status in HTTPStatus), 
 _PARTICULARS = re.compile(
     rf"""
       (?P<kept> net::ERR_\w+ | \[Errno\ -?\d+\]
-              | \b(?:HTTP(?:/[\d.]+)?|status(?:[\ _]?code)?)\W{{0,3}}[1-5]\d\d\b
+              | \b(?:HTTP(?:/[\d.]+)?|status(?:[\ _]?code)?)(?!://)\W{{0,3}}[1-5]\d\d\b
               | \b[1-5]\d\d(?=,?\ (?:{_PHRASES})\b)
               | (?<=\battribute\ )'[a-z_]+' | (?<=\bargument\ )'[a-z_]+' | (?<=\breading\ )'[a-z_]+'
               | (?<=\bname\ )'[a-z_]+'(?=\ is\ not\ defined) | '[a-z_]+'(?=\ object\b) | \A'[a-z_]+'\Z )

@@ -191,3 +191,8 @@ def test_failures_of_a_kind_have_one_signature():
     assert one == two == "E no price on <url> (row <n>)"
     assert signature("E", "404", "m") != signature("E", "500", "m")
     assert len(signature("E", None, "word " * 200)) <= SIGNATURE_MAX
+
+
+def test_a_url_whose_host_begins_like_a_status_is_masked_as_a_whole():
+    assert mask("no price at http://127.0.0.1:36637/9") == "no price at <url>"
+    assert mask("HTTP 503 for http://203.0.113.9/a") == "HTTP 503 for <url>"

@@ -15,7 +15,7 @@ demo: $(READY)  ## Crawl a flaky site, get killed twice, lose nothing: about a m
 	$(BIN)/outlast demo
 
 test: $(READY)  ## All tests, with coverage
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
 soak: $(READY)  ## The campaigns at ten times their size, figures printed: an hour or more
 	OUTLAST_SOAK=1 $(BIN)/pytest tests/campaigns tests/crash tests/property --hypothesis-profile=soak -o timeout=14400 -rP

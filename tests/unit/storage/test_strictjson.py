@@ -128,7 +128,9 @@ def test_plain_json_comes_back_as_it_was(value):
         (["x" * 5_000, {"a": nested(DEPTH_MAX - 1)}], f"list stands deeper than {DEPTH_MAX} levels"),
         ([Moody(a=1)], "$[0]: Moody is not JSON: it does not equal its plain dict"),
     ],
-    ids=lambda value: ascii(value)[:40] if not isinstance(value, dict) or "me" not in value else "cycle",
+    ids=lambda value: (
+        ascii(value)[:40] if isinstance(value, str) else type(value).__name__
+    ),  # no addresses: they differ by process
 )
 def test_what_would_not_come_back_is_refused_with_its_path(value, message):
     with pytest.raises(ValidationError) as caught:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         AbortExecutionError,
         AbortPolicyNotFoundError,
         BlockedPageError,
+        BrowserError,
+        BrowserUnavailableError,
         CheckpointCorruptionError,
         CheckpointCreationError,
         CheckpointError,
@@ -87,7 +89,7 @@ _NAMES_BY_MODULE = {
     """,
     "errors": """
         AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError BlockedPageError
-        CheckpointCorruptionError
+        BrowserError BrowserUnavailableError CheckpointCorruptionError
         CheckpointCreationError CheckpointError CheckpointNotFoundError CheckpointValidationError ConfigurationError
         CrashLoopError JobError JobLockedError JobNotFoundError KeyMissingError LedgerCorruptionError LedgerError
         LedgerUnavailableError
@@ -111,6 +113,8 @@ __all__ = [
     "AbortPolicyNotFoundError",
     "Allowance",
     "BlockedPageError",
+    "BrowserError",
+    "BrowserUnavailableError",
     "CheckpointConfiguration",
     "CheckpointCorruptionError",
     "CheckpointCreationError",

@@ -138,7 +138,9 @@ async def test_the_named_tricks_do_what_they_say():
         await page.goto(f"{site.url}/alert?times=3")
         assert alerts == ["alert 1", "alert 2", "alert 3"]
         await page.goto(f"{site.url}/popups?times=2")
-        assert len(popups) == 2
+        async with asyncio.timeout(10):
+            while len(popups) < 2:
+                await asyncio.sleep(0.01)
         with pytest.raises(Error, match="Download is starting"):
             await page.goto(f"{site.url}/download")
         await page.goto(f"{site.url}/tall")

@@ -27,6 +27,8 @@ class Measuring:
 
     def __init__(self, build: Callable[[], Sampler], runtime: Runtime, job_id: str) -> None:
         self.browsers: BrowserTree | None = None
+        self.limit: float | None = None
+        """The lowest limit in force for `memory_usage`, in MB."""
         self.lag = LagProbe()
         self._build = build
         self._runtime = runtime
@@ -99,6 +101,7 @@ class Measuring:
             roots=() if browsers is None else tuple((pid, float(start)) for pid, start in browsers.roots()),
             uptime=None if browsers is None else browsers.uptime,
             lag=self.lag.worst(),
+            limit=self.limit,
             exactly=exactly,
         )
 

@@ -73,7 +73,10 @@ class ResourceMonitor(IResourceMonitor):
             further=further_bounds(config.memory_limit_mb, config.cpu_limit_percent),
         )
         self._measuring = Measuring(
-            lambda: Sampler(gauges) if gauges is not None else sampler_of(Path(storage_path)), self._runtime, job_id
+            lambda: sampler_of(Path(storage_path)) if gauges is None else Sampler(gauges),
+            self._runtime,
+            interval=config.monitoring_interval,
+            job_id=job_id,
         )
         self._measuring.browsers = browsers
         self._probes: set[str] = set()

@@ -62,5 +62,6 @@ class Futility:
             return
         self._poor[key] = self._poor.get(key, 0) + 1 if share < POOR_SHARE else 0
         if self._poor[key] >= POOR_MAX:
-            self._poor[key] = 0
+            # After the pause one more useless time is enough for the next pause.
+            self._poor[key] = POOR_MAX - 1
             self._until[key] = now + SKIPPED_FOR

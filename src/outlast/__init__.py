@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from outlast.config import (
         AbortConfiguration,
         Allowance,
+        BrowserConfiguration,
         CheckpointConfiguration,
         JobConfiguration,
         LoggingConfiguration,
@@ -78,7 +79,7 @@ _NAMES_BY_MODULE = {
     "assembly": "Resilience",
     "checkpoint": "CheckpointManager",
     "config": """
-        AbortConfiguration Allowance CheckpointConfiguration JobConfiguration LoggingConfiguration
+        AbortConfiguration Allowance BrowserConfiguration CheckpointConfiguration JobConfiguration LoggingConfiguration
         ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
     """,
     "contracts": """
@@ -111,6 +112,7 @@ __all__ = [
     "AbortPolicyNotFoundError",
     "Allowance",
     "BlockedPageError",
+    "BrowserConfiguration",
     "CheckpointConfiguration",
     "CheckpointCorruptionError",
     "CheckpointCreationError",

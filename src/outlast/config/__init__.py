@@ -1,5 +1,6 @@
 """The published configuration classes, the job file, and the layers they are read from."""
 
+from outlast.config.browser import BrowserConfiguration
 from outlast.config.complaints import Complaint
 from outlast.config.job import JobConfiguration
 from outlast.config.layers import Loaded, load_configuration
@@ -17,6 +18,7 @@ from outlast.config.values import Allowance
 __all__ = [
     "AbortConfiguration",
     "Allowance",
+    "BrowserConfiguration",
     "CheckpointConfiguration",
     "Complaint",
     "FailureRuleSettings",

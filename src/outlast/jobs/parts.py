@@ -23,6 +23,7 @@ from outlast.jobs.promises import Promises
 from outlast.jobs.resources import Factory, available, enter
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
+from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
 from outlast.retry import RetryManager
 from outlast.retry.remedies import Remedies
@@ -46,6 +47,7 @@ class Parts:
     runtime: Runtime
     gate: Gate
     tally: Tally
+    throttle: Throttle = field(default_factory=Throttle)
 
     async def engine(
         self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack
@@ -64,6 +66,7 @@ class Parts:
             owner=session.run_id,
             concurrency=config.concurrency,
             patience=config.patience,
+            throttle=self.throttle,
             last_look=session.scrub.finish,
         )
         clock, hands = self.runtime.clock, self._hands(stack)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from outlast.ledger.port import Counts
 
-__all__ = ["Allowed", "Ending", "ExitCode", "Outcome", "Summary", "judge"]
+__all__ = ["BY_ITSELF", "Allowed", "Ending", "ExitCode", "Outcome", "Summary", "judge"]
 
 
 class Outcome(StrEnum):
@@ -49,6 +49,12 @@ class Ending(StrEnum):
     SIGINT = "sigint"
     SIGTERM = "sigterm"
     STOPPED = "stopped"
+    RESOURCE_LIMIT = "resource_limit"
+    NO_BROWSER = "no_browser"
+
+
+BY_ITSELF = frozenset({Ending.RESOURCE_LIMIT, Ending.NO_BROWSER})
+"""The endings for which there is a reason to be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +64,8 @@ class Summary:
     `deferred` items still have to be done. `repeated` is how many items an earlier process had in hand when it was killed, which are
     fetched again. `damaged` is how many damaged rows were found in the ledger; what could be mended was, and
     what could not is among the failed. `paused` are the hosts that items are left of because they are paused, when only such are
-    left: `outlast unpause` lets the next run go on with them.
+    left: `outlast unpause` lets the next run go on with them. `reason` is the sentence that says why a run ended by itself before its
+    items did: which limit it ran into, and what to do about it.
     """
 
     job_id: str
@@ -73,9 +80,16 @@ class Summary:
     damaged: int
     exit_code: int
     paused: tuple[str, ...] = ()
+    reason: str | None = None
 
 
-_SIGNAL_CODES = {Ending.SIGINT: ExitCode.INTERRUPTED, Ending.SIGTERM: ExitCode.TERMINATED}
+_CODES = {
+    Ending.SIGINT: ExitCode.INTERRUPTED,
+    Ending.SIGTERM: ExitCode.TERMINATED,
+    Ending.RESOURCE_LIMIT: ExitCode.RESOURCE_LIMIT,
+    # None could be started: that is how it was set up, not how the work went.
+    Ending.NO_BROWSER: ExitCode.USAGE,
+}
 
 
 def judge(ending: Ending, counts: Counts, allowed: Allowed, *, lost: int = 0) -> tuple[Outcome, ExitCode]:
@@ -86,7 +100,7 @@ def judge(ending: Ending, counts: Counts, allowed: Allowed, *, lost: int = 0) ->
     if ending is Ending.OUT_OF_PATIENCE:
         return Outcome.ABORTED, ExitCode.ABORTED
     if counts.waiting:
-        return Outcome.STOPPED, _SIGNAL_CODES.get(ending, ExitCode.ABORTED)
+        return Outcome.STOPPED, _CODES.get(ending, ExitCode.ABORTED)
     if counts.total == 0:
         return Outcome.EMPTY, ExitCode.TOO_MANY_FAILED
     outcome = Outcome.COMPLETED_WITH_FAILURES if counts.failed else Outcome.COMPLETED

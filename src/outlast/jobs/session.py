@@ -55,6 +55,8 @@ class Session:
         self.directory = directory
         self.orders = orders
         self.repeated = 0
+        self.reason: str | None = None
+        """Why the run is ended by itself, in a sentence."""
         self.suspicion = Suspicion()
         self._left = LeftBehind(None, self.suspicion)
         self.output: Output | None = None

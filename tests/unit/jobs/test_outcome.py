@@ -23,6 +23,9 @@ NONE = Allowance()
         (Ending.SIGTERM, Counts(done=3, leased=7), NONE, Outcome.STOPPED, 143),
         (Ending.STOPPED, Counts(done=3, pending=7), NONE, Outcome.STOPPED, 3),
         (Ending.SIGINT, Counts(done=3), NONE, Outcome.COMPLETED, 0),
+        (Ending.RESOURCE_LIMIT, Counts(done=3, pending=7), NONE, Outcome.STOPPED, 7),
+        (Ending.RESOURCE_LIMIT, Counts(done=3), NONE, Outcome.COMPLETED, 0),
+        (Ending.NO_BROWSER, Counts(pending=7), NONE, Outcome.STOPPED, 2),
     ],
 )
 def test_the_outcome_and_code_of_an_ending(ending, counts, allowed, outcome, code):

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
         AbortExecutionError,
         AbortPolicyNotFoundError,
         BlockedPageError,
+        BrowserError,
+        BrowserUnavailableError,
         CheckpointCorruptionError,
         CheckpointCreationError,
         CheckpointError,
@@ -88,7 +90,7 @@ _NAMES_BY_MODULE = {
     """,
     "errors": """
         AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError BlockedPageError
-        CheckpointCorruptionError
+        BrowserError BrowserUnavailableError CheckpointCorruptionError
         CheckpointCreationError CheckpointError CheckpointNotFoundError CheckpointValidationError ConfigurationError
         CrashLoopError JobError JobLockedError JobNotFoundError KeyMissingError LedgerCorruptionError LedgerError
         LedgerUnavailableError
@@ -113,6 +115,8 @@ __all__ = [
     "Allowance",
     "BlockedPageError",
     "BrowserConfiguration",
+    "BrowserError",
+    "BrowserUnavailableError",
     "CheckpointConfiguration",
     "CheckpointCorruptionError",
     "CheckpointCreationError",

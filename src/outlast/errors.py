@@ -16,6 +16,8 @@ __all__ = [
     "AbortExecutionError",
     "AbortPolicyNotFoundError",
     "BlockedPageError",
+    "BrowserError",
+    "BrowserUnavailableError",
     "CheckpointCorruptionError",
     "CheckpointCreationError",
     "CheckpointError",
@@ -155,6 +157,14 @@ class ResourceCleanupError(ResourceError):
 
 class ResourceThresholdNotFoundError(ResourceError, LookupError):
     """There is no resource threshold of that name."""
+
+
+class BrowserError(ResilienceException):
+    """A browser operation failed."""
+
+
+class BrowserUnavailableError(BrowserError):
+    """No browser can be started."""
 
 
 class AbortError(ResilienceException):

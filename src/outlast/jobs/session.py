@@ -1,7 +1,7 @@
 """A job that is open: what every part of a run shares, and what the ledger is told of the run."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from outlast.events import EventType
 from outlast.jobs.lineage import Behind, Pin
 from outlast.jobs.orders import Watch
 from outlast.jobs.poison import Suspicion
-from outlast.jobs.recall import Recalled, Recollection
+from outlast.jobs.recall import BROWSER_STATE, Recalled, Recollection
 from outlast.jobs.scrub import Scrub
 from outlast.jobs.snapshot import small_text, undisturbed
 from outlast.jobs.starts import ITEMS_SHOWN_MAX, Starts, held
@@ -57,6 +57,10 @@ class Session:
         self.repeated = 0
         self.reason: str | None = None
         """Why the run is ended by itself, in a sentence."""
+        self.browser_state: dict[str, Any] | None = None
+        """The newest known state of the job's browser: its checkpoints keep it."""
+        self.look_at_browser: Callable[[], Awaitable[None]] | None = None
+        """Brings `browser_state` up to date, while there is a browser."""
         self.suspicion = Suspicion()
         self._left = LeftBehind(None, self.suspicion)
         self.output: Output | None = None
@@ -145,7 +149,11 @@ class Session:
         text = small_text(self.state, "$.state")
         if text is not None and self._saved == (text, counts, position):
             return
+        if self.look_at_browser is not None:
+            await self.look_at_browser()
         data = {"state": self.state, "counts": counts, "position": position, "start": self._pin.start}
+        if self.browser_state is not None:
+            data[BROWSER_STATE] = self.browser_state
         metadata = {"run_id": self.run_id, "lineage": self._pin.lineage, "reason": reason}
         create = self.resilience.checkpoints.create_checkpoint
         await undisturbed(lambda: create(self.job_id, data, metadata))
@@ -186,6 +194,7 @@ class Session:
             recalled = await recollection.of(found, await ledger.get("after"), await ledger.get("behind"))
             self._pin = replace(found, start=found.start + 1)
         await self._tell_if_behind(recalled)
+        self.browser_state = recalled.browser_state
         return recalled.state
 
     async def _tell_if_behind(self, recalled: Recalled) -> None:

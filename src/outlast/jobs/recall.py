@@ -145,6 +145,4 @@ def _pinned(checkpoint_id: str, sequence: int, data: Mapping[str, Any], metadata
     state = data.get("state")
     if pin is None or not isinstance(state, dict):
         return None
-    return Pinned(
-        id=checkpoint_id, sequence=sequence, pin=pin, state=state, browser_state=data.get(BROWSER_STATE)
-    )
+    return Pinned(id=checkpoint_id, sequence=sequence, pin=pin, state=state, browser_state=data.get(BROWSER_STATE))

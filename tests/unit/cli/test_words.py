@@ -217,7 +217,9 @@ def test_a_group_that_has_no_name_is_not_offered_to_be_tried_again(group):
 
 
 def test_a_run_that_a_limit_has_stopped_says_which_and_what_to_type():
-    told = ended(summary(Outcome.STOPPED, done=60, deferred=40, exit_code=7, reason="The disk of /srv has 100 MB free."))
+    told = ended(
+        summary(Outcome.STOPPED, done=60, deferred=40, exit_code=7, reason="The disk of /srv has 100 MB free.")
+    )
     lines = ending(told)
     assert lines[:3] == [
         "STOPPED BY A LIMIT after 9 h 12 min.",

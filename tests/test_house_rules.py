@@ -37,6 +37,7 @@ FOREIGN = {
     "isal": None,
     "orjson": None,
     "ormsgpack": None,
+    "psutil": None,
     "pyarrow": None,
     "pydantic": "config",
     "pytest": "testing",

@@ -69,6 +69,9 @@ class EventType(StrEnum):
     REMEDY_APPLIED = "remedy_applied"
     RETRY_POLICY_REPLACED = "retry_policy_replaced"
     RETRY_POLICY_REFUSED = "retry_policy_refused"
+    RESOURCE_SAMPLING_FAILED = "resource_sampling_failed"
+    BREACH_CALLBACK_FAILED = "breach_callback_failed"
+    CLEANUP_FAILED = "cleanup_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,6 @@ def _table() -> Mapping[EventType, EventSpec]:
     kind = EventType
     saved = ("checkpoint_id", "sequence_number", "size_bytes")
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
-    level = ("threshold_id", "breached", "metrics")
     verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
@@ -100,10 +102,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.RETRY_SUCCEEDED: EventSpec("retry", info, ("policy_id", "attempt", "max_attempts")),
             kind.RETRY_EXHAUSTED: EventSpec("retry", error, (*tried, "reason")),
             kind.PERMANENT_FAILURE: EventSpec("retry", error, tried),
-            kind.THRESHOLD_BREACHED: EventSpec("resource", warning, level),
-            kind.THRESHOLD_RECOVERED: EventSpec("resource", info, level),
-            kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step")),
-            kind.BROWSER_RESTARTED: EventSpec("resource", warning, ("reason", "duration")),
+            **_of_the_machine(),
             kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
             kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
             kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions")),
@@ -124,6 +123,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
             **_of_retries(),
+            **_of_resources(),
         }
     )
 
@@ -138,6 +138,29 @@ def _of_retries() -> Mapping[EventType, EventSpec]:
         kind.REMEDY_APPLIED: EventSpec("retry", info, ("remedy", "host", "error"), published=False),
         kind.RETRY_POLICY_REPLACED: EventSpec("retry", info, ("policy_id", "policy"), published=False),
         kind.RETRY_POLICY_REFUSED: EventSpec("retry", error, ("policy_id", "complaints"), published=False),
+    }
+
+
+def _of_the_machine() -> Mapping[EventType, EventSpec]:
+    info, warning, *_ = Severity
+    kind = EventType
+    level = ("threshold_id", "breached", "metrics")
+    return {
+        kind.THRESHOLD_BREACHED: EventSpec("resource", warning, (*level, "level")),
+        kind.THRESHOLD_RECOVERED: EventSpec("resource", info, (*level, "duration", "peak", "samples")),
+        kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step", "freed_mb", "duration")),
+        kind.BROWSER_RESTARTED: EventSpec("resource", warning, ("reason", "duration")),
+    }
+
+
+def _of_resources() -> Mapping[EventType, EventSpec]:
+    _, warning, error, _ = Severity
+    kind = EventType
+    called = ("session_id", "threshold_id", "error")
+    return {
+        kind.RESOURCE_SAMPLING_FAILED: EventSpec("resource", warning, ("gauge", "error"), published=False),
+        kind.BREACH_CALLBACK_FAILED: EventSpec("resource", error, called, published=False),
+        kind.CLEANUP_FAILED: EventSpec("resource", error, ("threshold_id", "step", "error"), published=False),
     }
 
 

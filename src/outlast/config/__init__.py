@@ -2,6 +2,7 @@
 
 from outlast.config.browser import BrowserConfiguration
 from outlast.config.complaints import Complaint
+from outlast.config.expect import ExpectConfiguration
 from outlast.config.job import JobConfiguration
 from outlast.config.layers import Loaded, load_configuration
 from outlast.config.model import (
@@ -21,6 +22,7 @@ __all__ = [
     "BrowserConfiguration",
     "CheckpointConfiguration",
     "Complaint",
+    "ExpectConfiguration",
     "FailureRuleSettings",
     "JobConfiguration",
     "Loaded",

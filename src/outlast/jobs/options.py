@@ -1,10 +1,11 @@
 """What a run can be told, and from where: code, files, environment, arguments."""
 
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from outlast.errors import ConfigurationError
 from outlast.failure.rule import FailureRule
 from outlast.jobs.items import KeyFunction
 from outlast.jobs.resources import Factory
@@ -12,18 +13,20 @@ from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
-    from outlast.config import BrowserConfiguration, JobConfiguration
+    from outlast.config import BrowserConfiguration, ExpectConfiguration, JobConfiguration
     from outlast.storage.keys import KeyProvider
 
 __all__ = ["RunOptions", "Settings", "configured", "launcher_in"]
 
 
 class Settings(TypedDict, total=False):
-    """Settings with a place in the job file; durations are seconds, or text like "30s"."""
+    """Settings with a place in the job file; durations are seconds, or text like "30s". `expect` is its section of that name."""
 
     concurrency: int
     timeout: float | str | None
     max_failed: float | str
+    max_time: float | str | None
+    expect: "Mapping[str, Any] | ExpectConfiguration"
     drain: float | str
     patience: float | str
     crash_loop_limit: int
@@ -59,6 +62,8 @@ class RunOptions(Settings, total=False):
     runtime: Runtime
 
 
+# Those that code may give, whole or by their keys.
+_SECTIONS = frozenset({"browser", "expect"})
 _SETTINGS = frozenset(Settings.__annotations__)
 
 
@@ -72,12 +77,12 @@ def configured(options: RunOptions, defaults: RunOptions) -> "JobConfiguration":
     given, fallback = _settings(options), _settings(defaults)
     config = options.get("config", defaults.get("config"))
     if isinstance(config, JobConfiguration):
-        chosen = {name: _section(getattr(config, name)) for name in config.model_fields_set}
-        return JobConfiguration(**_joined(_joined(fallback, chosen), given))
+        chosen = {name: _plain(name, getattr(config, name)) for name in config.model_fields_set}
+        return JobConfiguration(**_joined(fallback, chosen, given))
     file = None if config is None else Path(config)
     loaded = load_configuration(file=file, arguments=given)
-    chosen_paths = {path for path, origin in loaded.origins.items() if origin != "default"}
-    unset = dict(_unset(fallback, chosen_paths))
+    origins = {path for path, origin in loaded.origins.items() if origin != "default"}
+    unset = _without(fallback, origins)
     if not unset:
         return loaded.configuration
     return load_configuration(file=file, arguments=_joined(unset, given)).configuration
@@ -89,38 +94,46 @@ def launcher_in(options: RunOptions) -> Callable[[], Awaitable[Any]] | None:
     return browser if callable(browser) else None
 
 
+def _joined(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The later layer wins; in a section key by key."""
+    joined: dict[str, Any] = {}
+    for layer in layers:
+        both = {
+            name: {**joined[name], **layer[name]}
+            for name in _SECTIONS & joined.keys() & layer.keys()
+            if isinstance(joined[name], Mapping) and isinstance(layer[name], Mapping)
+        }
+        joined |= {**layer, **both}
+    return joined
+
+
+def _without(settings: Mapping[str, Any], origins: set[str]) -> dict[str, Any]:
+    """Those of the settings that no layer above has."""
+    names = {path.partition(".")[0] for path in origins}
+    rest: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name in _SECTIONS and isinstance(value, Mapping):
+            rest[name] = {key: each for key, each in value.items() if f"{name}.{key}" not in origins}
+        elif name not in names:
+            rest[name] = value
+    return rest
+
+
 def _settings(options: RunOptions) -> dict[str, Any]:
-    settings = {name: _plain(value) for name, value in options.items() if name in _SETTINGS}
+    from outlast.config.expect import allowance_moved  # noqa: PLC0415 - pydantic is loaded on first use
+
+    given = {name: _plain(name, value) for name, value in options.items() if name in _SETTINGS}
     browser = options.get("browser")
     if browser is not None and not callable(browser):
-        settings["browser"] = {"engine": browser} if isinstance(browser, str) else _section(browser)
-    return settings
+        given["browser"] = {"engine": browser} if isinstance(browser, str) else _plain("browser", browser)
+    try:
+        return allowance_moved(given)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
 
 
-def _section(value: Any) -> Any:
-    """Of a section what was set in it; anything else as it is."""
-    from outlast.config import BrowserConfiguration  # noqa: PLC0415 - pydantic is loaded on first use
-
-    is_section = isinstance(value, BrowserConfiguration)
-    return {name: getattr(value, name) for name in value.model_fields_set} if is_section else value
-
-
-def _unset(fallback: Mapping[str, Any], chosen: set[str]) -> Iterator[tuple[str, Any]]:
-    """What of the decorator's settings no file and no variable has set; of a section, key by key."""
-    sections = {path.partition(".")[0] for path in chosen}
-    for name, value in fallback.items():
-        if isinstance(value, Mapping) and name == "browser":
-            yield name, {key: each for key, each in value.items() if f"{name}.{key}" not in chosen}
-        elif name not in sections:
-            yield name, value
-
-
-def _joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Two layers as one; `browser` is the one section that code gives by its keys."""
-    parts = [layer["browser"] for layer in (below, above) if isinstance(layer.get("browser"), Mapping)]
-    both = {"browser": {**parts[0], **parts[1]}} if len(parts) == 2 else {}
-    return {**below, **above, **both}
-
-
-def _plain(value: Any) -> Any:
+def _plain(name: str, value: Any) -> Any:
+    """Of a section what was set in it; anything else as text where it is a path."""
+    if name in _SECTIONS and hasattr(value, "model_fields_set"):
+        return {key: getattr(value, key) for key in value.model_fields_set}
     return os.fspath(value) if isinstance(value, os.PathLike) else value

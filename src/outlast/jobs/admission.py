@@ -9,17 +9,21 @@ after it last changed, and only when there is room for two.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["HOLD_SECONDS", "PAGES_MIN", "PAGE_MB_MIN", "RESERVE_SHARE", "Admission", "Memory"]
+__all__ = ["HOLD_SECONDS", "PAGES_MIN", "PAGE_MB_MIN", "RESERVE_SHARE", "Admission", "Memory", "memory_in"]
 
 PAGES_MIN = 1
 # A headless page that shows next to nothing; less than this is the noise of the measurement.
 PAGE_MB_MIN = 15.0
 # What a page costs before any was seen: ten tabs of a Chromium took 20 MB each, ten contexts 22 to 75.
 PAGE_MB_FIRST = 60.0
-# What is not given to pages: for the browser itself to work with, and for what grows between two samples.
+# What is not given to pages: for the browser itself to work with, and for what grows between two samples. Of a large machine a
+# tenth would be far too much: there are scrapers that run one page while gigabytes are free.
 RESERVE_SHARE = 0.1
+RESERVE_MB_MAX = 1_024.0
 HOLD_SECONDS = 10.0
 # A cost that is seen to rise counts at once; one that falls counts little by little.
 FALLING = 0.2
@@ -33,6 +37,13 @@ class Memory:
     used: float | None
     browsers: float | None
     pages: int
+
+    @property
+    def room(self) -> float | None:
+        """What may still be given to pages; negative where too much is given already."""
+        if self.limit is None or self.used is None:
+            return None
+        return self.limit - min(RESERVE_SHARE * self.limit, RESERVE_MB_MAX) - self.used
 
 
 class Admission:
@@ -57,9 +68,8 @@ class Admission:
     def look(self, now: float, memory: Memory) -> int:
         """Take one sample into account; the number of pages from now on. What is not known changes nothing."""
         self._learn(memory)
-        if memory.limit is None or memory.used is None:
+        if (room := memory.room) is None:
             return self.limit
-        room = memory.limit * (1 - RESERVE_SHARE) - memory.used
         wanted = memory.pages + math.floor(room / self.page_mb)
         if wanted < self.limit:
             self._set(now, wanted)
@@ -83,3 +93,15 @@ class Admission:
         seen = max((memory.browsers - bare) / memory.pages, PAGE_MB_MIN)
         known = self._page_mb
         self._page_mb = seen if known is None or seen > known else known + FALLING * (seen - known)
+
+
+def memory_in(metrics: Mapping[str, Any], pages: int, own_limit: float) -> Memory:
+    """The sample in what the monitor measured: below the machine's limit, or the job's own where that leaves less; 0: it has none."""
+    browsers = metrics.get("browser_memory")
+    machine = Memory(
+        limit=metrics.get("memory_limit_mb"), used=metrics.get("memory_used_mb"), browsers=browsers, pages=pages
+    )
+    if not own_limit:
+        return machine
+    own = Memory(limit=own_limit, used=metrics.get("memory_usage"), browsers=browsers, pages=pages)
+    return min((each for each in (own, machine) if each.room is not None), key=lambda each: each.room or 0.0, default=own)

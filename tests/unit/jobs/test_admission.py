@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlast.jobs.admission import HOLD_SECONDS, PAGE_MB_MIN, Admission, Memory
+from outlast.jobs.admission import HOLD_SECONDS, PAGE_MB_MIN, Admission, Memory, memory_in
 
 
 def memory(used, pages, *, limit=2_000.0, browsers=None):
@@ -17,9 +17,9 @@ def test_with_memory_to_spare_there_are_as_many_pages_as_asked_for():
 
 def test_what_is_not_known_changes_nothing():
     admission = Admission(8)
-    admission.look(0.0, memory(1_790.0, 8, browsers=900.0))
-    assert admission.limit < 9
+    admission.look(0.0, memory(1_950.0, 8, browsers=900.0))
     before = admission.limit
+    assert before < 8
     assert admission.look(1.0, memory(None, 8)) == before
     assert admission.look(2.0, memory(10.0, 8, limit=None)) == before
 
@@ -72,6 +72,24 @@ def test_no_browser_is_no_measure_of_a_browser_without_pages():
     admission.look(0.0, memory(100.0, 0, browsers=0.0))
     admission.look(1.0, memory(500.0, 1, browsers=400.0))
     assert admission.page_mb == 200.0
+
+
+def test_on_a_large_machine_gigabytes_are_not_kept_in_reserve():
+    admission = Admission(16)
+    assert admission.look(0.0, memory(58_000.0, 16, limit=64_000.0, browsers=1_500.0)) == 16
+
+
+def test_the_jobs_own_limit_counts_where_it_leaves_less():
+    metrics = {"memory_limit_mb": 64_000.0, "memory_used_mb": 8_000.0, "memory_usage": 900.0, "browser_memory": 700.0}
+    assert memory_in(metrics, 4, 1_000) == memory(900.0, 4, limit=1_000, browsers=700.0)
+    assert memory_in(metrics, 4, 100_000) == memory(8_000.0, 4, limit=64_000.0, browsers=700.0)
+    assert memory_in(metrics, 4, 0) == memory(8_000.0, 4, limit=64_000.0, browsers=700.0)
+
+
+def test_a_limit_below_which_nothing_is_known_does_not_hide_the_other():
+    metrics = {"memory_limit_mb": 64_000.0, "memory_used_mb": 8_000.0, "memory_usage": None, "browser_memory": None}
+    assert memory_in(metrics, 4, 1_000) == memory(8_000.0, 4, limit=64_000.0)
+    assert memory_in({}, 4, 1_000).room is None
 
 
 SAMPLES = st.builds(

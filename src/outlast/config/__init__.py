@@ -1,6 +1,7 @@
 """The published configuration classes, the job file, and the layers they are read from."""
 
 from outlast.config.complaints import Complaint
+from outlast.config.expect import ExpectConfiguration
 from outlast.config.job import JobConfiguration
 from outlast.config.layers import Loaded, load_configuration
 from outlast.config.model import (
@@ -19,6 +20,7 @@ __all__ = [
     "Allowance",
     "CheckpointConfiguration",
     "Complaint",
+    "ExpectConfiguration",
     "FailureRuleSettings",
     "JobConfiguration",
     "Loaded",

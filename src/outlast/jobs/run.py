@@ -14,7 +14,7 @@ from outlast.jobs.gate import Waiting
 from outlast.jobs.items import Items, KeyFunction, key_function
 from outlast.jobs.mending import remedies_of
 from outlast.jobs.opening import open_session
-from outlast.jobs.options import RunOptions, configured
+from outlast.jobs.options import RunOptions, configured, launcher_in
 from outlast.jobs.outcome import BY_ITSELF, Ending, Outcome, Summary, judge
 from outlast.jobs.parts import Parts, gate_of, wishes_of
 from outlast.jobs.records import value_of
@@ -219,6 +219,7 @@ class Run:
             runtime=self._runtime,
             gate=self._gate,
             tally=self._tally,
+            launcher=launcher_in(self._options),
         )
 
     async def _conclude(self, ending: Ending) -> Summary:

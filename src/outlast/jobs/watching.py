@@ -4,9 +4,9 @@ Measuring, telling of a breach, cleaning up and restarting the browser are the m
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from outlast.errors import ResourceMonitoringError
+from outlast.errors import ConfigurationError, ResourceMonitoringError, ResourceThresholdNotFoundError
 from outlast.jobs.admission import Admission, memory_in
 from outlast.jobs.outcome import Ending
 from outlast.jobs.session import Session
@@ -14,7 +14,11 @@ from outlast.jobs.strain import Strain
 from outlast.jobs.throttle import Throttle
 from outlast.resource import ResourceMonitor
 
-__all__ = ["NOTE", "NOTE_SECONDS", "Watching"]
+if TYPE_CHECKING:
+    from outlast.config import JobConfiguration
+    from outlast.jobs.browsing import Browsing
+
+__all__ = ["NOTE", "NOTE_SECONDS", "Watching", "watching_of"]
 
 NOTE = "resources"
 """What a run notes of its resources in the ledger, for whoever asks while it goes on."""
@@ -97,3 +101,26 @@ class Watching:
         self._noted_at = now
         note = {"at": self._clock.now().isoformat(), "run": self._session.run_id, **self.told()}
         await self._session.ledger.put(NOTE, note)
+
+
+def watching_of(
+    config: "JobConfiguration", session: Session, throttle: Throttle, browsing: "Browsing | None"
+) -> Watching:
+    """Who watches beside a run. Raises `ConfigurationError` when there is no threshold of that name."""
+    monitor = ResourceMonitor(
+        config.resource,
+        events=session.runtime.bus,
+        clock=session.runtime.clock,
+        storage_path=config.store if session.directory is None else session.directory.path,
+        browsers=browsing,
+        cleaners=() if browsing is None else (browsing,),
+        restarter=None if browsing is None else browsing.lifecycle,
+        job_id=session.job_id,
+    )
+    try:
+        if browsing is None:
+            return Watching(monitor, session, throttle)
+        ceiling = min(config.concurrency, config.browser.concurrency or config.concurrency)
+        return Watching(monitor, session, throttle, admission=Admission(ceiling), pages=lambda: browsing.pages)
+    except ResourceThresholdNotFoundError as error:
+        raise ConfigurationError(f"resource.default_threshold: {error.message}", context=error.context) from error

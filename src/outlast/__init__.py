@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from outlast.assembly import Resilience
+    from outlast.browser import BrowserLifecycle, BrowserPolicy, Launched
     from outlast.checkpoint import CheckpointManager
     from outlast.config import (
         AbortConfiguration,
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
         AbortExecutionError,
         AbortPolicyNotFoundError,
         BlockedPageError,
+        BrowserCrashedError,
+        BrowserError,
+        BrowserTimeoutError,
+        BrowserUnavailableError,
         CheckpointCorruptionError,
         CheckpointCreationError,
         CheckpointError,
@@ -76,6 +81,7 @@ if TYPE_CHECKING:
 
 _NAMES_BY_MODULE = {
     "assembly": "Resilience",
+    "browser": "BrowserLifecycle BrowserPolicy Launched",
     "checkpoint": "CheckpointManager",
     "config": """
         AbortConfiguration Allowance CheckpointConfiguration JobConfiguration LoggingConfiguration
@@ -87,6 +93,7 @@ _NAMES_BY_MODULE = {
     """,
     "errors": """
         AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError BlockedPageError
+        BrowserCrashedError BrowserError BrowserTimeoutError BrowserUnavailableError
         CheckpointCorruptionError
         CheckpointCreationError CheckpointError CheckpointNotFoundError CheckpointValidationError ConfigurationError
         CrashLoopError JobError JobLockedError JobNotFoundError KeyMissingError LedgerCorruptionError LedgerError
@@ -111,6 +118,12 @@ __all__ = [
     "AbortPolicyNotFoundError",
     "Allowance",
     "BlockedPageError",
+    "BrowserCrashedError",
+    "BrowserError",
+    "BrowserLifecycle",
+    "BrowserPolicy",
+    "BrowserTimeoutError",
+    "BrowserUnavailableError",
     "CheckpointConfiguration",
     "CheckpointCorruptionError",
     "CheckpointCreationError",
@@ -138,6 +151,7 @@ __all__ = [
     "JobLockedError",
     "JobNotFoundError",
     "KeyMissingError",
+    "Launched",
     "LedgerCorruptionError",
     "LedgerError",
     "LedgerUnavailableError",

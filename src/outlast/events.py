@@ -69,6 +69,8 @@ class EventType(StrEnum):
     REMEDY_APPLIED = "remedy_applied"
     RETRY_POLICY_REPLACED = "retry_policy_replaced"
     RETRY_POLICY_REFUSED = "retry_policy_refused"
+    BROWSER_CRASHED = "browser_crashed"
+    BROWSER_UNAVAILABLE = "browser_unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,9 @@ def _table() -> Mapping[EventType, EventSpec]:
     verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
+    steps = ("drain", "snapshot", "close", "launch", "restore")
+    outcome = ("forced", "redone", "pages", "partial", "missing", "memory_before", "memory_after")
+    restarted = ("reason", "planned", "generation", "duration", *steps, *outcome)
     return MappingProxyType(
         {
             kind.CHECKPOINT_CREATED: EventSpec("checkpoint", info, (*saved, "compressed", "encrypted")),
@@ -103,7 +108,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.THRESHOLD_BREACHED: EventSpec("resource", warning, level),
             kind.THRESHOLD_RECOVERED: EventSpec("resource", info, level),
             kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step")),
-            kind.BROWSER_RESTARTED: EventSpec("resource", warning, ("reason", "duration")),
+            kind.BROWSER_RESTARTED: EventSpec("resource", warning, restarted),
             kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
             kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
             kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions")),
@@ -123,6 +128,8 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.ITEM_QUARANTINED: EventSpec("job", error, ("key", "kills"), published=False),
             kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
+            kind.BROWSER_CRASHED: EventSpec("browser", error, ("incident_id", "reason", "generation"), published=False),
+            kind.BROWSER_UNAVAILABLE: EventSpec("browser", error, ("reason",), published=False),
             **_of_retries(),
         }
     )

@@ -104,4 +104,6 @@ def memory_in(metrics: Mapping[str, Any], pages: int, own_limit: float) -> Memor
     if not own_limit:
         return machine
     own = Memory(limit=own_limit, used=metrics.get("memory_usage"), browsers=browsers, pages=pages)
-    return min((each for each in (own, machine) if each.room is not None), key=lambda each: each.room or 0.0, default=own)
+    return min(
+        (each for each in (own, machine) if each.room is not None), key=lambda each: each.room or 0.0, default=own
+    )

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outlast.browser import BrowserLifecycle, BrowserPolicy
-from outlast.errors import ConfigurationError, TargetError
+from outlast.browser.state import VERSION, checked
+from outlast.errors import ConfigurationError
 from outlast.jobs.browsing import SHARED, Browsing
 from outlast.jobs.session import Session
 from outlast.storage.strictjson import decode
@@ -69,15 +70,7 @@ class _Saver:
 
 
 def _launcher(config: "BrowserConfiguration") -> LaunchFunction:
-    found = next((each for each in entry_points(group=GROUP) if each.name == LIBRARY), None)
-    try:
-        if found is None:
-            raise ImportError(name=LIBRARY)
-        make = found.load()
-    except ImportError as error:
-        raise TargetError(
-            f"a page needs {error.name}: pip install 'outlast[browser]'", context={"missing": error.name}
-        ) from error
+    make = next(each for each in entry_points(group=GROUP) if each.name == LIBRARY).load()
     launcher: LaunchFunction = make(
         config.engine, executable=config.executable, args=config.args, headless=config.headless
     )
@@ -87,10 +80,9 @@ def _launcher(config: "BrowserConfiguration") -> LaunchFunction:
 def _session_in(path: Path) -> dict[str, Any]:
     """A file that Playwright's `context.storage_state(path=...)` has written, as a state to begin with."""
     try:
-        storage = decode(path.read_bytes())
+        return checked({"version": VERSION, "session_id": SHARED, "storage_state": decode(path.read_bytes())})
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"browser.storage_state: {str(path)!r} is neither 'shared' nor 'fresh', nor a session that can be read: {error}",
             context={"path": str(path)},
         ) from error
-    return {"version": 1, "session_id": SHARED, "storage_state": storage, "pages": []}

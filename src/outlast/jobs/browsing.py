@@ -1,12 +1,12 @@
 """The browser of a run: started when it is first needed, lent to one attempt at a time, closed at the end in order."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
 from outlast.browser import BrowserLifecycle
-from outlast.errors import BrowserUnavailableError, ValidationError
+from outlast.errors import BrowserUnavailableError, ResilienceException
 from outlast.jobs.bind import BROWSER_NAMES, Call, Named
 from outlast.jobs.outcome import Ending
 from outlast.jobs.session import Session
@@ -24,21 +24,24 @@ class Browsing:
     """
 
     def __init__(self, lifecycle: BrowserLifecycle, session: Session, *, fresh: bool, seconds: float | None) -> None:
-        self._lifecycle = lifecycle
         self._session = session
-        self._name = None if fresh else SHARED
+        self._shared = None if fresh else SHARED
         self._seconds = seconds
         self._stop: Callable[[Ending], None] | None = None
-        self.is_used = False
+        self.lifecycle = lifecycle
+        self.name = "browser"
+        self.pages = 0
+        """How many leases there are now."""
+        self._is_used = False
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Be ready to lend; closed with the stack. No browser is started by that."""
-        await stack.enter_async_context(self._lifecycle)
+        await stack.enter_async_context(self.lifecycle)
         stack.push_async_callback(self._part)
         self._session.look_at_browser = self._look
         state = self._session.browser_state
-        if self._name is not None and state is not None:
-            await self._restore(self._name, state)
+        if self._shared is not None and state is not None:
+            self.lifecycle.prime(self._shared, await self._newest(state))
 
     def stops(self, stop: Callable[[Ending], None]) -> None:
         """What ends the run when there is no browser any more."""
@@ -55,18 +58,17 @@ class Browsing:
         return partial(self._called_named, call, asked) if asked else call
 
     @property
-    def pages(self) -> int:
-        """How many are lent now."""
-        return self._lifecycle.leases
-
-    @property
     def uptime(self) -> float | None:
         """Seconds that the browser has been up; None without one."""
-        return self._lifecycle.uptime
+        return self.lifecycle.uptime
 
     def roots(self) -> Iterable[tuple[int, float]]:
-        """The main processes of the browser, for whoever measures them."""
-        return self._lifecycle.roots()
+        """The processes that the browser's descend from, for whoever measures them."""
+        return self.lifecycle.roots()
+
+    async def clean(self, level: int, /) -> None:
+        """Give memory back; the levels are those of `outlast.resource.Cleaner`."""
+        await self.lifecycle.relieve(level)
 
     async def _called(self, call: Call, asked: frozenset[str], item: Any, given: Mapping[str, Any]) -> Any:
         async with self._lent(asked) as lent:
@@ -78,37 +80,45 @@ class Browsing:
 
     @asynccontextmanager
     async def _lent(self, asked: frozenset[str]) -> AsyncIterator[dict[str, Any]]:
-        self.is_used = True
         try:
             async with self._lease(asked) as thing:
-                yield {name: each for name, each in _parts(asked, thing).items() if name in asked}
+                self._is_used = True
+                self.pages += 1
+                try:
+                    yield {name: each for name, each in _parts(asked, thing).items() if name in asked}
+                finally:
+                    self.pages -= 1
         except BrowserUnavailableError as error:
             self._end(error)
             raise
 
     def _lease(self, asked: frozenset[str]) -> Any:
         if "page" in asked:
-            return self._lifecycle.page(self._name, deadline=self._seconds)
+            return self.lifecycle.page(self._shared, deadline=self._seconds)
         if "context" in asked:
-            return self._lifecycle.context(self._name, deadline=self._seconds)
-        return self._lifecycle.browser(deadline=self._seconds)
+            return self.lifecycle.context(self._shared, deadline=self._seconds)
+        return self.lifecycle.browser(deadline=self._seconds)
 
     def _end(self, error: BrowserUnavailableError) -> None:
         """There will be no browser: no item is to blame, and none can be done."""
         if self._stop is None or self._session.reason is not None:
             return
         self._session.reason = error.message
-        self._stop(Ending.RESOURCE_LIMIT if self._lifecycle.generation else Ending.NO_BROWSER)
+        self._stop(Ending.RESOURCE_LIMIT if self._is_used else Ending.NO_BROWSER)
 
-    async def _restore(self, name: str, state: dict[str, Any]) -> None:
+    async def _newest(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The state to begin with: the checkpoint's, or what the browser wing has written down since."""
         try:
-            await self._lifecycle.restore_browser_state(name, state)
-        except ValidationError:  # of a later version, or none: begin without it rather than not at all
-            self._session.browser_state = None
+            kept = await self.lifecycle.kept_state(SHARED)
+        except ResilienceException:  # its key is gone, or it is torn: the checkpoint's will do
+            return state
+        if kept is None or not state.get("captured_at") or str(kept["captured_at"]) <= str(state["captured_at"]):
+            return state
+        return kept
 
     async def _look(self) -> None:
-        if self.is_used and self._name is not None:
-            self._session.browser_state = await self._lifecycle.get_browser_state(self._name)
+        if self._is_used and self._shared is not None:
+            self._session.browser_state = await self.lifecycle.get_browser_state(self._shared)
 
     async def _part(self) -> None:
         try:

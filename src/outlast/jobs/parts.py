@@ -155,6 +155,7 @@ class Parts:
             tally=self.tally,
         )
 
+
 def wishes_of(retry: "RetryConfiguration", rules: Iterable[FailureRule] = ()) -> Wishes:
     """How a job's failures are taken: the policy, and the rules given in code before those of the configuration.
 

@@ -3,11 +3,13 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from inspect import signature
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from outlast.browser.finding import find_browser
 from outlast.browser.launched import Launched
-from outlast.browser.processes import Process, children, command, is_alive, look
+from outlast.browser.processes import Process, children, command, is_alive, look, remove_temporary
 from outlast.errors import BrowserUnavailableError
 from outlast.runtime import new_id
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlaywrightLauncher", "playwright_launcher"]
 
+ARTIFACTS = "playwright-artifacts-"
 OWNER = "--outlast-owner="
 """The browser's switch that says whose it is; Chromium ignores what it does not know."""
 
@@ -50,13 +53,24 @@ class PlaywrightLauncher:
             playwright = await self._started()
             driver = self._driver
         marker = f"{OWNER}{self.owner}" if self.engine == "chromium" else ""
-        browser = await getattr(playwright, self.engine).launch(
-            executable_path=found.path,
-            headless=self._headless,
-            args=[*self._args, *([marker] if marker else [])],
-            **self._options,
-        )
-        return Launched(browser, self.stop, None if driver is None else driver.pid, marker)
+        launch = getattr(playwright, self.engine).launch
+        options = dict(self._options)
+        directories: tuple[str, ...] = ()
+        if "artifacts_dir" in signature(launch).parameters and "artifacts_dir" not in options:
+            # Made here so that it is known, and removed, whatever becomes of the driver.
+            options["artifacts_dir"] = await asyncio.to_thread(mkdtemp, prefix=ARTIFACTS)
+            directories = (options["artifacts_dir"],)
+        try:
+            browser = await launch(
+                executable_path=found.path,
+                headless=self._headless,
+                args=[*self._args, *([marker] if marker else [])],
+                **options,
+            )
+        except BaseException:
+            remove_temporary(directories)
+            raise
+        return Launched(browser, self.stop, None if driver is None else driver.pid, marker, directories)
 
     async def stop(self) -> None:
         """End the driver; the next launch starts a new one."""

@@ -1,4 +1,4 @@
-"""Browsers: which one to start, and pages lent by a lifecycle that starts, watches, restarts and ends the browser behind them."""
+"""Browsers: which one to start, and pages lent by a lifecycle that starts, watches, restarts and ends it."""
 
 from outlast.browser.finding import ENGINES, Found, find_browser
 from outlast.browser.launched import Launched, Launcher

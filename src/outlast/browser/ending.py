@@ -1,14 +1,14 @@
 """Ends a browser for certain: politely, then by force, and waits until nothing of it is left."""
 
 import asyncio
-import shutil
 from collections.abc import Callable
 
 from outlast.browser.calls import Calls
+from outlast.browser.custody import Custody
 from outlast.browser.generation import Generation
 from outlast.browser.launching import Launching
 from outlast.browser.policy import BrowserPolicy
-from outlast.browser.processes import Process, end, group, is_alive
+from outlast.browser.processes import Process, end, group, is_alive, remove_temporary
 from outlast.errors import BrowserUnavailableError
 from outlast.runtime import Runtime
 
@@ -20,11 +20,14 @@ POLL_SECONDS = 0.02
 class Ending:
     """Ends browsers, and their driver where it is to blame or has served enough."""
 
-    def __init__(self, policy: BrowserPolicy, runtime: Runtime, calls: Calls, launching: Launching) -> None:
+    def __init__(
+        self, policy: BrowserPolicy, runtime: Runtime, *, calls: Calls, launching: Launching, custody: Custody
+    ) -> None:
         self._policy = policy
         self._clock = runtime.clock
         self._calls = calls
         self._launching = launching
+        self._custody = custody
         self._driver_is_due = False
 
     def renew_driver(self) -> None:
@@ -49,7 +52,8 @@ class Ending:
                     f"{left} processes of the old browser cannot be ended", context={"scope": "browser"}
                 )
         await self._end_driver(generation, with_driver=with_driver)
-        await asyncio.to_thread(_remove, generation.directories)
+        await asyncio.to_thread(remove_temporary, generation.directories)
+        await self._custody.ended(generation)
         return politely
 
     async def _end_driver(self, generation: Generation, *, with_driver: bool) -> None:
@@ -83,8 +87,3 @@ class Ending:
                 return False
             await self._clock.sleep(POLL_SECONDS)
         return True
-
-
-def _remove(directories: tuple[str, ...]) -> None:
-    for each in directories:
-        shutil.rmtree(each, ignore_errors=True)

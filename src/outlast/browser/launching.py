@@ -3,6 +3,7 @@
 import asyncio
 
 from outlast.browser.calls import Calls
+from outlast.browser.custody import Custody
 from outlast.browser.generation import Generation
 from outlast.browser.launched import Launched, Launcher
 from outlast.browser.policy import BrowserPolicy
@@ -18,11 +19,14 @@ BACKOFF_SECONDS = 0.5
 class Launching:
     """Starts browsers, one after the other, and ends the driver behind them when it is to blame."""
 
-    def __init__(self, launcher: Launcher | None, policy: BrowserPolicy, runtime: Runtime, calls: Calls) -> None:
+    def __init__(
+        self, launcher: Launcher | None, policy: BrowserPolicy, runtime: Runtime, *, calls: Calls, custody: Custody
+    ) -> None:
         self._launcher = launcher
         self._policy = policy
         self._clock = runtime.clock
         self._calls = calls
+        self._custody = custody
         self.driver_since = 0.0
         self._driver: Process | None = None
         self._last: Launched | None = None
@@ -33,6 +37,7 @@ class Launching:
 
     async def launched(self, number: int) -> Generation:
         """A new browser; after failing so often as the policy says, a last time with a new driver."""
+        await self._custody.sweep()
         attempts, delay = self._policy.launch_attempts, BACKOFF_SECONDS
         error: Exception | None = None
         for attempt in range(1, attempts + 2):
@@ -71,9 +76,17 @@ class Launching:
         if driver != self._driver or not self.driver_since:
             self._driver, self.driver_since = driver, self._clock.monotonic()
         process = None if driver is None else await asyncio.to_thread(_browser_of, driver, launched.marker)
-        directories = () if process is None else tuple(temporary_directories(process))
-        now = self._clock.monotonic()
-        return Generation(number, launched, now, process=process, driver=driver, directories=directories)
+        profile = () if process is None else tuple(temporary_directories(process))
+        generation = Generation(
+            number,
+            launched,
+            self._clock.monotonic(),
+            process=process,
+            driver=driver,
+            directories=(*profile, *launched.directories),
+        )
+        await self._custody.began(generation)
+        return generation
 
 
 async def _dispose(launched: Launched) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, Self
 from typing_extensions import override
 
 from outlast.browser.calls import Calls
+from outlast.browser.custody import Custody
 from outlast.browser.ending import Ending
 from outlast.browser.keeper import Keeper
 from outlast.browser.keeping import Keeping
@@ -66,16 +67,18 @@ class BrowserLifecycle(IBrowserLifecycleIntegration):
         self._clock = runtime.clock
         calls = Calls()
         self._sessions = Sessions(calls, self._policy, runtime, context_options or {})
-        launching = Launching(launcher, self._policy, runtime, calls)
-        ring = keys if isinstance(keys, Keyring) or keys is None else keyring(keys)
-        self._keeping = Keeping(None if storage is None else Path(storage) / "browsers", ring)
+        directory = None if storage is None else Path(storage) / "browsers"
+        self._custody = Custody(directory, self._policy, runtime)
+        launching = Launching(launcher, self._policy, runtime, calls=calls, custody=self._custody)
+        self._keeping = Keeping(directory, keys if isinstance(keys, Keyring) or keys is None else keyring(keys))
         self._restart = Restart(
             self._policy,
             runtime,
             calls=calls,
             sessions=self._sessions,
             launching=launching,
-            ending=Ending(self._policy, runtime, calls, launching),
+            ending=Ending(self._policy, runtime, calls=calls, launching=launching, custody=self._custody),
+            custody=self._custody,
             job_id=job_id,
             checkpoints=checkpoints,
             verify=verify,
@@ -92,6 +95,8 @@ class BrowserLifecycle(IBrowserLifecycleIntegration):
         )
 
     async def __aenter__(self) -> Self:
+        """Browsers that a killed process left behind here are ended; none is started yet."""
+        await self._custody.sweep()
         return self
 
     async def __aexit__(

@@ -5,8 +5,9 @@ no /proc nothing is known of any process, and none is killed.
 """
 
 import os
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ __all__ = [
     "leads_group",
     "look",
     "memory",
+    "remove_temporary",
     "temporary_directories",
 ]
 
@@ -120,6 +122,13 @@ def temporary_directories(process: Process) -> list[str]:
         return []
     given = [word.partition("=")[2] for word in words if word.startswith("--user-data-dir=")]
     return [each for each in given if Path(each).name.startswith(TEMPORARY)]
+
+
+def remove_temporary(directories: Iterable[str]) -> None:
+    """Remove the directories that Playwright made for a browser; what does not look like one of them stays."""
+    for each in directories:
+        if Path(each).name.startswith(TEMPORARY):
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def _sizes(pid: int) -> dict[str, float]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from outlast.browser.calls import Calls
+from outlast.browser.custody import Custody
 from outlast.browser.ending import Ending
 from outlast.browser.generation import Generation
 from outlast.browser.launched import Launched
@@ -70,6 +71,7 @@ class Restart:
         sessions: Sessions,
         launching: Launching,
         ending: Ending,
+        custody: Custody,
         job_id: str,
         checkpoints: Saver | None,
         verify: Verify | None,
@@ -81,6 +83,7 @@ class Restart:
         self._sessions = sessions
         self._launching = launching
         self._ending = ending
+        self._custody = custody
         self._job_id = job_id
         self._checkpoints = checkpoints
         self._verify = verify
@@ -143,6 +146,7 @@ class Restart:
         if generation is not None:
             await self._ending.end(generation, with_driver=True)
         await self._launching.stop_driver()
+        await self._custody.close()
 
     async def snapshot(self, generation: Generation, *, closing_hung: bool = False) -> dict[str, Any]:
         """The states of all sessions, kept as the last good ones."""

@@ -137,7 +137,7 @@ class Parts:
         session, config, wishes = self.session, self.config, self.wishes
         threads = Threads(config.concurrency)
         stack.callback(threads.close)
-        given = await provided(wanted, threads, stack, browsing=browsing, timeout=config.timeout)
+        given = await provided(wanted, threads, stack, browsing=browsing, seconds=config.timeout)
         remedies = Remedies(given.remedies, self.runtime)
         return Attempts(
             given.call,

@@ -79,9 +79,9 @@ class Provided:
 
 
 async def provided(
-    wanted: Wanted, threads: Threads, stack: AsyncExitStack, *, browsing: Browsing | None, timeout: float | None
+    wanted: Wanted, threads: Threads, stack: AsyncExitStack, *, browsing: Browsing | None, seconds: float | None
 ) -> Provided:
-    """Enter every resource that is asked for, once. `browsing` lends, `timeout` is how long a remedy may take."""
+    """Enter every resource that is asked for, once. `browsing` lends, `seconds` is how long a remedy may take."""
     needed = dict.fromkeys([*wanted.names, *(name for each in wanted.asked.values() for name in each)])
     entered = await enter([name for name in needed if name in wanted.known], wanted.known, stack)
     remedies: dict[str, RemedyFunction] = {}
@@ -91,7 +91,7 @@ async def provided(
             call = browsing.lending_named(call, wanted.lent(names))
         given = {name: entered[name] for name in names if name in entered}
         wants_host = HOST in names and HOST not in entered
-        remedies[remedy] = remedy_function(call, given, wants_host=wants_host, timeout=timeout)
+        remedies[remedy] = remedy_function(call, given, wants_host=wants_host, timeout=seconds)
     call_handler = call_of(wanted.handler, threads)
     if browsing is not None:
         call_handler = browsing.lending(call_handler, wanted.lent(wanted.names))

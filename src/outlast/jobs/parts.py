@@ -30,7 +30,7 @@ from outlast.jobs.trial import Trials
 from outlast.jobs.watching import watching_of
 from outlast.retry import RetryManager
 from outlast.retry.remedies import Remedies
-from outlast.runtime import Runtime
+from outlast.runtime import Runtime, SystemClock
 
 if TYPE_CHECKING:
     from outlast.config import JobConfiguration, RetryConfiguration
@@ -90,7 +90,8 @@ class Parts:
             services.append(session.checkpoints)
         if session.output is not None:
             services.append(session.output.follow)
-        if config.resource.enabled:
+        # The machine lives in its own time: beside a clock of a test's it is not watched.
+        if config.resource.enabled and isinstance(clock, SystemClock):
             session.watching = watching_of(config, session, self.throttle, browsing)
             session.watching.stops(engine.stop)
             services.append(session.watching.follow)

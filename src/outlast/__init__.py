@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from outlast.assembly import Resilience
+    from outlast.browser import BrowserLifecycle, BrowserPolicy, Launched
     from outlast.checkpoint import CheckpointManager
     from outlast.config import (
         AbortConfiguration,
         Allowance,
+        BrowserConfiguration,
         CheckpointConfiguration,
         JobConfiguration,
         LoggingConfiguration,
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
         AbortExecutionError,
         AbortPolicyNotFoundError,
         BlockedPageError,
+        BrowserCrashedError,
         BrowserError,
+        BrowserTimeoutError,
         BrowserUnavailableError,
         CheckpointCorruptionError,
         CheckpointCreationError,
@@ -79,9 +83,10 @@ if TYPE_CHECKING:
 
 _NAMES_BY_MODULE = {
     "assembly": "Resilience",
+    "browser": "BrowserLifecycle BrowserPolicy Launched",
     "checkpoint": "CheckpointManager",
     "config": """
-        AbortConfiguration Allowance CheckpointConfiguration JobConfiguration LoggingConfiguration
+        AbortConfiguration Allowance BrowserConfiguration CheckpointConfiguration JobConfiguration LoggingConfiguration
         ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
     """,
     "contracts": """
@@ -90,7 +95,8 @@ _NAMES_BY_MODULE = {
     """,
     "errors": """
         AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError BlockedPageError
-        BrowserError BrowserUnavailableError CheckpointCorruptionError
+        BrowserCrashedError BrowserError BrowserTimeoutError BrowserUnavailableError
+        CheckpointCorruptionError
         CheckpointCreationError CheckpointError CheckpointNotFoundError CheckpointValidationError ConfigurationError
         CrashLoopError JobError JobLockedError JobNotFoundError KeyMissingError LedgerCorruptionError LedgerError
         LedgerUnavailableError
@@ -115,7 +121,12 @@ __all__ = [
     "AbortPolicyNotFoundError",
     "Allowance",
     "BlockedPageError",
+    "BrowserConfiguration",
+    "BrowserCrashedError",
     "BrowserError",
+    "BrowserLifecycle",
+    "BrowserPolicy",
+    "BrowserTimeoutError",
     "BrowserUnavailableError",
     "CheckpointConfiguration",
     "CheckpointCorruptionError",
@@ -144,6 +155,7 @@ __all__ = [
     "JobLockedError",
     "JobNotFoundError",
     "KeyMissingError",
+    "Launched",
     "LedgerCorruptionError",
     "LedgerError",
     "LedgerUnavailableError",

@@ -1,6 +1,8 @@
 """The published configuration classes, the job file, and the layers they are read from."""
 
+from outlast.config.browser import BrowserConfiguration
 from outlast.config.complaints import Complaint
+from outlast.config.expect import ExpectConfiguration
 from outlast.config.job import JobConfiguration
 from outlast.config.layers import Loaded, load_configuration
 from outlast.config.model import (
@@ -18,8 +20,10 @@ from outlast.config.values import Allowance
 __all__ = [
     "AbortConfiguration",
     "Allowance",
+    "BrowserConfiguration",
     "CheckpointConfiguration",
     "Complaint",
+    "ExpectConfiguration",
     "FailureRuleSettings",
     "JobConfiguration",
     "Loaded",

@@ -121,7 +121,13 @@ def left_after(processes, seconds=GONE_SECONDS):
     deadline = time.monotonic() + seconds
     while (left := living(processes)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return [" ".join(each.cmdline())[:100] for each in left]
+    return [" ".join(told)[:100] for each in left if (told := words(each))]
+
+
+def words(process):
+    with suppress(psutil.Error):  # it has ended meanwhile
+        return process.cmdline()
+    return []
 
 
 def is_gone_after(path, seconds=GONE_SECONDS):
@@ -137,12 +143,12 @@ def browser_of(family):
 
 
 def is_browser(process):
-    words = process.cmdline()
-    return any(word.startswith("--outlast-owner=") for word in words) and not any("--type=" in word for word in words)
+    told = words(process)
+    return any(word.startswith("--outlast-owner=") for word in told) and not any("--type=" in word for word in told)
 
 
 def reaper_of(family):
-    [reaper] = [each for each in family if each.cmdline()[:2] == ["/bin/sh", "-c"]]
+    [reaper] = [each for each in family if words(each)[:2] == ["/bin/sh", "-c"]]
     return reaper
 
 

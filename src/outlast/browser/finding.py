@@ -112,7 +112,7 @@ def _asked_for(
 
 
 def _as_asked(engine: str, how: str, asked: str, environ: Mapping[str, str], exists: Callable[[str], bool]) -> Found:
-    paths = [str(Path(asked).expanduser())] if "/" in asked else _on_path(asked, environ)
+    paths = [_at_home(asked)] if "/" in asked else _on_path(asked, environ)
     path = next(filter(exists, paths), None)
     if path is None:
         what = f"{VARIABLE} names" if how == "environment" else "the configuration names"
@@ -162,7 +162,7 @@ def _playwright_directory(package: Path, environ: Mapping[str, str]) -> Path:
         return package / ".local-browsers"
     if chosen:
         return Path(chosen).absolute()
-    home = Path(environ.get("HOME") or Path.home())
+    home = Path(environ.get("HOME") or _at_home("~"))
     mac = home / "Library" / "Caches"
     cache = mac if mac.is_dir() else Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
     return cache / "ms-playwright"
@@ -182,6 +182,11 @@ def _on_path(name: str, environ: Mapping[str, str]) -> Iterator[str]:
     for directory in environ.get("PATH", os.defpath).split(os.pathsep):
         if directory:
             yield f"{directory.rstrip('/')}/{name}"
+
+
+def _at_home(path: str) -> str:
+    # Not `Path.expanduser`: it raises where the user has no home, as in a container under a number of its own.
+    return os.path.expanduser(path)  # noqa: PTH111
 
 
 def _kind(engine: str, path: str) -> str:

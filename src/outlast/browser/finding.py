@@ -75,7 +75,7 @@ def find_browser(
     Looked at in this order: `configured` (a path, or a command on PATH), the variable OUTLAST_CHROMIUM, what Playwright has
     installed for itself, Debian's packages, and the usual commands on PATH. What was asked for by configuration or environment and is
     not there is an error and not a reason to take another one. Firefox and WebKit are Playwright's own or configured.
-    Raises `BrowserUnavailableError`, which names every place.
+    Raises `BrowserUnavailableError`, which names every place; the `problem` and the `remedy` stand in its context, too.
     """
     if engine not in ENGINES:
         raise ConfigurationError(f"there is no engine {engine!r}; there are: {', '.join(ENGINES)}")
@@ -87,9 +87,11 @@ def find_browser(
     for place in places:
         if (path := next(filter(exists, place.paths), None)) is not None:
             return Found(path, _kind(engine, path), place.how)
-    raise BrowserUnavailableError(
-        f"no {engine} was found. Looked at: {', '.join(place.said for place in places)}. {_remedy(engine)}",
-        context={"engine": engine, "looked_at": [path for place in places for path in place.paths]},
+    raise _unavailable(
+        engine,
+        f"no {engine} was found; looked at: {', '.join(place.said for place in places)}",
+        _remedy(engine),
+        [path for place in places for path in place.paths],
     )
 
 
@@ -116,13 +118,15 @@ def _as_asked(engine: str, how: str, asked: str, environ: Mapping[str, str], exi
     path = next(filter(exists, paths), None)
     if path is None:
         what = f"{VARIABLE} names" if how == "environment" else "the configuration names"
-        raise BrowserUnavailableError(
-            f"{what} {asked} as the browser, which is no program that can be run. Correct it, or take it out to look in the "
-            "usual places.",
-            context={"engine": engine, "looked_at": [asked]},
-        )
+        problem = f"{what} {asked} as the browser, which is no program that can be run"
+        raise _unavailable(engine, problem, "Correct it, or take it out to look in the usual places", [asked])
     path = DEBIAN[0] if path == _WRAPPER and exists(DEBIAN[0]) else path
     return Found(path, _kind(engine, path), how)
+
+
+def _unavailable(engine: str, problem: str, remedy: str, looked_at: list[str]) -> BrowserUnavailableError:
+    context = {"engine": engine, "looked_at": looked_at, "problem": problem, "remedy": remedy}
+    return BrowserUnavailableError(f"{problem}. {remedy}", context=context)
 
 
 def _places(engine: str, environ: Mapping[str, str], *, headless: bool) -> Iterator[_Place]:

@@ -160,6 +160,7 @@ def test_every_place_is_named_when_there_is_none_and_how_to_install_one(playwrig
     ):
         assert place in error.message
     assert "/usr/bin/chromium" in error.context["looked_at"]
+    assert error.message == f"{error.context['problem']}. {error.context['remedy']}"
 
 
 def test_without_playwright_that_is_said(no_playwright):

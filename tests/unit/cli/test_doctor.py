@@ -313,7 +313,8 @@ def test_a_browser_that_nobody_asked_for_may_be_missing(monkeypatch):
     monkeypatch.delenv("OUTLAST_CHROMIUM", raising=False)
     [check] = browsers.browser_checks("webkit")
     assert check.state is State.WARN
-    assert "install --with-deps webkit" in check.do[0]
+    assert check.says.startswith("no webkit was found; looked at: /")
+    assert check.do == ("To install it: python -m playwright install --with-deps webkit",)
     assert browsers.browser_checks("chromium", "/nowhere")[0].state is State.BAD
     assert browsers.browser_checks("opera")[0].state is State.BAD
 

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from outlast.resource.cgroup import ControlGroup
 from outlast.resource.portable import PortableHost, PortableTree
 from outlast.resource.readings import Value
 from outlast.resource.sample import MB, Ask
@@ -35,9 +36,15 @@ class Disk:
         }
 
 
-def sampler_of(storage: Path) -> Sampler:
-    """The gauges for this platform."""
-    return Sampler({"processes": PortableTree(_cores()), "memory": PortableHost(), "disk": Disk(storage)})
+def sampler_of(storage: Path, proc: Path = Path("/proc")) -> Sampler:
+    """The gauges for this platform: those of Linux where there is its `/proc`, else psutil's."""
+    disk = Disk(storage)
+    if not (proc / "self/stat").exists():
+        return Sampler({"processes": PortableTree(float(os.cpu_count() or 1)), "memory": PortableHost(), "disk": disk})
+    from outlast.resource.linux import LinuxHost, LinuxTree  # noqa: PLC0415 - it imports what only Unix has
+
+    group = ControlGroup()
+    return Sampler({"processes": LinuxTree(group), "memory": LinuxHost(group), "disk": disk})
 
 
 def _free(path: Path) -> float | None:
@@ -49,7 +56,3 @@ def _inodes_free(path: Path) -> int | None:
         return None
     found = os.statvfs(path)
     return found.f_favail if found.f_files else None  # some file systems count none
-
-
-def _cores() -> float:
-    return float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

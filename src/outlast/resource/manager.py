@@ -9,15 +9,23 @@ from typing import TYPE_CHECKING, Any, Dict, Self
 from typing_extensions import override
 
 from outlast.contracts import IBrowserLifecycleIntegration, IResourceMonitor
-from outlast.errors import ResourceMonitoringError, ResourceThresholdExceededError
+from outlast.errors import (
+    ConfigurationError,
+    ResourceMonitoringError,
+    ResourceThresholdExceededError,
+    ValidationError,
+)
 from outlast.events import EventBus
 from outlast.resource.callback import BreachCallback
+from outlast.resource.cleaning import Cleaning
 from outlast.resource.gauges import sampler_of
 from outlast.resource.hysteresis import Level, level_of, value_of
+from outlast.resource.ladder import Ladder, Switches
 from outlast.resource.measuring import Measuring
 from outlast.resource.policy import ResourceThreshold, further_bounds
 from outlast.resource.ports import BrowserTree, Cleaner
 from outlast.resource.readings import Readings
+from outlast.resource.restarting import Restarting
 from outlast.resource.sample import Gauge, Probe
 from outlast.resource.sampler import Sampler
 from outlast.resource.session import Session
@@ -65,13 +73,27 @@ class ResourceMonitor(IResourceMonitor):
             further=further_bounds(config.memory_limit_mb, config.cpu_limit_percent),
         )
         self._measuring = Measuring(
-            lambda: Sampler(gauges) if gauges is not None else sampler_of(Path(storage_path)), self._runtime, job_id
+            lambda: sampler_of(Path(storage_path)) if gauges is None else Sampler(gauges),
+            self._runtime,
+            interval=config.monitoring_interval,
+            job_id=job_id,
         )
         self._measuring.browsers = browsers
         self._probes: set[str] = set()
         for name, probe in (probes or {}).items():
             self.extra_probe(name, probe)
-        self._watching = Watching(self._measuring, self._runtime.clock, config.monitoring_interval)
+        for index, settings in enumerate(config.threshold):
+            self._configured(f"resource.threshold[{index}]", settings.model_dump(exclude_none=True))
+        self._ladder = Ladder(
+            self._measuring,
+            Cleaning(cleaners, self._measuring),
+            None if restarter is None else Restarting(restarter, self._runtime, job_id),
+            Switches(cleanup=config.auto_cleanup_enabled, restart=config.browser_restart_enabled),
+            self._runtime,
+            job_id=job_id,
+        )
+        interval = config.monitoring_interval
+        self._watching = Watching(self._measuring, self._runtime.clock, interval, self._ladder)
 
     async def __aenter__(self) -> Self:
         return self
@@ -144,6 +166,14 @@ class ResourceMonitor(IResourceMonitor):
         """The bounds that are broken now, in all sessions."""
         return self._watching.breaches()
 
+    async def cleanup(self, level: int = 2) -> dict[str, Any]:
+        """Give back what can be given back, up to this level of the cleaners, whatever the thresholds say.
+
+        The answer has the `steps` that were taken and `freed_mb`. Raises `ResourceCleanupError` when one has failed; the others
+        have been taken nevertheless.
+        """
+        return await self._ladder.cleanup(level)
+
     async def require(self, threshold_id: str) -> None:
         """Raises `ResourceThresholdExceededError` when a fresh sample is beyond a limit of the threshold."""
         threshold = self._thresholds.get(threshold_id)
@@ -154,6 +184,12 @@ class ResourceMonitor(IResourceMonitor):
                 f"beyond the threshold {threshold.id!r}: {_words(threshold, broken, readings)}",
                 context={"threshold_id": threshold.id, "breached": broken, "metrics": dict(readings)},
             )
+
+    def _configured(self, path: str, settings: dict[str, Any]) -> None:
+        try:
+            self._thresholds.keep(ResourceThreshold.from_dict(settings, probes=self._probes))
+        except ValidationError as error:
+            raise ConfigurationError(f"{path}: {error.message}", context=error.context) from error
 
 
 def _compared(threshold: ResourceThreshold, readings: Readings) -> dict[str, bool]:

@@ -25,9 +25,11 @@ SAMPLE_DEADLINE = 10.0
 class Measuring:
     """Takes samples one at a time. The thread is there while somebody is `using` it."""
 
-    def __init__(self, build: Callable[[], Sampler], runtime: Runtime, job_id: str) -> None:
+    def __init__(self, build: Callable[[], Sampler], runtime: Runtime, *, interval: float, job_id: str) -> None:
         self.browsers: BrowserTree | None = None
-        self.lag = LagProbe()
+        self.limit: float | None = None
+        """The lowest limit in force for `memory_usage`, in MB."""
+        self.lag = LagProbe(window=interval)
         self._build = build
         self._runtime = runtime
         self._job_id = job_id
@@ -99,6 +101,7 @@ class Measuring:
             roots=() if browsers is None else tuple((pid, float(start)) for pid, start in browsers.roots()),
             uptime=None if browsers is None else browsers.uptime,
             lag=self.lag.worst(),
+            limit=self.limit,
             exactly=exactly,
         )
 

@@ -15,7 +15,7 @@ from outlast.resource.sample import MB, Ask
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["PortableHost", "PortableTree"]
+__all__ = ["PortableHost", "PortableTree", "created"]
 
 
 class PortableTree:
@@ -90,6 +90,15 @@ class PortableHost:
             "swap_percent": 100 * swap.used / swap.total if swap.total else None,
             "load1": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         }
+
+
+def created(pid: int) -> float | None:
+    """When a process began; None: there is none."""
+    import psutil  # noqa: PLC0415 - needed only where /proc is not
+
+    with suppress(psutil.Error):
+        return float(psutil.Process(pid).create_time())
+    return None
 
 
 def _key(process: "psutil.Process") -> Process:

@@ -46,7 +46,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "psi_memory_some_avg10": "percent of the last 10 s in which something waited for memory",
         "psi_memory_full_avg10": "percent of the last 10 s in which everything waited for memory",
         "load1": "the load average of the last minute",
-        "event_loop_lag": "the longest that the event loop was late since the last sample, in seconds",
+        "event_loop_lag": "the longest that the event loop was late in the last `monitoring_interval`, in seconds, while a session runs",
         "sample_cost_ms": "CPU that this sample cost, in milliseconds",
         "sampling_errors": "measurements that have failed so far",
     }

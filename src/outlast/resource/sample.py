@@ -16,13 +16,17 @@ Probe = Callable[[], float | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What the event loop tells the thread that measures. `exactly`: what is estimated is measured this time."""
+    """What the event loop tells the thread that measures. `exactly`: what is estimated is measured this time.
+
+    `limit` is the lowest limit in force for `memory_usage`, in MB.
+    """
 
     now: float
     timestamp: str
     roots: tuple[Process, ...] = ()
     uptime: float | None = None
     lag: float | None = None
+    limit: float | None = None
     exactly: bool = False
 
 

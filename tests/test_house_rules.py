@@ -38,6 +38,7 @@ FOREIGN = {
     "orjson": None,
     "playwright": "integrations",
     "ormsgpack": None,
+    "psutil": None,
     "pyarrow": None,
     "pydantic": "config",
     "pytest": "testing",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from outlast.config import (
         AbortConfiguration,
         Allowance,
+        BrowserConfiguration,
         CheckpointConfiguration,
         JobConfiguration,
         LoggingConfiguration,
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from outlast.events import EventBus, EventType, ResilienceEvent, Severity
     from outlast.failure import FailureHandler, FailureRule, Remedy, refuse_blocked
     from outlast.jobs import Context, Job, Outcome, Progress, Run, Summary, job
+    from outlast.resource import ResourceMonitor
     from outlast.retry import RetryManager
 
     __version__: str
@@ -84,7 +86,7 @@ _NAMES_BY_MODULE = {
     "browser": "BrowserLifecycle BrowserPolicy Launched",
     "checkpoint": "CheckpointManager",
     "config": """
-        AbortConfiguration Allowance CheckpointConfiguration JobConfiguration LoggingConfiguration
+        AbortConfiguration Allowance BrowserConfiguration CheckpointConfiguration JobConfiguration LoggingConfiguration
         ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
     """,
     "contracts": """
@@ -106,6 +108,7 @@ _NAMES_BY_MODULE = {
     "events": "EventBus EventType ResilienceEvent Severity",
     "failure": "FailureHandler FailureRule Remedy refuse_blocked",
     "jobs": "Context Job Outcome Progress Run Summary job",
+    "resource": "ResourceMonitor",
     "retry": "RetryManager",
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
@@ -118,6 +121,7 @@ __all__ = [
     "AbortPolicyNotFoundError",
     "Allowance",
     "BlockedPageError",
+    "BrowserConfiguration",
     "BrowserCrashedError",
     "BrowserError",
     "BrowserLifecycle",
@@ -169,6 +173,7 @@ __all__ = [
     "ResourceCleanupError",
     "ResourceConfiguration",
     "ResourceError",
+    "ResourceMonitor",
     "ResourceMonitoringError",
     "ResourceThresholdExceededError",
     "ResourceThresholdNotFoundError",

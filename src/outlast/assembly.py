@@ -7,6 +7,7 @@ from outlast.checkpoint import CheckpointManager
 from outlast.config import ResilienceConfiguration
 from outlast.events import EventBus
 from outlast.failure import FailureHandler, rules_of
+from outlast.resource import ResourceMonitor
 from outlast.retry import RetryManager
 from outlast.runtime import Clock, Runtime
 from outlast.storage.keys import KeyProvider, Keyring
@@ -33,6 +34,9 @@ class Resilience:
         chosen = clock or Runtime().clock
         self.checkpoints = CheckpointManager(self.config.checkpoint, events=self.events, clock=chosen, keys=keys)
         self.retry = RetryManager(self.config.retry, events=self.events, clock=chosen)
+        self.resources = ResourceMonitor(
+            self.config.resource, events=self.events, clock=chosen, storage_path=self.config.checkpoint.storage_path
+        )
         self.failures = FailureHandler(
             retry=self.retry,
             checkpoints=self.checkpoints,
@@ -44,6 +48,7 @@ class Resilience:
     async def __aenter__(self) -> Self:
         await self.checkpoints.__aenter__()
         await self.retry.__aenter__()
+        await self.resources.__aenter__()
         await self.failures.__aenter__()
         return self
 
@@ -51,6 +56,7 @@ class Resilience:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.failures.__aexit__(kind, error, trace)
+        await self.resources.__aexit__(kind, error, trace)
         await self.retry.__aexit__(kind, error, trace)
         await self.checkpoints.__aexit__(kind, error, trace)
         await self.events.aclose()

@@ -69,6 +69,9 @@ class EventType(StrEnum):
     REMEDY_APPLIED = "remedy_applied"
     RETRY_POLICY_REPLACED = "retry_policy_replaced"
     RETRY_POLICY_REFUSED = "retry_policy_refused"
+    RESOURCE_SAMPLING_FAILED = "resource_sampling_failed"
+    BREACH_CALLBACK_FAILED = "breach_callback_failed"
+    CLEANUP_FAILED = "cleanup_failed"
     BROWSER_CRASHED = "browser_crashed"
     BROWSER_UNAVAILABLE = "browser_unavailable"
 
@@ -88,13 +91,9 @@ def _table() -> Mapping[EventType, EventSpec]:
     kind = EventType
     saved = ("checkpoint_id", "sequence_number", "size_bytes")
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
-    level = ("threshold_id", "breached", "metrics")
     verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
-    steps = ("drain", "snapshot", "close", "launch", "restore")
-    outcome = ("forced", "redone", "pages", "partial", "missing", "memory_before", "memory_after")
-    restarted = ("reason", "planned", "generation", "duration", *steps, *outcome)
     return MappingProxyType(
         {
             kind.CHECKPOINT_CREATED: EventSpec("checkpoint", info, (*saved, "compressed", "encrypted")),
@@ -105,10 +104,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.RETRY_SUCCEEDED: EventSpec("retry", info, ("policy_id", "attempt", "max_attempts")),
             kind.RETRY_EXHAUSTED: EventSpec("retry", error, (*tried, "reason")),
             kind.PERMANENT_FAILURE: EventSpec("retry", error, tried),
-            kind.THRESHOLD_BREACHED: EventSpec("resource", warning, level),
-            kind.THRESHOLD_RECOVERED: EventSpec("resource", info, level),
-            kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step")),
-            kind.BROWSER_RESTARTED: EventSpec("resource", warning, restarted),
+            **_of_the_machine(),
             kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
             kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
             kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions")),
@@ -131,6 +127,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.BROWSER_CRASHED: EventSpec("browser", error, ("incident_id", "reason", "generation"), published=False),
             kind.BROWSER_UNAVAILABLE: EventSpec("browser", error, ("reason",), published=False),
             **_of_retries(),
+            **_of_resources(),
         }
     )
 
@@ -145,6 +142,32 @@ def _of_retries() -> Mapping[EventType, EventSpec]:
         kind.REMEDY_APPLIED: EventSpec("retry", info, ("remedy", "host", "error"), published=False),
         kind.RETRY_POLICY_REPLACED: EventSpec("retry", info, ("policy_id", "policy"), published=False),
         kind.RETRY_POLICY_REFUSED: EventSpec("retry", error, ("policy_id", "complaints"), published=False),
+    }
+
+
+def _of_the_machine() -> Mapping[EventType, EventSpec]:
+    info, warning, *_ = Severity
+    kind = EventType
+    level = ("threshold_id", "breached", "metrics")
+    steps = ("drain", "snapshot", "close", "launch", "restore")
+    outcome = ("forced", "redone", "pages", "partial", "missing", "memory_before", "memory_after")
+    restarted = ("reason", "planned", "generation", "duration", *steps, *outcome)
+    return {
+        kind.THRESHOLD_BREACHED: EventSpec("resource", warning, (*level, "level")),
+        kind.THRESHOLD_RECOVERED: EventSpec("resource", info, (*level, "duration", "peak", "samples")),
+        kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step", "freed_mb", "duration")),
+        kind.BROWSER_RESTARTED: EventSpec("resource", warning, restarted),
+    }
+
+
+def _of_resources() -> Mapping[EventType, EventSpec]:
+    _, warning, error, _ = Severity
+    kind = EventType
+    called = ("session_id", "threshold_id", "error")
+    return {
+        kind.RESOURCE_SAMPLING_FAILED: EventSpec("resource", warning, ("gauge", "error"), published=False),
+        kind.BREACH_CALLBACK_FAILED: EventSpec("resource", error, called, published=False),
+        kind.CLEANUP_FAILED: EventSpec("resource", error, ("threshold_id", "step", "error"), published=False),
     }
 
 

@@ -143,7 +143,8 @@ def _last_run(record: JobRecord) -> str:
         when = moment(str(record.ended.get("at", "?")))
         return f"not running; the run of {started} ended {when} with an error: {safe(str(record.ended['error']), 200)}"
     code = safe(str(record.ended.get("exit_code", "?")))
-    return f"not running; the run of {started} ended {moment(str(record.ended.get('at', '?')))}: {outcome} (exit code {code})"
+    why = f": {safe(str(record.ended['reason']), 500)}" if record.ended.get("reason") else ""
+    return f"not running; the run of {started} ended {moment(str(record.ended.get('at', '?')))}: {outcome} (exit code {code}){why}"
 
 
 def _now(record: JobRecord) -> str:

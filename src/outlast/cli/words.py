@@ -16,6 +16,7 @@ __all__ = ["Ended", "beginning", "ending", "failure_lines", "failure_steps", "go
 
 GROUPS_SHOWN_MAX = 5
 HOSTS_SHOWN_MAX = 10
+REASON_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ def ending(ended: Ended) -> list[str]:
         case _:
             return [
                 f"{_stopped(summary)} after {duration(ended.seconds)}.{_waits(ended)}",
+                *([safe(summary.reason, REASON_MAX)] if summary.reason else []),
                 _left(ended),
                 *_mended(summary),
                 *_groups(ended),
@@ -158,7 +160,12 @@ def _for(down: Down, ended: Ended) -> str:
 def _stopped(summary: Summary) -> str:
     if summary.outcome is Outcome.TIMED_OUT:
         return "OUT OF TIME"
-    by = {ExitCode.INTERRUPTED: "Stopped by you (SIGINT)", ExitCode.TERMINATED: "Stopped by SIGTERM"}
+    by = {
+        ExitCode.INTERRUPTED: "Stopped by you (SIGINT)",
+        ExitCode.TERMINATED: "Stopped by SIGTERM",
+        ExitCode.RESOURCE_LIMIT: "STOPPED BY A LIMIT",
+        ExitCode.USAGE: "NOT STARTED",
+    }
     return by.get(ExitCode(summary.exit_code), "Stopped")
 
 

@@ -15,6 +15,7 @@ from outlast.jobs.items import host_of, item_of
 from outlast.jobs.leftovers import only_of
 from outlast.jobs.outcome import Ending
 from outlast.jobs.postponing import put_off
+from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
 from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
@@ -55,6 +56,7 @@ class Dispatch:
         owner: str,
         concurrency: int,
         patience: float,
+        throttle: Throttle,
         last_look: Callable[[], Awaitable[object]],
     ) -> None:
         self._ledger = ledger
@@ -66,6 +68,8 @@ class Dispatch:
         self._enough = self._ahead // 2
         self._patience = patience
         self._last_look: Callable[[], Awaitable[object]] | None = last_look
+        self._throttle = throttle
+        throttle.wakes(self.changed)
         self._at_hand = AtHand(gate)
         self._alone: deque[Task] = deque()
         self._alone_now: Task | None = None
@@ -173,7 +177,7 @@ class Dispatch:
             await self._trials.end([self._alone_now.lease.item])
             self._alone_now = None
             self._alone.popleft()
-        if not self._alone or not self._idle:
+        if not self._alone or not self._idle or self._throttle.limit == 0:
             return
         task = self._alone[0]
         said = self._gate.admit(task.host, self._clock.monotonic())
@@ -198,7 +202,13 @@ class Dispatch:
     @property
     def _is_stuck(self) -> bool:
         at_hand = self._at_hand
-        return bool(self._idle) and len(self._hosts) > 1 and len(at_hand) >= self._enough and at_hand.all_held
+        waits = bool(self._idle) and not self._is_throttled
+        return waits and len(self._hosts) > 1 and len(at_hand) >= self._enough and at_hand.all_held
+
+    @property
+    def _is_throttled(self) -> bool:
+        limit = self._throttle.limit
+        return limit is not None and self._out >= limit
 
     async def _rest(self) -> None:
         """Nothing can be handed out now: find out whether that is the end, or wait for what may change it."""
@@ -259,7 +269,7 @@ class Dispatch:
         if has_room and (due := await self._ledger.next_due()) is not None:
             waits.append(due - self._clock.now().timestamp())
         now = self._clock.monotonic()
-        if self._idle and not self._alone:
+        if self._idle and not self._alone and not self._is_throttled:
             waits.append(self._at_hand.opens_at(now) - now)
         if self._gate.parked:
             waits.append(self._patience - self._gate.silent_for(now))
@@ -268,7 +278,7 @@ class Dispatch:
         return max(min(waits), IDLE_SECONDS_MIN)
 
     def _pick(self) -> Task | None:
-        return None if self._alone else self._at_hand.pick(self._clock.monotonic())
+        return None if self._alone or self._is_throttled else self._at_hand.pick(self._clock.monotonic())
 
     def _serve(self) -> None:
         """Hand tasks to those who wait for one."""

@@ -58,6 +58,7 @@ async def open_session(
         runtime,
         directory=None if own is None else directory,
         orders=None if own is None else Watch(directory, keys),
+        keys=keys,
     )
     await session.admit(
         limit=config.crash_loop_limit,

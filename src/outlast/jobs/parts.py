@@ -10,23 +10,27 @@ from outlast.errors import ConfigurationError, RetryConfigurationError, RetryPol
 from outlast.failure.results import ResultJudge
 from outlast.failure.rule import FailureRule, rules_of
 from outlast.jobs.attempt import Attempts, Identity
-from outlast.jobs.bind import CONTEXT, Threads, asked_names, call_by_name, call_of, wanted_names
+from outlast.jobs.bind import Threads
+from outlast.jobs.browser import LaunchFunction, browsing_of
+from outlast.jobs.browsing import Browsing
 from outlast.jobs.dispatch import Dispatch
 from outlast.jobs.engine import Engine, Service
 from outlast.jobs.failures import Failures, Wishes
 from outlast.jobs.gate import Gate
 from outlast.jobs.inhand import Hands, InHand, no_hands
 from outlast.jobs.items import KeyFunction
-from outlast.jobs.mending import HOST, remedy_function
 from outlast.jobs.obeying import Obedience
 from outlast.jobs.promises import Promises
-from outlast.jobs.resources import Factory, available, enter
+from outlast.jobs.provision import Wanted, provided
+from outlast.jobs.resources import Factory
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
+from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
+from outlast.jobs.watching import watching_of
 from outlast.retry import RetryManager
 from outlast.retry.remedies import Remedies
-from outlast.runtime import Runtime
+from outlast.runtime import Runtime, SystemClock
 
 if TYPE_CHECKING:
     from outlast.config import JobConfiguration, RetryConfiguration
@@ -46,13 +50,17 @@ class Parts:
     runtime: Runtime
     gate: Gate
     tally: Tally
+    throttle: Throttle = field(default_factory=Throttle)
+    launcher: LaunchFunction | None = None
 
     async def engine(
         self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack
     ) -> tuple[Engine, list[Service]]:
         """The engine for one handler, and its services; what was opened for it is closed with the stack."""
         session, config = self.session, self.config
-        attempts = await self._attempts(handler, key_of, stack)
+        wanted = Wanted.of(handler, self.remedies, self.resources)
+        browsing = await self._browsing(wanted, stack)
+        attempts = await self._attempts(wanted, key_of, stack, browsing)
         obedience = Obedience(session.orders, self.gate, self.runtime, session.job_id) if session.orders else None
         if obedience is not None:
             obedience.begin()
@@ -64,12 +72,15 @@ class Parts:
             owner=session.run_id,
             concurrency=config.concurrency,
             patience=config.patience,
+            throttle=self.throttle,
             last_look=session.scrub.finish,
         )
         clock, hands = self.runtime.clock, self._hands(stack)
         engine = Engine(
             session.ledger, dispatch, attempts, hands, clock=clock, owner=session.run_id, drain=config.drain
         )
+        if browsing is not None:
+            browsing.stops(engine.stop)
         promises = Promises(session.ledger, self.gate, clock)
         await promises.recall()
         services: list[Service] = [partial(session.scrub.follow, dispatch.changed), promises.follow]
@@ -79,6 +90,11 @@ class Parts:
             services.append(session.checkpoints)
         if session.output is not None:
             services.append(session.output.follow)
+        # The machine lives in its own time: beside a clock of a test's it is not watched.
+        if config.resource.enabled and isinstance(clock, SystemClock):
+            session.watching = watching_of(config, session, self.throttle, browsing)
+            session.watching.stops(engine.stop)
+            services.append(session.watching.follow)
         return engine, services
 
     def _hands(self, stack: AsyncExitStack) -> Hands:
@@ -102,37 +118,39 @@ class Parts:
             tally=self.tally,
         )
 
+    @property
+    def _attempt_seconds(self) -> float | None:
+        return _shorter(self.config.timeout, self.wishes.policy.attempt_timeout)
+
+    async def _browsing(self, wanted: Wanted, stack: AsyncExitStack) -> Browsing | None:
+        if not wanted.needs_browser:
+            return None
+        settings = self.config.browser
+        browsing = browsing_of(settings, self.session, launcher=self.launcher, timeout=self._attempt_seconds)
+        await browsing.open(stack)
+        if wanted.handler_borrows:
+            self.throttle.bound("pages", settings.concurrency)
+        return browsing
+
     async def _attempts(
-        self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack
+        self, wanted: Wanted, key_of: KeyFunction | None, stack: AsyncExitStack, browsing: Browsing | None
     ) -> Attempts:
         session, config, wishes = self.session, self.config, self.wishes
-        known = available(self.resources)
-        names = wanted_names(handler, known)
-        asked = {remedy: asked_names(function, {*known, HOST}) for remedy, function in self.remedies.items()}
         threads = Threads(config.concurrency)
         stack.callback(threads.close)
-        needed = dict.fromkeys([*names, *(name for each in asked.values() for name in each)])
-        entered = await enter([name for name in needed if name in known], known, stack)
-        functions = {
-            remedy: remedy_function(
-                call_by_name(function, threads),
-                {name: entered[name] for name in asked[remedy] if name in entered},
-                wants_host=HOST in asked[remedy] and HOST not in entered,
-                timeout=config.timeout,
-            )
-            for remedy, function in self.remedies.items()
-        }
-        remedies = Remedies(functions, self.runtime)
+        given = await provided(wanted, threads, stack, browsing=browsing, seconds=config.timeout)
+        remedies = Remedies(given.remedies, self.runtime)
         return Attempts(
-            call_of(handler, threads),
-            {name: entered[name] for name in names if name in entered},
-            wants_context=CONTEXT in names,
+            given.call,
+            given.given,
+            wants_context=given.wants_context,
             identity=Identity(job_id=session.job_id, run_id=session.run_id, key_of=key_of, state=session.state),
             policy=wishes.policy,
             judge=ResultJudge(rules=wishes.rules),
             remedies=remedies,
             failures=Failures(wishes, remedies, self.gate, self.runtime, self.tally, job=session.job_id),
-            timeout=_shorter(config.timeout, wishes.policy.attempt_timeout),
+            # What is lent has its own time, which begins when it is there.
+            timeout=None if wanted.handler_borrows else self._attempt_seconds,
             gate=self.gate,
             runtime=self.runtime,
             tally=self.tally,

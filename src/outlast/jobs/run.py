@@ -14,8 +14,8 @@ from outlast.jobs.gate import Waiting
 from outlast.jobs.items import Items, KeyFunction, key_function
 from outlast.jobs.mending import remedies_of
 from outlast.jobs.opening import open_session
-from outlast.jobs.options import RunOptions, configured
-from outlast.jobs.outcome import Ending, Summary, judge
+from outlast.jobs.options import RunOptions, configured, launcher_in
+from outlast.jobs.outcome import BY_ITSELF, Ending, Outcome, Summary, judge
 from outlast.jobs.parts import Parts, gate_of, wishes_of
 from outlast.jobs.records import value_of
 from outlast.jobs.session import Session
@@ -219,6 +219,7 @@ class Run:
             runtime=self._runtime,
             gate=self._gate,
             tally=self._tally,
+            launcher=launcher_in(self._options),
         )
 
     async def _conclude(self, ending: Ending) -> Summary:
@@ -238,10 +239,12 @@ class Run:
             damaged=session.scrub.damaged,
             exit_code=int(exit_code),
             paused=tuple(sorted(self._gate.paused)) if ending is Ending.PAUSED else (),
+            reason=session.reason if outcome is Outcome.STOPPED and ending in BY_ITSELF else None,
         )
         told = {name: getattr(self._summary, name) for name in ("run_id", "outcome", "done", "failed", "deferred")}
         self._runtime.emit(EventType.RUN_ENDED, self.name, **told)
-        await session.ended(outcome.value, int(exit_code))
+        more = {} if self._summary.reason is None else {"reason": self._summary.reason}
+        await session.ended(outcome.value, int(exit_code), **more)
         return self._summary
 
     async def _rest_of_the_work(self) -> None:

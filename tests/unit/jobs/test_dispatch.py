@@ -12,6 +12,7 @@ from outlast.jobs.leftovers import only_of
 from outlast.jobs.outcome import Ending
 from outlast.jobs.poison import Suspicion
 from outlast.jobs.tally import Tally
+from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials, left_behind
 from outlast.ledger import ItemStatus, MemoryLedger
 from outlast.ledger.port import Lease, NewItem, Record
@@ -98,13 +99,21 @@ def ledger():
 
 @pytest.fixture
 def dispatch_of(clock, ledger):
-    def make(gate, *, suspicion=None, after=3, concurrency=4, patience=900.0):
+    def make(gate, *, suspicion=None, after=3, concurrency=4, patience=900.0, throttle=None):
         async def last_look(): ...
 
         runtime = Runtime(clock=clock, roll=lambda: 0.5)
         trials = Trials(ledger, runtime, suspicion or Suspicion(), after=after, job="job", run="RUN", tally=Tally())
         return Dispatch(
-            ledger, gate, trials, runtime, owner="RUN", concurrency=concurrency, patience=patience, last_look=last_look
+            ledger,
+            gate,
+            trials,
+            runtime,
+            owner="RUN",
+            concurrency=concurrency,
+            patience=patience,
+            throttle=throttle or Throttle(),
+            last_look=last_look,
         )
 
     return make

@@ -43,6 +43,8 @@ class Ending:
         if generation.failure is None or leader is None:
             call = generation.browser.close()
             politely = await self._calls.tried(call, deadlines.close_browser, "browser.close")
+        if leader is None and not politely and generation.launched.kill is not None:
+            generation.launched.kill()
         if leader is not None:
             politely = await self._gone(leader, deadlines.probe if politely else 0.0) and politely
             end(leader)

@@ -152,13 +152,16 @@ class Keeper:
             self.calls.spawn(self.close_page(page, room))
 
     async def close_context(self, room: Room) -> None:
-        """Close a context; when that does not work, the browser is asked whether it lives."""
+        """Close a context; when that does not work, the browser is asked whether it lives, and then it is tried again."""
         room.generation.contexts.discard(room.context)
-        if not await self._closed(room.context.close(), self.policy.deadlines.close_context, "context.close"):
+        if not await self.close_stray_context(room.context):
             await self.suspect(room.generation)
+            if room.generation.failure is None:
+                await self.close_stray_context(room.context)
 
-    async def close_stray_context(self, context: Any) -> None:
-        await self._closed(context.close(), self.policy.deadlines.close_context, "context.close")
+    async def close_stray_context(self, context: Any) -> bool:
+        """Close a context; whether that worked."""
+        return await self._closed(context.close(), self.policy.deadlines.close_context, "context.close")
 
     async def collect_garbage(self, generation: Generation) -> None:
         """Let every page give back what it no longer needs."""
@@ -175,6 +178,8 @@ class Keeper:
     def _start(self) -> None:
         """Start the first browser, or one after starting failed; only the first is free."""
         self._refuse_if_closed()
+        if not self._restart.is_possible:
+            raise _no_launcher()
         if self._was_started and not self._budget.spend(self.now()):
             raise self._spent()
         self._was_started = True
@@ -191,7 +196,7 @@ class Keeper:
     def _replace(self, reason: str) -> None:
         self._gate.close()
         if not self._restart.is_possible:
-            self._give_up(BrowserUnavailableError("the browser is gone, and there is no launcher to start another"))
+            self._give_up(_no_launcher())
         elif not self._budget.spend(self.now()):
             self._give_up(self._spent())
         else:
@@ -275,3 +280,7 @@ class Keeper:
         if self._on_crash is not None:
             # Later, by itself: what goes wrong in it must not stop the browser from being replaced.
             asyncio.get_running_loop().call_soon(self._on_crash, incident, reason)
+
+
+def _no_launcher() -> BrowserUnavailableError:
+    return BrowserUnavailableError("there is no browser, and no launcher to start one", context={"scope": "browser"})

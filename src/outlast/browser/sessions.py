@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from outlast.browser.calls import Calls
@@ -92,8 +93,10 @@ class Sessions:
             async with session.opening:
                 room = session.room_in(generation)
                 if room is not None and not room.users:
-                    await self._reopen(session, room)
-                    renewed += 1
+                    # What cannot be opened now is opened at the next need, or fails there.
+                    with suppress(Exception):
+                        await self._reopen(session, room)
+                        renewed += 1
         return renewed
 
     async def take(self, session: Session, generation: Generation, *, closing_hung: bool = False) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from outlast.jobs.resources import Factory, available, enter
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
 from outlast.jobs.trial import Trials
+from outlast.ledger.port import Record
 from outlast.retry import RetryManager
 from outlast.retry.remedies import Remedies
 from outlast.runtime import Runtime
@@ -46,6 +47,7 @@ class Parts:
     runtime: Runtime
     gate: Gate
     tally: Tally
+    recorded: Callable[[Record], None]
 
     async def engine(
         self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack
@@ -68,7 +70,14 @@ class Parts:
         )
         clock, hands = self.runtime.clock, self._hands(stack)
         engine = Engine(
-            session.ledger, dispatch, attempts, hands, clock=clock, owner=session.run_id, drain=config.drain
+            session.ledger,
+            dispatch,
+            attempts,
+            hands,
+            clock=clock,
+            owner=session.run_id,
+            drain=config.drain,
+            recorded=self.recorded,
         )
         promises = Promises(session.ledger, self.gate, clock)
         await promises.recall()

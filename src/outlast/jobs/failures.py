@@ -7,11 +7,13 @@ from typing import Any
 from outlast.events import EventType
 from outlast.failure.classify import classify
 from outlast.failure.describe import Failure, TracebackQuota, describe
+from outlast.failure.facts import attribute
 from outlast.failure.model import Classification, FailureClass, Fault, Remedy
 from outlast.failure.rule import FailureRule
 from outlast.jobs.athand import Task
 from outlast.jobs.excuses import Excuses
 from outlast.jobs.gate import Gate
+from outlast.jobs.suspension import Suspension
 from outlast.jobs.tally import Tally
 from outlast.ledger.port import ItemStatus, Record
 from outlast.retry.backoff import delay_after
@@ -45,11 +47,12 @@ class Failures:
     def __init__(
         self,
         wishes: Wishes,
+        *,
         remedies: Remedies,
         gate: Gate,
+        suspension: Suspension,
         runtime: Runtime,
         tally: Tally,
-        *,
         job: str,
     ) -> None:
         self._wishes = wishes
@@ -57,6 +60,7 @@ class Failures:
         self._asked_for = {rule.name: rule.remedy for rule in wishes.rules if rule.remedy is not None}
         self._remedies = remedies
         self._gate = gate
+        self._suspension = suspension
         self._runtime = runtime
         self._clock = runtime.clock
         self._tally = tally
@@ -71,14 +75,38 @@ class Failures:
         if self._remedies.turn:
             self._remedies.succeeded(task.host)
 
-    async def record(self, task: Task, error: Exception, turn: int) -> Record:
-        """What is to be recorded of an item that failed so, in an attempt that began at that turn of the remedies.
+    async def record(self, task: Task, error: Exception, turn: int, began: float) -> Record:
+        """What is to be recorded of an item that failed so, in an attempt that began then, at that turn of the remedies.
 
-        Tells the gate, once.
+        Tells the gate, once, and whoever suspects that going on is pointless.
         """
         kind = self._judge(task, error)
         failure, told = self._picture(error, kind)
+        was_parked = self._gate.is_parked(task.host)
         delay = self._excused_for(task, kind, told["error"])
+        now, suspension, signature = self._clock.monotonic(), self._suspension, failure["signature"]
+        if suspension.probe_failed(task, now, kind, signature):
+            await self._is_mended(kind.remedy, task.host, turn)
+            return self._again(task, BACK_AFTER_MIN, failure, attempts=task.lease.attempts)
+        incident = attribute(error, "incident_id")
+        first = not was_parked and suspension.failed(
+            task, now, kind, signature=signature, began=began, incident=incident if isinstance(incident, str) else None
+        )
+        record = await self._judged(task, kind, failure, told, delay=delay, turn=turn)
+        if record.status is ItemStatus.FAILED:
+            suspension.gave_up(task, now, kind, signature=signature, first=first or was_parked)
+        return record
+
+    async def _judged(
+        self,
+        task: Task,
+        kind: Classification,
+        failure: dict[str, Any],
+        told: dict[str, str],
+        *,
+        delay: float | None,
+        turn: int,
+    ) -> Record:
         if await self._is_mended(kind.remedy, task.host, turn) and self._excuses.count(task.lease.key):
             return self._again(task, delay or 0.0, failure, attempts=task.lease.attempts)
         if delay is not None:

@@ -24,10 +24,12 @@ from outlast.jobs.promises import Promises
 from outlast.jobs.provision import Wanted, provided
 from outlast.jobs.resources import Factory
 from outlast.jobs.session import Session
+from outlast.jobs.suspension import Suspension
 from outlast.jobs.tally import Tally
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
 from outlast.jobs.watching import watching_of
+from outlast.ledger.port import Record
 from outlast.retry import RetryManager
 from outlast.retry.remedies import Remedies
 from outlast.runtime import Runtime, SystemClock
@@ -50,7 +52,9 @@ class Parts:
     runtime: Runtime
     gate: Gate
     tally: Tally
-    throttle: Throttle = field(default_factory=Throttle)
+    throttle: Throttle
+    suspension: Suspension
+    recorded: Callable[[Record], None]
     launcher: LaunchFunction | None = None
 
     async def engine(
@@ -71,13 +75,20 @@ class Parts:
             self.runtime,
             owner=session.run_id,
             concurrency=config.concurrency,
-            patience=config.patience,
+            suspension=self.suspension,
             throttle=self.throttle,
             last_look=session.scrub.finish,
         )
         clock, hands = self.runtime.clock, self._hands(stack)
         engine = Engine(
-            session.ledger, dispatch, attempts, hands, clock=clock, owner=session.run_id, drain=config.drain
+            session.ledger,
+            dispatch,
+            attempts,
+            hands,
+            clock=clock,
+            owner=session.run_id,
+            drain=config.drain,
+            recorded=self.recorded,
         )
         if browsing is not None:
             browsing.stops(engine.stop)
@@ -148,10 +159,19 @@ class Parts:
             policy=wishes.policy,
             judge=ResultJudge(rules=wishes.rules),
             remedies=remedies,
-            failures=Failures(wishes, remedies, self.gate, self.runtime, self.tally, job=session.job_id),
+            failures=Failures(
+                wishes,
+                remedies=remedies,
+                gate=self.gate,
+                suspension=self.suspension,
+                runtime=self.runtime,
+                tally=self.tally,
+                job=session.job_id,
+            ),
             # What is lent has its own time, which begins when it is there.
             timeout=None if wanted.handler_borrows else self._attempt_seconds,
             gate=self.gate,
+            suspension=self.suspension,
             runtime=self.runtime,
             tally=self.tally,
         )

@@ -122,6 +122,7 @@ def run_options(function: F) -> F:
             click.option(
                 "--max-failed", metavar="1%|N", help="How many items may fail in a job that counts as finished."
             ),
+            click.option("--max-time", metavar="6h|none", help="How long the run may take before it stops in order."),
             click.option(
                 "--rate",
                 multiple=True,

@@ -17,7 +17,7 @@ from outlast.jobs.store import JobDirectory, job_directory
 
 __all__ = ["Order", "Plan", "planned"]
 
-_SETTINGS = ("concurrency", "timeout", "max_failed", "output", "rate")
+_SETTINGS = ("concurrency", "timeout", "max_failed", "max_time", "output", "rate")
 # Paths in a job file are meant from where the file is.
 _PATHS = ("output", "store")
 

@@ -26,6 +26,7 @@ from outlast.jobs.suspension import Suspension
 from outlast.jobs.tally import Tally
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
+from outlast.ledger.port import Record
 from outlast.retry import RetryManager
 from outlast.retry.remedies import Remedies
 from outlast.runtime import Runtime
@@ -50,6 +51,7 @@ class Parts:
     tally: Tally
     throttle: Throttle
     suspension: Suspension
+    recorded: Callable[[Record], None]
 
     async def engine(
         self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack
@@ -73,7 +75,14 @@ class Parts:
         )
         clock, hands = self.runtime.clock, self._hands(stack)
         engine = Engine(
-            session.ledger, dispatch, attempts, hands, clock=clock, owner=session.run_id, drain=config.drain
+            session.ledger,
+            dispatch,
+            attempts,
+            hands,
+            clock=clock,
+            owner=session.run_id,
+            drain=config.drain,
+            recorded=self.recorded,
         )
         promises = Promises(session.ledger, self.gate, clock)
         await promises.recall()

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from outlast.errors import ResilienceException
-from outlast.events import EventType
+from outlast.events import EVENTS, EventType
 from outlast.jobs.abortion import suspension_of
+from outlast.jobs.expecting import Expecting, at_work
 from outlast.jobs.gate import Waiting
 from outlast.jobs.items import Items, KeyFunction, key_function
 from outlast.jobs.mending import remedies_of
@@ -80,6 +82,7 @@ class Run:
         self._runtime = options.get("runtime") or Runtime()
         self._stack = AsyncExitStack()
         self._opened: Session | None = None
+        self._judging: Expecting | None = None
         self._engine: Engine | None = None
         self._gate = gate_of(self._config)
         self._throttle = Throttle()
@@ -93,6 +96,8 @@ class Run:
         async with AsyncExitStack() as stack:
             stack.callback(tell(self._config, self._runtime.bus))
             self._opened = await open_session(stack, self.name, self._config, self._options, self._runtime)
+            self._judging = Expecting(self._opened, self._config)
+            await self._judging.begin()
             self._stack = stack.pop_all()
         return self
 
@@ -145,6 +150,8 @@ class Run:
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
             self._engine, services = await self._parts(suspension).engine(handler, key_of, stack)
+            works = partial(at_work, self._gate, suspension, self._tally, self._runtime.clock)
+            services += self._expecting.services(self._engine, works)
             job_id.set(self.name)
             if self._stop_asked:
                 self._engine.stop(Ending.STOPPED)
@@ -215,6 +222,11 @@ class Run:
             raise RuntimeError(f"open the run first: async with Run({self.name!r}) as run")
         return self._opened
 
+    @property
+    def _expecting(self) -> Expecting:
+        assert self._judging is not None, "a session that is open has what is expected of it"
+        return self._judging
+
     def _parts(self, suspension: "Suspension") -> Parts:
         return Parts(
             session=self._session,
@@ -227,12 +239,16 @@ class Run:
             throttle=self._throttle,
             suspension=suspension,
             tally=self._tally,
+            recorded=self._expecting.recorded,
         )
 
     async def _conclude(self, ending: Ending) -> Summary:
         session = self._session
-        counts = await session.ledger.counts()
-        outcome, exit_code = judge(ending, counts, self._config.max_failed, lost=session.scrub.lost)
+        judged = await self._expecting.conclude()
+        counts, unmet = judged.counts, judged.unmet
+        outcome, exit_code = judge(
+            ending, counts, self._config.max_failed, lost=session.scrub.lost, unmet=bool(unmet), barren=judged.barren
+        )
         self._summary = Summary(
             job_id=self.name,
             run_id=session.run_id,
@@ -246,8 +262,10 @@ class Run:
             damaged=session.scrub.damaged,
             exit_code=int(exit_code),
             paused=tuple(sorted(self._gate.paused)) if ending is Ending.PAUSED else (),
+            records=judged.records,
+            unmet=tuple(map(str, unmet)),
         )
-        told = {name: getattr(self._summary, name) for name in ("run_id", "outcome", "done", "failed", "deferred")}
+        told = {name: getattr(self._summary, name) for name in EVENTS[EventType.RUN_ENDED].data}
         self._runtime.emit(EventType.RUN_ENDED, self.name, **told)
         await session.ended(outcome.value, int(exit_code))
         return self._summary

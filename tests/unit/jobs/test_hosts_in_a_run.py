@@ -199,7 +199,7 @@ async def test_stopped_in_the_middle_nothing_is_in_flight(options, clock):
 async def test_a_dead_host_at_the_end_of_a_job_is_given_up_with_few_requests(options, clock):
     asked = Counter()
 
-    @job("dead end", patience=60)
+    @job("dead end", patience=60, expect={"results": False})
     async def fetch(url):
         host = url.split("/")[2]
         asked[host] += 1
@@ -227,7 +227,7 @@ async def test_a_paused_host_is_not_asked_and_the_run_ends_stopped_saying_so(opt
     asked, told = Counter(), []
     options["runtime"].bus.subscribe(told.append, ["orders_changed"])
 
-    @job("paused")
+    @job("paused", expect={"results": False})
     async def fetch(url):
         asked[url.split("/")[2]] += 1
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from outlast.abort import Guard, shipped_policies
+from outlast.abort import Guard, Kind, shipped_policies
 from outlast.jobs.suspension import Suspension
 from outlast.jobs.throttle import Throttle
 
@@ -16,6 +16,5 @@ def suspension_of(config: "JobConfiguration", throttle: Throttle) -> Suspension:
     """What stands between the items of a run and who hands them out, with evidence that begins afresh."""
     policy = {each.id: each for each in shipped_policies()}[config.abort.default_policy]
     guard = Guard(policy.within(config.patience), enabled=config.abort.enabled)
-    return Suspension(
-        guard, throttle, concurrency=config.concurrency, patience=config.patience, aborts=config.abort.enabled
-    )
+    aborts = config.abort.enabled and policy.kind is not Kind.NEVER
+    return Suspension(guard, throttle, concurrency=config.concurrency, patience=config.patience, aborts=aborts)

@@ -240,7 +240,7 @@ class Suspension:
         self.look(now)
 
     def _go_on(self, guard: Guard, now: float) -> None:
-        self._turns.clear()
+        self._turns = {host: turn for host, turn in self._turns.items() if turn < 0}
         self._widen(guard, now)
         if self._wake is not None:
             self._wake()

@@ -24,7 +24,7 @@ PAGE_MB_FIRST = 60.0
 # tenth would be far too much: there are scrapers that run one page while gigabytes are free.
 RESERVE_SHARE = 0.1
 RESERVE_MB_MAX = 1_024.0
-HOLD_SECONDS = 10.0
+HOLD_SECONDS = 5.0
 # A cost that is seen to rise counts at once; one that falls counts little by little.
 FALLING = 0.2
 

@@ -109,7 +109,9 @@ class ExpectConfiguration(Section):
         names = ("min_items", "fields", "items_increase_every", "compared_with_last", "yield_drop")
         asked = [name for name in names if getattr(self, name)]
         if not self.results and asked:
-            raise ValueError(f"results = false says that there are none, and {' and '.join(asked)} should be true of them")
+            raise ValueError(
+                f"results = false says that there are none, and {' and '.join(asked)} should be true of them"
+            )
         return self
 
 
@@ -119,7 +121,9 @@ def allowance_moved(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises `ValueError` when both are given.
     """
     expect = values.get("expect")
-    section = {name: getattr(expect, name) for name in expect.model_fields_set} if isinstance(expect, Section) else expect
+    section = (
+        {name: getattr(expect, name) for name in expect.model_fields_set} if isinstance(expect, Section) else expect
+    )
     if not isinstance(section, Mapping) or section.get("max_failed") is None:
         return dict(values)
     if "max_failed" in values:

@@ -12,7 +12,6 @@ from outlast.browser.health import Health
 from outlast.browser.policy import BrowserPolicy
 from outlast.browser.restart import Cause, Kind, Restart
 from outlast.browser.room import Room
-from outlast.browser.sessions import Sessions
 from outlast.errors import BrowserUnavailableError
 from outlast.events import EventType
 from outlast.runtime import Runtime
@@ -31,9 +30,8 @@ class Keeper:
         self,
         policy: BrowserPolicy,
         runtime: Runtime,
-        *,
         calls: Calls,
-        sessions: Sessions,
+        *,
         restart: Restart,
         job_id: str,
         on_crash: Crashed | None,
@@ -41,7 +39,7 @@ class Keeper:
         self.policy = policy
         self.runtime = runtime
         self.calls = calls
-        self.sessions = sessions
+        self.sessions = restart.sessions
         self.generation: Generation | None = None
         self.pages_served = 0
         self._restart = restart

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from outlast.testing.browser_site import BrowserSite, PageFault
     from outlast.testing.browser_tricks import Trick
     from outlast.testing.disk_model import DiskModel
-    from outlast.testing.faults import Faults, Outage
     from outlast.testing.fake_browser import HANG, FakeBrowser, FakeBrowserError, FakeContext, FakeLauncher, FakePage
+    from outlast.testing.faults import Faults, Outage
     from outlast.testing.faulty_disk import FaultyDisk
     from outlast.testing.flaky_site import FlakySite
     from outlast.testing.ledger_spec import LedgerSpec

@@ -135,7 +135,7 @@ def test_giving_up_at_any_moment_of_a_restart_leaves_the_gate_open(moment, who):
             if who == "closer":
                 await lifecycle.close()
                 assert story.launcher.open_browsers == 0
-                await asyncio.wait({asker, worker})
+                await asyncio.gather(asker, worker, return_exceptions=True)
                 return
             (asker if who == "asker" else worker).cancel()
             await asyncio.wait({asker, worker})

@@ -88,6 +88,7 @@ class Restart:
         self._verify = verify
         self._keep = keep
         self._number = 0
+        self._latest: Generation | None = None
 
     @property
     def is_possible(self) -> bool:
@@ -142,8 +143,10 @@ class Restart:
 
     async def close(self, generation: Generation | None) -> None:
         """End the browser, if there is one, and the driver."""
-        if generation is not None:
-            await self._ending.end(generation, with_driver=True)
+        # A restart that was cut short may have left two: the old one and the one that was to follow.
+        for each in dict.fromkeys((generation, self._latest)):
+            if each is not None and not each.is_ended:
+                await self._ending.end(each)
         await self._launching.stop_driver()
         await self._custody.close()
 
@@ -188,6 +191,7 @@ class Restart:
         began = self._now()
         self._number += 1
         generation = await self._launching.launched(self._number)
+        self._latest = generation
         generation.watch(failed, self._runtime.new_id)
         report.generation, report.launch = self._number, report.launch + self._now() - began
         return generation

@@ -12,7 +12,6 @@ from outlast.browser.health import Health
 from outlast.browser.policy import BrowserPolicy
 from outlast.browser.restart import Cause, Kind, Restart
 from outlast.browser.room import Room
-from outlast.browser.sessions import Sessions
 from outlast.errors import BrowserUnavailableError
 from outlast.events import EventType
 from outlast.runtime import Runtime
@@ -31,9 +30,8 @@ class Keeper:
         self,
         policy: BrowserPolicy,
         runtime: Runtime,
-        *,
         calls: Calls,
-        sessions: Sessions,
+        *,
         restart: Restart,
         job_id: str,
         on_crash: Crashed | None,
@@ -41,7 +39,7 @@ class Keeper:
         self.policy = policy
         self.runtime = runtime
         self.calls = calls
-        self.sessions = sessions
+        self.sessions = restart.sessions
         self.generation: Generation | None = None
         self.pages_served = 0
         self._restart = restart
@@ -142,7 +140,8 @@ class Keeper:
 
     async def close_page(self, page: Any, room: Room) -> None:
         """Close a page; when that does not work, its context is given up too, and the browser is asked whether it lives."""
-        if page.is_closed() or await self._closed(page.close(), self.policy.deadlines.close_page, "page.close"):
+        deadlines = self.policy.deadlines
+        if page.is_closed() or await self.calls.closed(page, deadlines.close_page, "page.close"):
             return
         room.is_broken = True
         await self.suspect(room.generation)
@@ -152,25 +151,20 @@ class Keeper:
             self.calls.spawn(self.close_page(page, room))
 
     async def close_context(self, room: Room) -> None:
-        """Close a context; when that does not work, the browser is asked whether it lives, and then it is tried again."""
+        """Close a context; when that does not work, the browser is asked whether it lives."""
         room.generation.contexts.discard(room.context)
         if not await self.close_stray_context(room.context):
             await self.suspect(room.generation)
-            if room.generation.failure is None:
-                await self.close_stray_context(room.context)
 
     async def close_stray_context(self, context: Any) -> bool:
         """Close a context; whether that worked."""
-        return await self._closed(context.close(), self.policy.deadlines.close_context, "context.close")
+        return await self.calls.closed(context, self.policy.deadlines.close_context, "context.close")
 
     async def collect_garbage(self, generation: Generation) -> None:
         """Let every page give back what it no longer needs."""
         pages = [page for context in tuple(generation.browser.contexts) for page in tuple(context.pages)]
         asked = [each.request_gc() for each in pages if hasattr(each, "request_gc")]
-        await asyncio.gather(*(self._closed(each, GC_SECONDS, "page.request_gc") for each in asked))
-
-    async def _closed(self, call: Any, seconds: float, what: str) -> bool:
-        return await self.calls.tried(call, seconds, what)
+        await asyncio.gather(*(self.calls.tried(each, GC_SECONDS, "page.request_gc") for each in asked))
 
     def _is_fresh(self, generation: Generation) -> bool:
         return self.now() - generation.answered <= self.policy.idle_before_probe

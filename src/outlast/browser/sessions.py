@@ -179,7 +179,7 @@ class Sessions:
 
     async def _close(self, room: Room) -> None:
         room.generation.contexts.discard(room.context)
-        await self._calls.tried(room.context.close(), self._policy.deadlines.close_context, "context.close")
+        await self._calls.closed(room.context, self._policy.deadlines.close_context, "context.close")
 
     async def _close_when_left(self, room: Room) -> None:
         await room.emptied(self._policy.deadlines.drain)

@@ -197,7 +197,7 @@ async def test_a_crawl_survives_all_that_its_pages_do_to_it(crawl):
 
 
 async def test_a_page_that_leaks_has_the_browser_restarted_in_order_and_the_crawl_goes_on(crawl):
-    limit = 1_100
+    limit = 900
     config = JobConfiguration(resource={"monitoring_interval": 1, "memory_limit_mb": limit})
 
     lingered = []

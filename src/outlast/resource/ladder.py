@@ -19,6 +19,7 @@ __all__ = ["Ladder", "Switches"]
 
 SETTLE = 1.0
 AGAIN_AFTER = 60.0
+CANCEL_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ class Ladder:
         """Stop climbing. It may be called from a rung."""
         if self._climb is not None and self._climb is not asyncio.current_task() and not self._climb.done():
             self._climb.cancel()
-            await asyncio.wait([self._climb])
+            await asyncio.wait([self._climb], timeout=CANCEL_PATIENCE)
 
     def _steps(self, rule: Rule) -> list[Step]:
         able = steps_for(rule, cleanup=self._switches.cleanup, restart=self._switches.restart)

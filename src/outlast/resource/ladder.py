@@ -127,7 +127,7 @@ class Ladder:
             return await self._cleaned(step, threshold_id, before, [])
         assert self._restarting is not None, "a step that cannot be taken is none"
         is_critical = standing.episode is not None and standing.episode.is_critical
-        told = {"threshold_id": threshold_id, "rule": standing.rule.name, "is_critical": is_critical}
+        told = {"threshold_id": threshold_id, "rule": standing.rule.name, "critical": is_critical}
         try:
             await self._restarting.restart(standing.rule.name, {**told, "metrics": dict(before)})
         except Exception as error:  # noqa: BLE001 - the owner's of the browser; told, and watching goes on

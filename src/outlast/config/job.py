@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from outlast.config.model import ResilienceConfiguration
+from outlast.config.notify import NotifyConfiguration
 from outlast.config.rates import Rates, RatesSetting
 from outlast.config.values import Allowance, AllowanceSetting, Count, ExactSeconds, Text
 
@@ -58,3 +59,5 @@ class JobConfiguration(ResilienceConfiguration):
     """Have fewer items of a host in flight while it throttles or slows down."""
     store: Text = ".outlast"
     """The directory in which jobs are kept."""
+    notify: NotifyConfiguration = Field(default_factory=NotifyConfiguration)
+    """Who is told of the job, and when."""

@@ -52,6 +52,7 @@ def test_the_defaults_are_the_documented_ones():
             "browser_restart_enabled": True,
             "memory_limit_mb": 0,
             "cpu_limit_percent": 0.0,
+            "threshold": (),
         },
         "abort": {
             "enabled": True,

@@ -143,22 +143,13 @@ def _of_aborts() -> Mapping[EventType, EventSpec]:
     info, warning, _, critical = Severity
     kind = EventType
     verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
-    surge = (
-        "signature",
-        "share",
-        "hosts",
-        "failure_class",
-        "failures",
-        "operations",
-        "first_seen",
-        "last_seen",
-        "example",
-    )
+    surge = ("signature", "share", "hosts", "failure_class", "failures", "operations")
+    times = ("first_seen", "last_seen", "example")
     return {
         kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
         kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
         kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions", "policy_id", "succeeded")),
-        kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, surge),
+        kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, (*surge, *times)),
     }
 
 

@@ -75,6 +75,7 @@ class EventType(StrEnum):
     CLEANUP_FAILED = "cleanup_failed"
     BROWSER_CRASHED = "browser_crashed"
     BROWSER_UNAVAILABLE = "browser_unavailable"
+    ABORT_ANALYSED = "abort_analysed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,6 @@ def _table() -> Mapping[EventType, EventSpec]:
     kind = EventType
     saved = ("checkpoint_id", "sequence_number", "size_bytes")
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
-    verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     ended = ("run_id", "outcome", "done", "failed", "deferred", "records", "unmet")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
@@ -107,10 +107,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.RETRY_EXHAUSTED: EventSpec("retry", error, (*tried, "reason")),
             kind.PERMANENT_FAILURE: EventSpec("retry", error, tried),
             **_of_the_machine(),
-            kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
-            kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
-            kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions")),
-            kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, ("signature", "share", "hosts")),
+            **_of_aborts(),
             kind.CHECKPOINT_FAILED: EventSpec("job", error, ("reason",), published=False),
             kind.RUN_STARTED: EventSpec("job", info, ("run_id", "done", "pending", "resumed"), published=False),
             kind.RUN_ENDED: EventSpec("job", info, ended, published=False),
@@ -129,6 +126,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.BROWSER_UNAVAILABLE: EventSpec("browser", error, ("reason",), published=False),
             **_of_retries(),
             **_of_resources(),
+            kind.ABORT_ANALYSED: EventSpec("abort", error, ("reason", "analysis"), published=False),
         }
     )
 
@@ -143,6 +141,20 @@ def _of_retries() -> Mapping[EventType, EventSpec]:
         kind.REMEDY_APPLIED: EventSpec("retry", info, ("remedy", "host", "error"), published=False),
         kind.RETRY_POLICY_REPLACED: EventSpec("retry", info, ("policy_id", "policy"), published=False),
         kind.RETRY_POLICY_REFUSED: EventSpec("retry", error, ("policy_id", "complaints"), published=False),
+    }
+
+
+def _of_aborts() -> Mapping[EventType, EventSpec]:
+    info, warning, _, critical = Severity
+    kind = EventType
+    verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
+    surge = ("signature", "share", "hosts", "failure_class", "failures", "operations")
+    times = ("first_seen", "last_seen", "example")
+    return {
+        kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
+        kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
+        kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions", "policy_id", "succeeded")),
+        kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, (*surge, *times)),
     }
 
 

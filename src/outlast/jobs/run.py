@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from outlast.errors import ResilienceException
 from outlast.events import EVENTS, EventType
-from outlast.jobs.abortion import suspension_of
+from outlast.jobs.abortion import Abortion
 from outlast.jobs.expecting import Expecting, at_work
 from outlast.jobs.gate import Waiting
 from outlast.jobs.items import Items, KeyFunction, key_function
@@ -32,7 +32,6 @@ from outlast.storage.strictjson import decode
 
 if TYPE_CHECKING:
     from outlast.jobs.engine import Engine
-    from outlast.jobs.suspension import Suspension
 
 __all__ = ["Done", "Progress", "Run"]
 
@@ -54,7 +53,8 @@ class Done:
 class Progress:
     """Where a run stands. `counts` are the job's, the others this run's.
 
-    `parked` are the hosts that are down and waited for, `waiting` all whose items wait, and why.
+    `parked` are the hosts that are down and waited for, `waiting` all whose items wait, and why. `suspended` says why nobody but
+    probes may go; empty: anybody may.
     """
 
     counts: Counts
@@ -64,6 +64,7 @@ class Progress:
     in_flight: int
     parked: tuple[str, ...]
     waiting: tuple[Waiting, ...] = ()
+    suspended: str = ""
 
 
 class Run:
@@ -86,7 +87,7 @@ class Run:
         self._engine: Engine | None = None
         self._gate = gate_of(self._config)
         self._throttle = Throttle()
-        self._suspension: Suspension | None = None
+        self._abortion: Abortion | None = None
         self._stop_asked = False
         self._tally = Tally()
         self._work: asyncio.Task[Summary] | None = None
@@ -146,12 +147,12 @@ class Run:
         """
         session, ending = self._session, Ending.STOPPED
         self._engine, self._gate = None, gate_of(self._config)
-        suspension = self._suspension = suspension_of(self._config, self._throttle)
+        abortion = self._abortion = Abortion(session, self._config, self._throttle)
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
-            self._engine, services = await self._parts(suspension).engine(handler, key_of, stack)
-            works = partial(at_work, self._gate, suspension, self._tally, self._runtime.clock)
-            services += self._expecting.services(self._engine, works)
+            self._engine, services = await self._parts(abortion).engine(handler, key_of, stack)
+            works = partial(at_work, self._gate, abortion.suspension, self._tally, self._runtime.clock)
+            services += [*self._expecting.services(self._engine, works), abortion.follow]
             job_id.set(self.name)
             if self._stop_asked:
                 self._engine.stop(Ending.STOPPED)
@@ -162,6 +163,7 @@ class Run:
             finally:
                 self._engine = None
                 await session.ledger.release(session.run_id)
+        await abortion.conclude(ending)
         return await self._conclude(ending)
 
     async def map(
@@ -203,6 +205,7 @@ class Run:
             in_flight=tally.in_flight,
             parked=tuple(self._gate.parked_hosts()),
             waiting=tuple(self._gate.waiting(self._runtime.clock.monotonic())),
+            suspended="" if self._abortion is None else self._abortion.told(),
         )
 
     async def failures(self, limit: int = FAILURES_AT_ONCE) -> list[dict[str, Any]]:
@@ -227,7 +230,7 @@ class Run:
         assert self._judging is not None, "a session that is open has what is expected of it"
         return self._judging
 
-    def _parts(self, suspension: "Suspension") -> Parts:
+    def _parts(self, abortion: Abortion) -> Parts:
         return Parts(
             session=self._session,
             config=self._config,
@@ -237,7 +240,7 @@ class Run:
             runtime=self._runtime,
             gate=self._gate,
             throttle=self._throttle,
-            suspension=suspension,
+            suspension=abortion.suspension,
             tally=self._tally,
             recorded=self._expecting.recorded,
         )

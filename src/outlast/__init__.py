@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from outlast.abort import AbortManager, AbortPolicy, Notice, Notifier
     from outlast.assembly import Resilience
     from outlast.checkpoint import CheckpointManager
     from outlast.config import (
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
         CheckpointConfiguration,
         JobConfiguration,
         LoggingConfiguration,
+        NotifyConfiguration,
         ResilienceConfiguration,
         ResourceConfiguration,
         RetryConfiguration,
@@ -75,10 +77,11 @@ if TYPE_CHECKING:
     __version__: str
 
 _NAMES_BY_MODULE = {
+    "abort": "AbortManager AbortPolicy Notice Notifier",
     "assembly": "Resilience",
     "checkpoint": "CheckpointManager",
     "config": """
-        AbortConfiguration Allowance CheckpointConfiguration JobConfiguration LoggingConfiguration
+        AbortConfiguration Allowance CheckpointConfiguration JobConfiguration LoggingConfiguration NotifyConfiguration
         ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
     """,
     "contracts": """
@@ -108,6 +111,8 @@ __all__ = [
     "AbortConfigurationError",
     "AbortError",
     "AbortExecutionError",
+    "AbortManager",
+    "AbortPolicy",
     "AbortPolicyNotFoundError",
     "Allowance",
     "BlockedPageError",
@@ -143,6 +148,9 @@ __all__ = [
     "LedgerUnavailableError",
     "LoggingConfiguration",
     "MaxRetriesExceededError",
+    "Notice",
+    "Notifier",
+    "NotifyConfiguration",
     "Outcome",
     "OutputError",
     "PermanentFailureError",

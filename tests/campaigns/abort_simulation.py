@@ -49,7 +49,21 @@ class Told:
 class Simulation:
     """`world(now, item, rng)` gives None for a good attempt, else how it failed. `kills(now)` gives the next moment at which all in flight die."""
 
-    def __init__(self, seed, world, *, items=10_000, workers=10, hopeless=0.08, hosts=("site",), block=False, kills=(), onset=None, policy=None, breakers=False):
+    def __init__(
+        self,
+        seed,
+        world,
+        *,
+        items=10_000,
+        workers=10,
+        hopeless=0.08,
+        hosts=("site",),
+        block=False,
+        kills=(),
+        onset=None,
+        policy=None,
+        breakers=False,
+    ):
         self.rng = random.Random(seed)
         self.world, self.workers, self.onset = world, workers, onset
         order = [hosts[n * len(hosts) // items] if block else self.rng.choice(hosts) for n in range(items)]
@@ -185,7 +199,13 @@ class Simulation:
         is_last = item.tries >= ATTEMPTS
         if not item.told or is_last:
             item.told = True
-            self.guard.failed(self.now, host=item.host, failure_class=failed.failure_class, signature=failed.signature, incident=failed.incident)
+            self.guard.failed(
+                self.now,
+                host=item.host,
+                failure_class=failed.failure_class,
+                signature=failed.signature,
+                incident=failed.incident,
+            )
         is_running = self.guard.state is State.RUNNING
         if is_last and is_running:
             self.told.failed += 1

@@ -139,7 +139,7 @@ class Guard:
         elif failure_class in self.policy.ignored_classes:
             self._probing.postpone(now)
         else:
-            self._seen.weigh(now, host, failure_class, signature)
+            self._seen.weigh(now, None, failure_class, signature)
             self._probing.probed(now, good=False)
             self._give_up_if_spent(now)
 
@@ -167,7 +167,7 @@ class Guard:
         return Verdict(
             decision,
             State.ABORTED if decision is Decision.ABORT else self.state,
-            told[0] if told else "",
+            told[0] if told else reasons.CALM,
             told,
             window.rate,
             seen.evidence.operations,
@@ -184,6 +184,10 @@ class Guard:
             None if is_calm else self.gives_up_at,
             self.policy.false_alarm_bound if self.policy.kind in _BOUNDED else None,
         )
+
+    def settle(self, now: float) -> None:
+        """Make an abort that is due final: what succeeds later does not change it."""
+        self._give_up_if_spent(now)
 
     def concurrency_factor(self, now: float) -> float:
         """The share of the concurrency that may be used: a half after a resume, all again after 50 successes or 60 seconds."""

@@ -76,10 +76,11 @@ class Observed:
             self._on_pattern(found)
         return counts
 
-    def weigh(self, now: float, host: str, failure_class: str, signature: str) -> None:
-        """Count a failure that is no pattern's: one of a probe, or the crash of a process."""
+    def weigh(self, now: float, host: str | None, failure_class: str, signature: str) -> None:
+        """Count a failure; without a host (a probe, the crash of a process) against the job alone."""
         self.evidence.failed()
-        self.hosts.failed(host, self.evidence.threshold)
+        if host is not None:
+            self.hosts.failed(host, self.evidence.threshold)
         self.window.add(now, True)
         self.recent.add(failure_class, signature)
         self.in_a_row, self.failed_at = 0, now
@@ -109,7 +110,7 @@ class Observed:
         """Count a crash; which rule it has fulfilled, in words."""
         rule = self.crashes.crashed(now)
         if incident is None or not self.is_known(incident):
-            self.weigh(now, "", _BROWSER, "")
+            self.weigh(now, None, _BROWSER, "")
         return rule
 
     def is_known(self, incident: str) -> bool:

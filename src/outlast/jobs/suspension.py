@@ -53,6 +53,7 @@ class Suspension:
         """Whether nobody answers: every host is parked, and probed for itself."""
         self._silent_class = FailureClass.NETWORK.value
         self._recovering = False
+        self._well: dict[str, int] = {}
         self._failing: dict[int, None] = {}
         self._crashed_at = -math.inf
         self._incident: str | None = None
@@ -79,12 +80,19 @@ class Suspension:
         if self._probe is not None and self._is_probe(task):
             self._probed(now, good=True, host=task.host)
             return
-        guard.succeeded(now, host=task.host)
+        host, well = task.host, self._well
+        well[host] = well.get(host, 0) + 1
+        guard.succeeded(now, host=host)
         self.is_silence = False
         if self._recovering:
             self._widen(guard, now)
         if self.suspended:
             self.look(now)
+
+    def successes(self) -> dict[str, int]:
+        """How many items each host was good for since this was last asked."""
+        well, self._well = self._well, {}
+        return well
 
     def failed(
         self, task: Task, now: float, kind: Classification, *, signature: str, began: float, incident: str | None = None

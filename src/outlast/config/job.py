@@ -66,10 +66,10 @@ class JobConfiguration(ResilienceConfiguration):
     """Have fewer items of a host in flight while it throttles or slows down."""
     store: Text = ".outlast"
     """The directory in which jobs are kept."""
-    notify: NotifyConfiguration = Field(default_factory=NotifyConfiguration)
-    """Who is told of the job, and when."""
     browser: BrowserConfiguration = Field(default_factory=BrowserConfiguration)
     expect: ExpectConfiguration = Field(default_factory=ExpectConfiguration)
+    notify: NotifyConfiguration = Field(default_factory=NotifyConfiguration)
+    """Who is told of the job, and when."""
 
     @model_validator(mode="before")
     @classmethod

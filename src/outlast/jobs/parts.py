@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from outlast.errors import ConfigurationError, RetryConfigurationError, RetryPolicyNotFoundError
 from outlast.failure.results import ResultJudge
 from outlast.failure.rule import FailureRule, rules_of
+from outlast.jobs.abortion import Abortion
 from outlast.jobs.attempt import Attempts, Identity
 from outlast.jobs.bind import Threads
 from outlast.jobs.browser import LaunchFunction, browsing_of
@@ -24,7 +25,6 @@ from outlast.jobs.promises import Promises
 from outlast.jobs.provision import Wanted, provided
 from outlast.jobs.resources import Factory
 from outlast.jobs.session import Session
-from outlast.jobs.suspension import Suspension
 from outlast.jobs.tally import Tally
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
@@ -53,7 +53,7 @@ class Parts:
     gate: Gate
     tally: Tally
     throttle: Throttle
-    suspension: Suspension
+    abortion: Abortion
     recorded: Callable[[Record], None]
     launcher: LaunchFunction | None = None
 
@@ -75,7 +75,7 @@ class Parts:
             self.runtime,
             owner=session.run_id,
             concurrency=config.concurrency,
-            suspension=self.suspension,
+            suspension=self.abortion.suspension,
             throttle=self.throttle,
             last_look=session.scrub.finish,
         )
@@ -163,7 +163,8 @@ class Parts:
                 wishes,
                 remedies=remedies,
                 gate=self.gate,
-                suspension=self.suspension,
+                suspension=self.abortion.suspension,
+                keep=self.abortion.keep,
                 runtime=self.runtime,
                 tally=self.tally,
                 job=session.job_id,
@@ -171,7 +172,7 @@ class Parts:
             # What is lent has its own time, which begins when it is there.
             timeout=None if wanted.handler_borrows else self._attempt_seconds,
             gate=self.gate,
-            suspension=self.suspension,
+            suspension=self.abortion.suspension,
             runtime=self.runtime,
             tally=self.tally,
         )

@@ -47,8 +47,9 @@ def browser_checks(engine: str = "chromium", configured: str | None = None, *, h
     except BrowserUnavailableError as error:
         # A job that needs no browser is none the worse for it, unless somebody has said where it is.
         state = State.BAD if configured or os.environ.get("OUTLAST_CHROMIUM") else State.WARN
-        says, _, remedy = error.message.partition(". ")
-        return [Check(name="browser", state=state, says=says, do=(remedy,), facts={"engine": engine, "path": None})]
+        says, remedy = error.context["problem"], error.context["remedy"]
+        facts = {"engine": engine, "path": None, "looked_at": error.context["looked_at"]}
+        return [Check(name="browser", state=state, says=says, do=(remedy,), facts=facts)]
     except ConfigurationError as error:
         return [Check(name="browser", state=State.BAD, says=error.message)]
     return [browser_check(engine, found, tried_out(found)), *_playwright_checks()]

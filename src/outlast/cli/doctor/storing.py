@@ -112,14 +112,19 @@ def _sync_check(facts: StoreFacts) -> Check:
 
 
 def _looked_at(store: Path) -> tuple[Path, StoreFacts]:
-    place = next(each for each in (store.absolute(), *store.absolute().parents) if each.exists())
-    facts = StoreFacts(path=str(store), tried_in=str(place), exists=store.exists(), kind=mount_of(place))
+    place = next(each for each in (store.absolute(), *store.absolute().parents) if _is_there(each))
+    facts = StoreFacts(path=str(store), tried_in=str(place), exists=_is_there(store), kind=mount_of(place))
     try:
         found = os.statvfs(place)
     except OSError:
         return place, facts
     inodes = found.f_favail if found.f_files else None
     return place, replace(facts, free=found.f_bavail * found.f_frsize, inodes_free=inodes)
+
+
+def _is_there(path: Path) -> bool:
+    # Not `Path.exists`: it raises where a directory may not be looked into.
+    return os.path.exists(path)  # noqa: PTH110
 
 
 async def _worked_in(scratch: Path, clock: Clock) -> tuple[float, float]:

@@ -13,8 +13,6 @@ __all__ = ["Calls"]
 
 T = TypeVar("T")
 
-CLOSES_MAX = 2
-
 
 class Calls:
     """The calls under way. `seconds` bounds the waiting, not the call."""
@@ -58,15 +56,13 @@ class Calls:
 
     async def closed(self, thing: Any, seconds: float, what: str) -> bool:
         """Whether a page or context was closed; one that refused is asked a second time."""
-        for _ in range(CLOSES_MAX):
-            try:
-                await self.wait(thing.close(), seconds, what)
-            except BrowserTimeoutError:
-                return False
-            except Exception:  # noqa: BLE001 - what cannot be closed is killed; the caller asks for no more
-                continue
-            return True
-        return False
+        try:
+            await self.wait(thing.close(), seconds, what)
+        except BrowserTimeoutError:
+            return False
+        except Exception:  # noqa: BLE001 - whatever it was, the second try tells
+            return await self.tried(thing.close(), seconds, what)
+        return True
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `work` by itself, owned here."""

@@ -154,6 +154,7 @@ class Keeper:
         """Close a context; when that does not work, the browser is asked whether it lives."""
         room.generation.contexts.discard(room.context)
         if not await self.close_stray_context(room.context):
+            room.generation.is_tainted = True
             await self.suspect(room.generation)
 
     async def close_stray_context(self, context: Any) -> bool:
@@ -237,9 +238,14 @@ class Keeper:
             if self.now() >= snapshot_at:
                 await self._restart.snapshot(generation)
                 snapshot_at = self.now() + self.policy.snapshot_interval
-            reason = "slow" if self._health.is_slow else await self._restart.due(generation, limits)
+            reason = self._reason_to_renew(generation) or await self._restart.due(generation, limits)
             if reason is not None:
                 self.plan(reason)
+
+    def _reason_to_renew(self, generation: Generation) -> str | None:
+        if self._health.is_slow:
+            return "slow"
+        return "a context that does not close" if generation.is_tainted else None
 
     def _stop_watching(self) -> None:
         watching, self._watching = self._watching, None

@@ -179,7 +179,8 @@ class Sessions:
 
     async def _close(self, room: Room) -> None:
         room.generation.contexts.discard(room.context)
-        await self._calls.closed(room.context, self._policy.deadlines.close_context, "context.close")
+        if not await self._calls.closed(room.context, self._policy.deadlines.close_context, "context.close"):
+            room.generation.is_tainted = True
 
     async def _close_when_left(self, room: Room) -> None:
         await room.emptied(self._policy.deadlines.drain)

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from outlast.abort import AbortManager, AbortPolicy, Notice, Notifier
     from outlast.assembly import Resilience
     from outlast.browser import BrowserLifecycle, BrowserPolicy, Launched
     from outlast.checkpoint import CheckpointManager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         CheckpointConfiguration,
         JobConfiguration,
         LoggingConfiguration,
+        NotifyConfiguration,
         ResilienceConfiguration,
         ResourceConfiguration,
         RetryConfiguration,
@@ -82,11 +84,13 @@ if TYPE_CHECKING:
     __version__: str
 
 _NAMES_BY_MODULE = {
+    "abort": "AbortManager AbortPolicy Notice Notifier",
     "assembly": "Resilience",
     "browser": "BrowserLifecycle BrowserPolicy Launched",
     "checkpoint": "CheckpointManager",
     "config": """
         AbortConfiguration Allowance BrowserConfiguration CheckpointConfiguration JobConfiguration LoggingConfiguration
+        NotifyConfiguration
         ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
     """,
     "contracts": """
@@ -118,6 +122,8 @@ __all__ = [
     "AbortConfigurationError",
     "AbortError",
     "AbortExecutionError",
+    "AbortManager",
+    "AbortPolicy",
     "AbortPolicyNotFoundError",
     "Allowance",
     "BlockedPageError",
@@ -161,6 +167,9 @@ __all__ = [
     "LedgerUnavailableError",
     "LoggingConfiguration",
     "MaxRetriesExceededError",
+    "Notice",
+    "Notifier",
+    "NotifyConfiguration",
     "Outcome",
     "OutputError",
     "PermanentFailureError",

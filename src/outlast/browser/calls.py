@@ -54,6 +54,16 @@ class Calls:
             return False
         return True
 
+    async def closed(self, thing: Any, seconds: float, what: str) -> bool:
+        """Whether a page or context was closed; one that refused is asked a second time."""
+        try:
+            await self.wait(thing.close(), seconds, what)
+        except BrowserTimeoutError:
+            return False
+        except Exception:  # noqa: BLE001 - whatever it was, the second try tells
+            return await self.tried(thing.close(), seconds, what)
+        return True
+
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `work` by itself, owned here."""
         task = asyncio.get_running_loop().create_task(work)

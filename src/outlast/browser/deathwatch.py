@@ -29,7 +29,7 @@ class Deathwatch:
             return
         try:
             asyncio.get_running_loop().add_reader(descriptor, self._told, descriptor, died)
-        except (RuntimeError, NotImplementedError):  # a loop that watches no descriptors
+        except RuntimeError:  # a loop that watches no descriptors
             os.close(descriptor)
             return
         self._descriptors.append(descriptor)

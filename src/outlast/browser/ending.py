@@ -34,7 +34,7 @@ class Ending:
         """The driver has served enough: it ends with the present browser."""
         self._driver_is_due = True
 
-    async def end(self, generation: Generation, *, with_driver: bool = False) -> bool:
+    async def end(self, generation: Generation) -> bool:
         """End it; whether it ended by being asked. Raises `BrowserUnavailableError` when its processes cannot be ended."""
         generation.retire()
         deadlines, leader = self._policy.deadlines, generation.process
@@ -43,6 +43,8 @@ class Ending:
         if generation.failure is None or leader is None:
             call = generation.browser.close()
             politely = await self._calls.tried(call, deadlines.close_browser, "browser.close")
+        if leader is None and not politely and generation.launched.kill is not None:
+            generation.launched.kill()
         if leader is not None:
             politely = await self._gone(leader, deadlines.probe if politely else 0.0) and politely
             end(leader)
@@ -51,15 +53,16 @@ class Ending:
                 raise BrowserUnavailableError(
                     f"{left} processes of the old browser cannot be ended", context={"scope": "browser"}
                 )
-        await self._end_driver(generation, with_driver=with_driver)
+        await self._end_driver(generation)
         await asyncio.to_thread(remove_temporary, generation.directories)
         await self._custody.ended(generation)
+        generation.is_ended = True
         return politely
 
-    async def _end_driver(self, generation: Generation, *, with_driver: bool) -> None:
+    async def _end_driver(self, generation: Generation) -> None:
         if await self._driver_is_stuck(generation):
             await self._launching.stop_driver(at_once=True)
-        elif with_driver or self._driver_is_due:
+        elif self._driver_is_due:
             await self._launching.stop_driver()
         self._driver_is_due = False
 

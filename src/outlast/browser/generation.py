@@ -54,6 +54,8 @@ class Generation:
         self.pages = 0
         self.opening = 0
         self.whole_users = 0
+        self.is_ended = False
+        self.is_tainted = False
         self.contexts: set[Any] = set()
         self.failure: Failure | None = None
         self._leases: set[Leased] = set()

@@ -69,8 +69,10 @@ class Health:
             page = await context.new_page()
             await page.evaluate("0")
         finally:
-            await context.close()
             generation.contexts.discard(context)
+            seconds = self._policy.deadlines.close_context
+            if not await self._calls.closed(context, seconds, "context.close"):
+                generation.is_tainted = True
 
     async def _cdp(self, generation: Generation) -> Any:
         """Chromium's own protocol: a question to the browser's process that makes no page."""

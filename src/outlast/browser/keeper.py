@@ -12,7 +12,6 @@ from outlast.browser.health import Health
 from outlast.browser.policy import BrowserPolicy
 from outlast.browser.restart import Cause, Kind, Restart
 from outlast.browser.room import Room
-from outlast.browser.sessions import Sessions
 from outlast.errors import BrowserUnavailableError
 from outlast.events import EventType
 from outlast.runtime import Runtime
@@ -31,9 +30,8 @@ class Keeper:
         self,
         policy: BrowserPolicy,
         runtime: Runtime,
-        *,
         calls: Calls,
-        sessions: Sessions,
+        *,
         restart: Restart,
         job_id: str,
         on_crash: Crashed | None,
@@ -41,7 +39,7 @@ class Keeper:
         self.policy = policy
         self.runtime = runtime
         self.calls = calls
-        self.sessions = sessions
+        self.sessions = restart.sessions
         self.generation: Generation | None = None
         self.pages_served = 0
         self._restart = restart
@@ -142,7 +140,8 @@ class Keeper:
 
     async def close_page(self, page: Any, room: Room) -> None:
         """Close a page; when that does not work, its context is given up too, and the browser is asked whether it lives."""
-        if page.is_closed() or await self._closed(page.close(), self.policy.deadlines.close_page, "page.close"):
+        deadlines = self.policy.deadlines
+        if page.is_closed() or await self.calls.closed(page, deadlines.close_page, "page.close"):
             return
         room.is_broken = True
         await self.suspect(room.generation)
@@ -154,20 +153,19 @@ class Keeper:
     async def close_context(self, room: Room) -> None:
         """Close a context; when that does not work, the browser is asked whether it lives."""
         room.generation.contexts.discard(room.context)
-        if not await self._closed(room.context.close(), self.policy.deadlines.close_context, "context.close"):
+        if not await self.close_stray_context(room.context):
+            room.generation.is_tainted = True
             await self.suspect(room.generation)
 
-    async def close_stray_context(self, context: Any) -> None:
-        await self._closed(context.close(), self.policy.deadlines.close_context, "context.close")
+    async def close_stray_context(self, context: Any) -> bool:
+        """Close a context; whether that worked."""
+        return await self.calls.closed(context, self.policy.deadlines.close_context, "context.close")
 
     async def collect_garbage(self, generation: Generation) -> None:
         """Let every page give back what it no longer needs."""
         pages = [page for context in tuple(generation.browser.contexts) for page in tuple(context.pages)]
         asked = [each.request_gc() for each in pages if hasattr(each, "request_gc")]
-        await asyncio.gather(*(self._closed(each, GC_SECONDS, "page.request_gc") for each in asked))
-
-    async def _closed(self, call: Any, seconds: float, what: str) -> bool:
-        return await self.calls.tried(call, seconds, what)
+        await asyncio.gather(*(self.calls.tried(each, GC_SECONDS, "page.request_gc") for each in asked))
 
     def _is_fresh(self, generation: Generation) -> bool:
         return self.now() - generation.answered <= self.policy.idle_before_probe
@@ -175,6 +173,8 @@ class Keeper:
     def _start(self) -> None:
         """Start the first browser, or one after starting failed; only the first is free."""
         self._refuse_if_closed()
+        if not self._restart.is_possible:
+            raise _no_launcher()
         if self._was_started and not self._budget.spend(self.now()):
             raise self._spent()
         self._was_started = True
@@ -191,7 +191,7 @@ class Keeper:
     def _replace(self, reason: str) -> None:
         self._gate.close()
         if not self._restart.is_possible:
-            self._give_up(BrowserUnavailableError("the browser is gone, and there is no launcher to start another"))
+            self._give_up(_no_launcher())
         elif not self._budget.spend(self.now()):
             self._give_up(self._spent())
         else:
@@ -238,9 +238,14 @@ class Keeper:
             if self.now() >= snapshot_at:
                 await self._restart.snapshot(generation)
                 snapshot_at = self.now() + self.policy.snapshot_interval
-            reason = "slow" if self._health.is_slow else await self._restart.due(generation, limits)
+            reason = self._reason_to_renew(generation) or await self._restart.due(generation, limits)
             if reason is not None:
                 self.plan(reason)
+
+    def _reason_to_renew(self, generation: Generation) -> str | None:
+        if self._health.is_slow:
+            return "slow"
+        return "a context that does not close" if generation.is_tainted else None
 
     def _stop_watching(self) -> None:
         watching, self._watching = self._watching, None
@@ -275,3 +280,7 @@ class Keeper:
         if self._on_crash is not None:
             # Later, by itself: what goes wrong in it must not stop the browser from being replaced.
             asyncio.get_running_loop().call_soon(self._on_crash, incident, reason)
+
+
+def _no_launcher() -> BrowserUnavailableError:
+    return BrowserUnavailableError("there is no browser, and no launcher to start one", context={"scope": "browser"})

@@ -14,7 +14,8 @@ class Launched:
     `browser` is anything with Playwright's async Browser API. `stop` ends the driver behind it, after the browser was closed;
     without it there is no driver to end. `driver_pid` is the driver's process: with it, the driver's death is noticed and its
     browser is found. `marker` is a text in the browser's command line, by which it is told from others. `directories` were made
-    for this browser alone, and are removed when it has ended.
+    for this browser alone, and are removed when it has ended. `kill` ends the browser by force, where there is no `driver_pid` by which
+    its process could be found.
     """
 
     browser: Any
@@ -22,6 +23,7 @@ class Launched:
     driver_pid: int | None = None
     marker: str = ""
     directories: tuple[str, ...] = ()
+    kill: Callable[[], None] | None = None
 
 
 Launcher = Callable[[], Awaitable[Launched]]

@@ -6,6 +6,7 @@ body returned normally from a page that had crashed: what such a page answers is
 
 import asyncio
 from abc import abstractmethod
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ class Lease:
         self._task: asyncio.Task[Any] | None = None
         self._cancelling = 0
         self._error: Exception | None = None
+        self._is_interrupted = False
         self._timer: asyncio.TimerHandle | None = None
         self._token: Token[frozenset[Lease]] | None = None
 
@@ -54,14 +56,20 @@ class Lease:
         if self._timer is not None:
             self._timer.cancel()
         if self._token is not None:
-            _held.reset(self._token)
+            with suppress(ValueError):  # entered in another context, as fixtures are
+                _held.reset(self._token)
         task, self._task = self._task, None
-        interrupted = self._error is not None and task is not None and self._woken(task, error)
+        assert task is not None
+        interrupted = self._is_interrupted and self._woken(task, error)
+        generation = self._generation
         try:
             if self._error is None and (error is None or isinstance(error, Exception)):
                 await self._confirm(in_doubt=error is not None)
         finally:
             await self._return(clean=error is None and self._error is None)
+        if isinstance(self._error, BrowserTimeoutError) and generation is not None and generation.failure is not None:
+            # The page took so long because nothing of this browser answers any more.
+            self._error = generation.failure.error(generation.number)
         if self._error is not None and (interrupted or error is None or isinstance(error, Exception)):
             raise self._error from error
 
@@ -70,7 +78,8 @@ class Lease:
         if self._error is None:
             self._error = error
             if self._task is not None:
-                self._task.cancel()
+                # Not at once: the body itself may be what found out, and a task that cancels itself is hit where it waits next.
+                asyncio.get_running_loop().call_soon(self._interrupt)
 
     @abstractmethod
     async def _taken(self, generation: Generation, *, nested: bool) -> Any:
@@ -128,6 +137,11 @@ class Lease:
             await self._give_back(clean=clean)
         finally:
             generation.leave(self)
+
+    def _interrupt(self) -> None:
+        if self._task is not None:
+            self._is_interrupted = True
+            self._task.cancel()
 
     def _expire(self) -> None:
         told = {"scope": "page", "seconds": self._deadline}

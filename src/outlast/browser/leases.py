@@ -21,7 +21,7 @@ __all__ = ["BrowserLease", "ContextLease", "PageLease"]
 DOUBT_SECONDS = 0.5
 
 
-class RoomLease(Lease):
+class _RoomLease(Lease):
     """Something in a session's context; without a session in a context of its own."""
 
     def __init__(self, keeper: "Keeper", session: "Session | None", deadline: float | None) -> None:
@@ -60,7 +60,7 @@ class RoomLease(Lease):
             generation.look()
 
 
-class PageLease(RoomLease):
+class PageLease(_RoomLease):
     """A page of its own, or with a `name` one that stays open from lease to lease and through restarts."""
 
     def __init__(
@@ -141,7 +141,7 @@ class PageLease(RoomLease):
             self._popups.append(popup)
 
 
-class ContextLease(RoomLease):
+class ContextLease(_RoomLease):
     """A session's context. Pages that were opened in it are closed when the last such lease ends."""
 
     @override

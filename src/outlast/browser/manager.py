@@ -10,11 +10,9 @@ from typing_extensions import override
 
 from outlast.browser.calls import Calls
 from outlast.browser.custody import Custody
-from outlast.browser.ending import Ending
 from outlast.browser.keeper import Keeper
 from outlast.browser.keeping import Keeping
 from outlast.browser.launched import Launched, Launcher
-from outlast.browser.launching import Launching
 from outlast.browser.leases import BrowserLease, ContextLease, PageLease
 from outlast.browser.policy import BrowserPolicy
 from outlast.browser.restart import Cause, Kind, Restart, Saver, Verify
@@ -60,39 +58,28 @@ class BrowserLifecycle(IBrowserLifecycleIntegration):
         job_id: str = "browser",
     ) -> None:
         given = Runtime()
-        runtime = Runtime(
-            clock=clock or given.clock, roll=given.roll if rng is None else rng.random, bus=events or given.bus
-        )
+        roll = given.roll if rng is None else rng.random
+        runtime = Runtime(clock=clock or given.clock, roll=roll, bus=events or given.bus)
+        directory = None if storage is None else Path(storage) / "browsers"
+        calls = Calls()
         self._policy = policy or BrowserPolicy()
         self._clock = runtime.clock
-        calls = Calls()
-        self._sessions = Sessions(calls, self._policy, runtime, context_options or {})
-        directory = None if storage is None else Path(storage) / "browsers"
         self._custody = Custody(directory, self._policy, runtime)
-        launching = Launching(launcher, self._policy, runtime, calls=calls, custody=self._custody)
         self._keeping = Keeping(directory, keys if isinstance(keys, Keyring) or keys is None else keyring(keys))
+        self._sessions = Sessions(calls, self._policy, runtime, context_options or {})
         self._restart = Restart(
             self._policy,
             runtime,
             calls=calls,
             sessions=self._sessions,
-            launching=launching,
-            ending=Ending(self._policy, runtime, calls=calls, launching=launching, custody=self._custody),
+            launcher=launcher,
             custody=self._custody,
             job_id=job_id,
             checkpoints=checkpoints,
             verify=verify,
             keep=self._keeping.keep,
         )
-        self._keeper = Keeper(
-            self._policy,
-            runtime,
-            calls=calls,
-            sessions=self._sessions,
-            restart=self._restart,
-            job_id=job_id,
-            on_crash=on_crash,
-        )
+        self._keeper = Keeper(self._policy, runtime, calls, restart=self._restart, job_id=job_id, on_crash=on_crash)
 
     async def __aenter__(self) -> Self:
         """Browsers that a killed process left behind here are ended; none is started yet."""
@@ -146,7 +133,8 @@ class BrowserLifecycle(IBrowserLifecycleIntegration):
         if isinstance(meant, int) and present > meant:
             return True
         deadlines = self._policy.deadlines
-        drain = context.get("drain", deadlines.drain_critical if context.get("critical") else None)
+        is_critical = context.get("critical") or context.get("is_critical")
+        drain = context.get("drain", deadlines.drain_critical if is_critical else None)
         return await self._keeper.asked(Cause(Kind.ASKED, reason, drain))
 
     @override

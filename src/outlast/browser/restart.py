@@ -14,7 +14,7 @@ from outlast.browser.calls import Calls
 from outlast.browser.custody import Custody
 from outlast.browser.ending import Ending
 from outlast.browser.generation import Generation
-from outlast.browser.launched import Launched
+from outlast.browser.launched import Launched, Launcher
 from outlast.browser.launching import Launching
 from outlast.browser.policy import BrowserPolicy
 from outlast.browser.processes import group, memory
@@ -69,8 +69,7 @@ class Restart:
         *,
         calls: Calls,
         sessions: Sessions,
-        launching: Launching,
-        ending: Ending,
+        launcher: Launcher | None,
         custody: Custody,
         job_id: str,
         checkpoints: Saver | None,
@@ -80,15 +79,16 @@ class Restart:
         self._policy = policy
         self._runtime = runtime
         self._calls = calls
-        self._sessions = sessions
-        self._launching = launching
-        self._ending = ending
+        self.sessions = sessions
+        self._launching = Launching(launcher, policy, runtime, calls=calls, custody=custody)
+        self._ending = Ending(policy, runtime, calls=calls, launching=self._launching, custody=custody)
         self._custody = custody
         self._job_id = job_id
         self._checkpoints = checkpoints
         self._verify = verify
         self._keep = keep
         self._number = 0
+        self._latest: Generation | None = None
 
     @property
     def is_possible(self) -> bool:
@@ -143,16 +143,18 @@ class Restart:
 
     async def close(self, generation: Generation | None) -> None:
         """End the browser, if there is one, and the driver."""
-        if generation is not None:
-            await self._ending.end(generation, with_driver=True)
+        # A restart that was cut short may have left two: the old one and the one that was to follow.
+        for each in dict.fromkeys((generation, self._latest)):
+            if each is not None and not each.is_ended:
+                await self._ending.end(each)
         await self._launching.stop_driver()
         await self._custody.close()
 
     async def snapshot(self, generation: Generation, *, closing_hung: bool = False) -> dict[str, Any]:
         """The states of all sessions, kept as the last good ones."""
         states = {
-            session.name: await self._sessions.take(session, generation, closing_hung=closing_hung)
-            for session in self._sessions.open_in(generation)
+            session.name: await self.sessions.take(session, generation, closing_hung=closing_hung)
+            for session in self.sessions.open_in(generation)
         }
         await self._keep(states)
         return states
@@ -189,6 +191,7 @@ class Restart:
         began = self._now()
         self._number += 1
         generation = await self._launching.launched(self._number)
+        self._latest = generation
         generation.watch(failed, self._runtime.new_id)
         report.generation, report.launch = self._number, report.launch + self._now() - began
         return generation
@@ -197,9 +200,9 @@ class Restart:
         """Every session as it was. What cannot be restored is said, and does not keep the browser from being used."""
         began = self._now()
         report.missing = []
-        for session in self._sessions.to_restore():
+        for session in self.sessions.to_restore():
             try:
-                report.missing += await self._sessions.restore(session, generation)
+                report.missing += await self.sessions.restore(session, generation)
                 report.pages += len(session.state["pages"]) if session.state is not None else 0
                 report.missing += await self._proven(session, generation)
             except Exception as error:  # noqa: BLE001 - one session must not take the browser from all
@@ -214,7 +217,7 @@ class Restart:
         room, deadlines = session.room_in(generation), self._policy.deadlines
         if room is None:
             return []
-        page = await self._sessions.restoring.page(room.context)
+        page = await self.sessions.restoring.page(room.context)
         try:
             await self._calls.wait(page.evaluate("0"), deadlines.probe, "page.evaluate")
             if self._verify is not None and not await self._calls.wait(self._verify(page), deadlines.verify, "verify"):

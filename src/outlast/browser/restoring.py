@@ -54,8 +54,8 @@ class Restoring:
             call = page.goto(url, wait_until="domcontentloaded", timeout=wait * 1_000)
             if not await self._calls.tried(call, wait + 1, "page.goto"):
                 missing.append(f"page {recorded['name']}")
-        if hasattr(script, "dispose"):
-            await self._calls.tried(script.dispose(), self._deadlines.probe, "init_script.dispose")
+        if hasattr(script, "close"):  # newer versions of Playwright take a script back
+            await self._calls.tried(script.close(), self._deadlines.probe, "init_script.close")
         scroll = list(recorded.get("scroll") or [0, 0])
         if scroll != [0, 0]:
             await self._calls.tried(page.evaluate(SCROLL_SCRIPT, scroll), self._deadlines.probe, "page.evaluate")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from outlast.browser.calls import Calls
@@ -92,8 +93,10 @@ class Sessions:
             async with session.opening:
                 room = session.room_in(generation)
                 if room is not None and not room.users:
-                    await self._reopen(session, room)
-                    renewed += 1
+                    # What cannot be opened now is opened at the next need, or fails there.
+                    with suppress(Exception):
+                        await self._reopen(session, room)
+                        renewed += 1
         return renewed
 
     async def take(self, session: Session, generation: Generation, *, closing_hung: bool = False) -> dict[str, Any]:
@@ -176,7 +179,8 @@ class Sessions:
 
     async def _close(self, room: Room) -> None:
         room.generation.contexts.discard(room.context)
-        await self._calls.tried(room.context.close(), self._policy.deadlines.close_context, "context.close")
+        if not await self._calls.closed(room.context, self._policy.deadlines.close_context, "context.close"):
+            room.generation.is_tainted = True
 
     async def _close_when_left(self, room: Room) -> None:
         await room.emptied(self._policy.deadlines.drain)

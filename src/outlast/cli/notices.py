@@ -11,6 +11,7 @@ from outlast.events import EventType, ResilienceEvent
 __all__ = ["NOTICED", "told"]
 
 ERROR_WIDTH_MAX = 100
+REASON_WIDTH_MAX = 300
 KEYS_SHOWN_MAX = 5
 KEY_WIDTH_MAX = 80
 
@@ -82,6 +83,10 @@ def _ordered(data: Mapping[str, Any]) -> str:
     return f"paused now: {paused_text(data['paused'])}" if data["paused"] else "no host is paused any more"
 
 
+def _unmet(data: Mapping[str, Any]) -> str:
+    return f"not as expected: {safe(str(data['expectation']))}: {safe(str(data['reason']), REASON_WIDTH_MAX)}"
+
+
 _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.HOST_PARKED: _parked,
     EventType.HOST_RECOVERED: _recovered,
@@ -92,5 +97,6 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.ITEM_QUARANTINED: _quarantined,
     EventType.REMEDY_APPLIED: _remedied,
     EventType.ORDERS_CHANGED: _ordered,
+    EventType.EXPECTATION_FAILED: _unmet,
 }
 NOTICED = tuple(EventType(kind) for kind in _SAID)

@@ -19,6 +19,7 @@ __all__ = ["Ladder", "Switches"]
 
 SETTLE = 1.0
 AGAIN_AFTER = 60.0
+CANCEL_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ class Ladder:
         """Stop climbing. It may be called from a rung."""
         if self._climb is not None and self._climb is not asyncio.current_task() and not self._climb.done():
             self._climb.cancel()
-            await asyncio.wait([self._climb])
+            await asyncio.wait([self._climb], timeout=CANCEL_PATIENCE)
 
     def _steps(self, rule: Rule) -> list[Step]:
         able = steps_for(rule, cleanup=self._switches.cleanup, restart=self._switches.restart)
@@ -126,7 +127,7 @@ class Ladder:
             return await self._cleaned(step, threshold_id, before, [])
         assert self._restarting is not None, "a step that cannot be taken is none"
         is_critical = standing.episode is not None and standing.episode.is_critical
-        told = {"threshold_id": threshold_id, "rule": standing.rule.name, "is_critical": is_critical}
+        told = {"threshold_id": threshold_id, "rule": standing.rule.name, "critical": is_critical}
         try:
             await self._restarting.restart(standing.rule.name, {**told, "metrics": dict(before)})
         except Exception as error:  # noqa: BLE001 - the owner's of the browser; told, and watching goes on

@@ -83,13 +83,13 @@ class Measuring:
             await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, act))
 
     async def _sample(self, *, exactly: bool) -> Sample:
+        loop = asyncio.get_running_loop()
         # One that hangs is waited for by everybody, so that no others pile up behind it.
-        while self._under_way is not None and not self._under_way.done():
+        while self._under_way is not None and not self._under_way.done() and self._under_way.get_loop() is loop:
             shared = await asyncio.shield(self._under_way)
             if not exactly:
                 return shared
         ask = self._ask(exactly=exactly)
-        loop = asyncio.get_running_loop()
         self._under_way = loop.run_in_executor(self._thread, self.sampler.sample, ask)
         return await asyncio.shield(self._under_way)
 

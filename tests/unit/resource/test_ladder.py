@@ -144,7 +144,7 @@ async def test_the_restart_is_told_why(house):
     await watched(house(home), 30)
     ((reason, context),) = home.contexts
     assert reason == "memory_limit"
-    assert (context["threshold_id"], context["rule"], context["is_critical"]) == ("production", "memory_limit", False)
+    assert (context["threshold_id"], context["rule"], context["critical"]) == ("production", "memory_limit", False)
     assert context["metrics"]["memory_usage"] == 1_050
 
 
@@ -152,7 +152,7 @@ async def test_a_critical_breach_is_acted_on_after_one_sample_and_says_so(house)
     home = Household(1_200, frees={"restart": 900})
     await watched(house(home), 4.5)
     assert home.done == [1, 2, "restart"]
-    assert home.contexts[0][1]["is_critical"] is True
+    assert home.contexts[0][1]["critical"] is True
 
 
 async def test_a_restart_that_did_not_take_place_is_no_event(house, heard):
@@ -284,6 +284,19 @@ async def test_a_browser_that_is_too_old_is_restarted_and_nothing_else(house, bu
     assert heard[1].data["reason"] == "browser_lifetime"
 
 
+async def test_who_has_become_blind_does_nothing_more(house, heard):
+    class Blind(Household):
+        def __call__(self, ask):
+            if self.done:
+                raise OSError("blind")
+            return super().__call__(ask)
+
+    home = Blind(1_050)
+    await watched(house(home), 30)
+    assert home.done == [1]
+    assert [event.data["gauge"] for event in heard if event.event_type == "resource_sampling_failed"] == ["house"]
+
+
 async def test_stopping_the_last_session_ends_a_climb(house):
     home = Household(1_050, frees={"restart": None})
     monitor = house(home)
@@ -291,8 +304,9 @@ async def test_stopping_the_last_session_ends_a_climb(house):
         session = await monitor.start_monitoring("production", lambda told: None)
         await asyncio.sleep(20)
         assert home.done == [1, 2, "restart"]
-        before = len(asyncio.all_tasks())
+        before, began = len(asyncio.all_tasks()), asyncio.get_running_loop().time()
         await monitor.stop_monitoring(session)
+        assert asyncio.get_running_loop().time() == began
         assert len(asyncio.all_tasks()) < before
         await asyncio.sleep(100)
         assert home.done == [1, 2, "restart"]

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from outlast.errors import ConfigurationError, ResourceMonitoringError
+from outlast.resource.callback import Calls
 from outlast.testing.virtual_time import VirtualClock
 
 HIGH = 85.0
@@ -197,6 +198,25 @@ async def test_a_callback_under_way_is_cancelled_when_it_does_not_end(build, mac
         assert cancelled
 
 
+async def test_a_callback_that_will_not_be_cancelled_does_not_keep_a_session_from_ending(build, machine):
+    free = asyncio.Event()
+
+    async def callback(told):
+        while not free.is_set():
+            try:
+                await free.wait()
+            except asyncio.CancelledError:
+                continue
+
+    machine.values["memory_percent"] = ONCE
+    async with build(monitoring_interval=1, auto_cleanup_enabled=False) as monitor:
+        session = await monitor.start_monitoring("production", callback)
+        await asyncio.sleep(4)
+        assert await monitor.stop_monitoring(session)
+    free.set()
+    await asyncio.sleep(1)
+
+
 async def test_a_callback_may_stop_its_own_session(build, machine):
     stopped = []
 
@@ -211,9 +231,15 @@ async def test_a_callback_may_stop_its_own_session(build, machine):
         assert len(machine.asked) < 10
 
 
-async def test_a_caller_that_is_cancelled_while_it_stops_a_session_is_cancelled(build, machine):
+async def test_a_caller_that_is_cancelled_while_it_stops_a_session_is_cancelled_and_so_is_the_callback(build, machine):
+    cancelled = []
+
     async def callback(told):
-        await asyncio.sleep(20)
+        try:
+            await asyncio.sleep(20)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
 
     machine.values["memory_percent"] = ONCE
     async with build(monitoring_interval=1) as monitor:
@@ -224,6 +250,17 @@ async def test_a_caller_that_is_cancelled_while_it_stops_a_session_is_cancelled(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        await asyncio.sleep(0)
+        assert cancelled
+
+
+async def test_calls_that_are_closed_begin_no_more():
+    told, trouble = [], []
+    calls = Calls(told.append, VirtualClock(), trouble.append)
+    calls.call({"n": 1})
+    await calls.aclose()
+    calls.call({"n": 2})
+    assert told == [{"n": 1}]
 
 
 async def test_leaving_the_monitor_ends_every_session_and_leaves_nothing_behind(build, machine):

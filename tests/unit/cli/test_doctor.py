@@ -113,6 +113,11 @@ async def test_a_directory_that_may_not_be_looked_into_is_no_place_for_a_store(t
     assert (facts.problem, facts.exists) == ("Permission denied", False)
 
 
+async def test_locks_that_lock_nothing_are_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(storing.fcntl, "flock", lambda file, operation: None)
+    assert "locks lock nothing" in (await storing.tried(tmp_path, SystemClock())).problem
+
+
 def test_an_sqlite_that_loses_commits_is_bad():
     assert installed.sqlite_check("3.51.2", "3.51.2.0").state is State.BAD
     assert installed.sqlite_check("3.51.3", "3.51.3.0").state is State.OK

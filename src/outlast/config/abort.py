@@ -17,9 +17,9 @@ Positive = Annotated[ExactSeconds, Field(gt=0)]
 class AbortPolicySettings(Section):
     """A policy of one's own: `[[abort.policy]]`. What is not said is as in `AbortPolicy`."""
 
-    name: Text
+    name: Annotated[Text, Field(examples=["patient"])]
     """What it is called."""
-    id: Text | None = None
+    id: Annotated[Text | None, Field(examples=["patient"])] = None
     """The id under which it is chosen; without it the name is."""
     kind: Literal["two_stage", "windowed", "strict", "never"] | None = None
     """How it judges; without it `two_stage`, or `windowed` where a window is spoken of."""

@@ -85,17 +85,17 @@ _FieldsSetting = Annotated[
 class ExpectConfiguration(Section):
     """What is expected of a job's results. What is not met at the end makes the exit code 1."""
 
-    max_failed: AllowanceSetting | None = None
+    max_failed: Annotated[AllowanceSetting | None, Field(examples=["1%"])] = None
     """The job's `max_failed`, for those who want all expectations in one place."""
     min_items: Annotated[Count, Field(ge=0)] = 0
     """Records that the job has to have at its end; 0: any number."""
-    fields: _FieldsSetting = FieldShares()
+    fields: Annotated[_FieldsSetting, Field(examples=[{"price": 0.98, "title": 1.0}])] = FieldShares()
     """Fields, and the share of records in which each is there and not empty: `{ price = 0.98 }`."""
     items_increase_every: Annotated[ExactSeconds, Field(ge=0)] = 0.0
     """While the job works, there is a new record at least this often; 0: however seldom."""
-    compared_with_last: _ShareSetting | None = None
+    compared_with_last: Annotated[_ShareSetting | None, Field(examples=["20%"])] = None
     """How many records fewer than in the last finished run there may be, before the last `--fresh`: `"20%"`."""
-    yield_drop: _ShareSetting | None = None
+    yield_drop: Annotated[_ShareSetting | None, Field(examples=["50%"])] = None
     """By how much the records of the last 200 items may fall below the job's mean: `"50%"`."""
     results: bool = True
     """Handlers are to return something; `false`: they return nothing on purpose."""

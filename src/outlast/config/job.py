@@ -26,17 +26,19 @@ def _none_by_name(value: Any) -> Any:
 class JobConfiguration(ResilienceConfiguration):
     """One job's settings. Durations are seconds."""
 
-    name: Text | None = None
+    name: Annotated[Text | None, Field(examples=["shop"])] = None
     """The name under which the job is kept; the same name continues it."""
-    target: Text | None = None
+    target: Annotated[Text | None, Field(examples=["scrape.py:scrape"])] = None
     """The function to run: `scrape.py:scrape` or `package.module:function`."""
     items: Annotated[
-        tuple[Text, ...] | None, BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...] | None)
+        tuple[Text, ...] | None,
+        BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...] | None),
+        Field(examples=["urls.txt"]),
     ] = None
     """Where the items come from; one source or several."""
-    key: Text | None = None
+    key: Annotated[Text | None, Field(examples=["url"])] = None
     """The field of dict items that tells them apart; without it an item is known by its text, or its JSON."""
-    output: Text | None = None
+    output: Annotated[Text | None, Field(examples=["items.jsonl"])] = None
     """The file that gets the records."""
     concurrency: Annotated[Count, Field(ge=1)] = 16
     """Items in flight at once."""
@@ -60,7 +62,7 @@ class JobConfiguration(ResilienceConfiguration):
     """Starts in a row that may get nothing done before the job is held; 0: any number."""
     poison_after: Annotated[Count, Field(ge=0)] = 3
     """Times in a row that the process may be killed with an item alone in hand before that is given up; 0: any number."""
-    rate: RatesSetting = Rates()
+    rate: Annotated[RatesSetting, Field(examples=[{"shop.example": "30/min", "*": "5/s"}])] = Rates()
     """How often a host may be asked, by host: `"30/min"`; `"*"` stands for each of the others."""
     adaptive: bool = True
     """Have fewer items of a host in flight while it throttles or slows down."""

@@ -10,7 +10,7 @@ from outlast.config.complaints import Complaint, refusal
 from outlast.config.expect import allowance_moved
 from outlast.config.job import JobConfiguration
 from outlast.config.model import Section
-from outlast.config.sources import Source, environment_source, toml_source
+from outlast.config.sources import Layer, Source, environment_source, toml_source
 from outlast.errors import ConfigurationError
 
 __all__ = ["Loaded", "load_configuration"]
@@ -18,10 +18,14 @@ __all__ = ["Loaded", "load_configuration"]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration, and for each dotted path the layer its value came from."""
+    """A configuration, and for each dotted path where its value came from: in `origins` by name, in `layers` by kind.
+
+    A setting that is a table of its own, such as `rate`, has both for itself, the latest, and for each of its keys.
+    """
 
     configuration: JobConfiguration
     origins: dict[str, str]
+    layers: dict[str, Layer]
 
 
 def load_configuration(
@@ -39,23 +43,25 @@ def load_configuration(
     sources = [
         *_files(file, directory or Path()),
         environment_source(os.environ if environ is None else environ, _sections(), _own_keys()),
-        Source(name="argument", values=_as_mappings(arguments or {})),
+        Source(name="argument", layer="argument", values=_as_mappings(arguments or {})),
     ]
     complaints = [each for source in sources for each in _complaints(source)]
     if complaints:
         raise refusal(complaints)
     origins = dict.fromkeys(_paths(), "default")
+    layers: dict[str, Layer] = dict.fromkeys(origins, "default")
     merged: dict[str, Any] = {}
     for source in map(_with_one_allowance, sources):
         for path in _merge(merged, source.values):
             origins[path] = source.name_of(path)
-    return Loaded(JobConfiguration(**merged), origins)
+            layers[path] = source.layer
+    return Loaded(JobConfiguration(**merged), origins, layers)
 
 
 def _files(file: Path | None, directory: Path) -> Iterator[Source]:
     project = directory / "pyproject.toml"
     if project.is_file():
-        yield toml_source(project, table=("tool", "outlast"))
+        yield toml_source(project, layer="pyproject", table=("tool", "outlast"))
     if file is not None:
         yield toml_source(file)
 
@@ -88,6 +94,8 @@ def _with_one_allowance(source: Source) -> Source:
 def _merge(merged: dict[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
     for key, value in values.items():
         if isinstance(value, Mapping):
+            # The whole of a setting that is a mapping is as new as the newest of its keys; a section is none.
+            yield from () if key in _sections() else (key,)
             yield from (f"{key}.{inner}" for inner in value)
             # A mapping that the environment gives as text is whole: it is not joined with others.
             before = merged.get(key)

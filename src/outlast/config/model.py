@@ -83,27 +83,27 @@ class FailureRuleSettings(Section):
     # In code `class` is no name for an argument.
     model_config = ConfigDict(populate_by_name=True)
 
-    failure_class: ClassOfFailure = Field(alias="class")
+    failure_class: ClassOfFailure = Field(alias="class", examples=["blocked"])
     """What such a failure is."""
-    name: Text | None = None
+    name: Annotated[Text | None, Field(examples=["wall of shop.example"])] = None
     """What the rule is called where it is said to have decided; else its conditions are."""
-    types: tuple[Text, ...] = ()
+    types: Annotated[tuple[Text, ...], Field(examples=[["HTTPStatusError"]])] = ()
     """Names of exception classes, with or without their package."""
-    status: tuple[Status, ...] = ()
+    status: Annotated[tuple[Status, ...], Field(examples=[[403]])] = ()
     """HTTP statuses."""
-    message: Pattern | None = None
+    message: Annotated[Pattern | None, Field(examples=["(?i)access denied"])] = None
     """A regular expression, searched in the message and in the name of the type."""
-    errno: tuple[int | Text, ...] = ()
+    errno: Annotated[tuple[int | Text, ...], Field(examples=[["ECONNRESET"]])] = ()
     """Error numbers of the system, or their names."""
-    result: Pattern | None = None
+    result: Annotated[Pattern | None, Field(examples=["(?i)captcha"])] = None
     """A regular expression, searched in the text of a result."""
-    hosts: tuple[Text, ...] = ()
+    hosts: Annotated[tuple[Text, ...], Field(examples=[["*.shop.example"]])] = ()
     """Patterns of the hosts that the rule is about; without any it is about all."""
-    transient: bool | None = None
+    transient: Annotated[bool | None, Field(examples=[True])] = None
     """Whether it may pass by itself; without it as the class has it."""
-    max_attempts: Annotated[Count, Field(ge=1, le=100)] | None = None
+    max_attempts: Annotated[Annotated[Count, Field(ge=1, le=100)] | None, Field(examples=[2])] = None
     """A bound on the attempts, in addition to the policy's."""
-    retry_after: Annotated[ExactSeconds, Field(ge=0)] | None = None
+    retry_after: Annotated[Annotated[ExactSeconds, Field(ge=0)] | None, Field(examples=["5m"])] = None
     """How long to wait at least before it is tried again."""
     remedy: RemedyOfFailure | None = None
     """What would mend it; without it what mends the class."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from outlast.config.section import Section
-from outlast.config.values import ExactSeconds, Text, Words
+from outlast.config.values import SECRET, ExactSeconds, Text, Words
 
 __all__ = ["NotifyConfiguration"]
 
@@ -33,11 +33,15 @@ class NotifyConfiguration(Section):
         ),
     ] = ("aborted", "failed", "held", "stalled")
     """The occasions; `failed` is any ending that is no success."""
-    urls: Words = ()
+    urls: Annotated[Words, SECRET, Field(examples=[["tgram://${BOT_TOKEN}/${CHAT_ID}"]])] = ()
     """Addresses as apprise knows them (`tgram://...`, `mailto://...`), with the extra `notify`."""
-    webhook: Text | None = None
+    webhook: Annotated[Text | None, SECRET, Field(examples=["file:/run/secrets/webhook"])] = None
     """An `http` or `https` address that gets the notice as JSON, by POST."""
-    command: Annotated[tuple[Text, ...], BeforeValidator(_argv, json_schema_input_type=tuple[str, ...])] = ()
+    command: Annotated[
+        tuple[Text, ...],
+        BeforeValidator(_argv, json_schema_input_type=tuple[str, ...]),
+        Field(examples=[["notify-send", "{summary}"]]),
+    ] = ()
     """A program and its arguments, in which `{summary}`, `{job}` and `{occasion}` are filled in; no shell sees them."""
     timeout: Annotated[ExactSeconds, Field(gt=0)] = 15.0
     """How long telling one of them may take."""

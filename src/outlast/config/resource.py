@@ -13,11 +13,11 @@ __all__ = ["ResourceConfiguration", "ResourceRuleSettings", "ResourceThresholdSe
 class ResourceRuleSettings(Section):
     """One bound of a threshold on any metric: `[[resource.threshold.rules]]`."""
 
-    name: Text
+    name: Annotated[Text, Field(examples=["many-files"])]
     """What the bound is called in events and answers."""
-    metric: Text
+    metric: Annotated[Text, Field(examples=["process_fds"])]
     """The metric it is about."""
-    limit: Amount
+    limit: Annotated[Amount, Field(examples=[800])]
     """Where it is broken."""
     limit_percent_of: Text | None = None
     """With a metric here, the limit is so many percent of it."""
@@ -42,9 +42,9 @@ class ResourceRuleSettings(Section):
 class ResourceThresholdSettings(Section):
     """Bounds that belong together: `[[resource.threshold]]`. A key that is not given is no bound."""
 
-    name: Text
+    name: Annotated[Text, Field(examples=["small"])]
     """What the threshold is called; one of a shipped name replaces that."""
-    id: Text | None = None
+    id: Annotated[Text | None, Field(examples=["small"])] = None
     """What it is asked for by; else its name."""
     memory_percent: Annotated[Amount, Field(ge=1, le=100)] | None = None
     """Used memory in percent of the limit that applies."""

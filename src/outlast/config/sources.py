@@ -5,23 +5,32 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from outlast.config.complaints import Complaint, nearest
 
-__all__ = ["Source", "environment_source", "toml_source"]
+__all__ = ["Layer", "Source", "environment_source", "toml_source"]
+
+Layer = Literal["default", "pyproject", "job file", "environment", "argument"]
 
 _PREFIX = "OUTLAST_"
-# Read elsewhere: keys must not stand in a configuration, and the browser's path belongs to the machine.
-_NOT_SETTINGS = re.compile(r"OUTLAST_(ENCRYPTION_KEY.*|CHROMIUM)")
+# Read elsewhere: keys must not stand in a configuration, the browser's path belongs to the machine, and how a command
+# talks to whoever typed it is no setting of a job.
+_NOT_SETTINGS = re.compile(
+    r"OUTLAST_(ENCRYPTION_KEY.*|CHROMIUM|CONFIG|JSON|PROGRESS|COLOR|QUIET|VERBOSE|LOG_FORMAT|YES)"
+)
 _LINE = re.compile(r"line (\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What one layer says. `values` are nested like the configuration; `names` tells what a path is called there."""
+    """What one layer says. `values` are nested like the configuration; `names` tells what a path is called there.
+
+    `name` is a file's, or what kind of layer it is.
+    """
 
     name: str
+    layer: Layer
     values: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     complaints: tuple[Complaint, ...] = ()
@@ -31,22 +40,22 @@ class Source:
         return self.names.get(path, self.name)
 
 
-def toml_source(path: Path, *, table: tuple[str, ...] = ()) -> Source:
+def toml_source(path: Path, *, layer: Layer = "job file", table: tuple[str, ...] = ()) -> Source:
     """The settings of a TOML file, or of one `table` in it. A file that cannot be read is a complaint with its line."""
     try:
         values: Any = tomllib.loads(path.read_bytes().decode())
     except OSError as error:
-        return _unreadable(path, f"cannot be read: {error.strerror}")
+        return _unreadable(path, layer, f"cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        return _unreadable(path, f"line {line}: not UTF-8")
+        return _unreadable(path, layer, f"line {line}: not UTF-8")
     except tomllib.TOMLDecodeError as error:
-        return _unreadable(path, _with_line(str(error), path))
+        return _unreadable(path, layer, _with_line(str(error), path))
     for step in table:
         values = values.get(step, {}) if isinstance(values, dict) else values
     if not isinstance(values, dict):
-        return _unreadable(path, f"{'.'.join(table)} should be a table")
-    return Source(name=path.name, values=values)
+        return _unreadable(path, layer, f"{'.'.join(table)} should be a table")
+    return Source(name=path.name, layer=layer, values=values)
 
 
 def environment_source(environ: Mapping[str, str], sections: Mapping[str, tuple[str, ...]], keys: set[str]) -> Source:
@@ -64,7 +73,7 @@ def environment_source(environ: Mapping[str, str], sections: Mapping[str, tuple[
             _put(values, path, environ[variable])
         elif meant := _meant(variable, valid, sections):
             complaints.append(meant)
-    return Source(name="environment", values=values, names=names, complaints=tuple(complaints))
+    return Source(name="environment", layer="environment", values=values, names=names, complaints=tuple(complaints))
 
 
 def _variables(sections: Mapping[str, tuple[str, ...]], keys: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -99,5 +108,6 @@ def _with_line(message: str, path: Path) -> str:
     return f"line {line}: not TOML: {message}"
 
 
-def _unreadable(path: Path, problem: str) -> Source:
-    return Source(name=path.name, complaints=({"path": "", "problem": problem, "nearest": None, "layer": str(path)},))
+def _unreadable(path: Path, layer: Layer, problem: str) -> Source:
+    complaint: Complaint = {"path": "", "problem": problem, "nearest": None, "layer": str(path)}
+    return Source(name=path.name, layer=layer, complaints=(complaint,))

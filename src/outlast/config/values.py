@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from typing_extensions import override
@@ -15,11 +15,15 @@ __all__ = [
     "Count",
     "ExactSeconds",
     "Pattern",
+    "SECRET",
     "Seconds",
     "Text",
     "Words",
     "seconds_in",
 ]
+
+SECRET: Final = "secret"
+"""Marks a setting that is masked wherever it is shown: `Annotated[Text, SECRET]`."""
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _PART = r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)"

@@ -1,5 +1,6 @@
 """`outlast VERB`: verbs are loaded when they are used, and every way to fail ends here, in one line and one exit code."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -7,10 +8,10 @@ from typing import Any, NoReturn
 import click
 
 from outlast.cli.lazy import Verbs
-from outlast.cli.options import Settings, common
+from outlast.cli.options import COMPLETE_VARIABLE, Settings, common
 from outlast.cli.streams import fill_in
 
-__all__ = ["VERBS", "main", "outlast"]
+__all__ = ["GROUPS", "VERBS", "main", "outlast"]
 
 VERBS = {
     "run": "Do every item of a job that is not done yet, or go on with it.",
@@ -31,6 +32,16 @@ VERBS = {
     "rekey": "Re-wrap what is encrypted with the first key.",
     "doctor": "Say whether this machine is fit for long jobs.",
     "demo": "Crawl a flaky site on this machine, be killed, lose nothing.",
+    "config": "Write a job file, check it, show every setting and its origin.",
+    "completion": "Write the script with which a shell completes verbs and jobs.",
+}
+
+GROUPS = {
+    "Do the work": ("run", "resume", "retry", "ignore"),
+    "See where it stands": ("status", "ls", "failures", "events", "report", "results", "export"),
+    "Control a running job": ("pause", "unpause", "rate", "stop", "abort"),
+    "Keep it safe": ("checkpoint", "verify", "repair", "backup", "rekey"),
+    "Set it up": ("config", "doctor", "demo", "completion"),
 }
 
 
@@ -45,11 +56,14 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 @click.group(
     cls=Verbs,
     verbs=VERBS,
+    groups=GROUPS,
     package="outlast.cli.verbs",
     subcommand_metavar="VERB [OPTIONS] [ARGUMENTS]...",
+    epilog="Every verb takes --store, --config, --json, --progress, --color, -q, -v and --log-format, before or after it, and "
+    "from the environment: OUTLAST_STORE, OUTLAST_CONFIG, ... Its own --help has those that change something.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@common("store", "json", "progress", "color", "quiet", "verbose")
+@common()
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
 )
@@ -59,8 +73,7 @@ def outlast() -> None:
     \b
       outlast run scrape.py:scrape urls.txt --job docs -o docs.jsonl
 
-    Run it again after whatever stopped it, and it goes on. What is asked for goes to standard output, everything
-    else to standard error.
+    Run it again after whatever stopped it, and it goes on.
     """  # noqa: D301 - click wants the character itself
 
 
@@ -69,6 +82,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = list(sys.argv[1:] if arguments is None else arguments)
     settings = Settings()
     fill_in()
+    if COMPLETE_VARIABLE in os.environ:
+        from outlast.cli.completing import completed  # noqa: PLC0415 - only a shell that completes needs it
+
+        sys.exit(completed(outlast, os.environ[COMPLETE_VARIABLE]))
     try:
         code = _printed(given, settings)
     except click.exceptions.Exit as asked:

@@ -1,16 +1,30 @@
 """The options that several verbs share, accepted before and after the verb."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-__all__ = ["STANDARD_STREAM", "Settings", "common", "kept_in", "release_option", "run_options"]
+__all__ = [
+    "COMPLETE_VARIABLE",
+    "STANDARD_STREAM",
+    "Settings",
+    "common",
+    "given_options",
+    "kept_in",
+    "release_option",
+    "run_options",
+    "variable_of",
+]
 
 STANDARD_STREAM = "-"
 """What is typed in place of a file for standard output."""
+
+COMPLETE_VARIABLE = "_OUTLAST_COMPLETE"
+"""With it in the environment a shell asks what to offer; the value says which shell (`outlast.cli.completing`)."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,52 +33,71 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Settings:
     """What the shared options say. `begun` is set once a run holds its job: from then on something was started.
 
-    `job` and `hint` are the name of that job, and what has to be added to other verbs for them to find its store.
+    `config` is the job file as it was typed; `job` and `hint` are the name of that job, and what has to be added to other verbs for them to find its store.
     """
 
     store: str | None = None
+    config: str | None = None
     json: bool = False
     progress: str | None = None
     color: str = "auto"
     quiet: bool = False
     verbose: int = 0
+    log_format: str | None = None
     begun: bool = False
     job: str | None = None
     hint: str | None = None
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    # What is given after the verb wins; what is not given there leaves alone what was given before it.
-    if value:
+    # What is given after the verb wins; what is not given there leaves alone what was given before it. The environment was
+    # asked before the verb, and what was typed there wins over it.
+    from_environment = ctx.get_parameter_source(str(param.name)) is ParameterSource.ENVIRONMENT
+    if value and not (from_environment and ctx.parent is not None):
         setattr(ctx.ensure_object(Settings), str(param.name), value)
 
 
-def _option(*names: str, **attributes: Any) -> Callable[..., Any]:
+def _option(*names: str, help: str, **attributes: Any) -> Callable[..., Any]:  # noqa: A002 - click's word
+    variable = variable_of(names[-1])
+    attributes |= {"envvar": variable, "help": f"{help} [env: {variable}]"}
+
     def decorate(function: F, *, hidden: bool = False) -> F:
         return click.option(*names, expose_value=False, callback=_keep, hidden=hidden, **attributes)(function)
 
     return decorate
 
 
+def _setting(name: str, help: str, *names: str, **attributes: Any) -> Callable[..., Any]:  # noqa: A002 - click's word
+    """An option that is a setting too: its variable is read with the configuration, not here."""
+    option = f"--{name.replace('_', '-')}"
+    return click.option(*names, option, help=f"{help} [env: {variable_of(option)}]", **attributes)
+
+
+def variable_of(option: str) -> str:
+    """The variable of the environment that says the same as a shared option."""
+    return f"OUTLAST_{option.removeprefix('--').replace('-', '_').upper()}"
+
+
 _COMMON: dict[str, Callable[..., Any]] = {
     "store": _option(
         "--store",
         metavar="DIR",
-        envvar="OUTLAST_STORE",
-        show_envvar=True,
-        help="Where jobs are kept; default: .outlast",
+        help="Where jobs are kept (.outlast).",
     ),
-    "json": _option("--json", is_flag=True, help="One JSON document; errors are JSON too."),
+    "config": _option("--config", metavar="FILE", help="A job file for what is not given."),
+    "json": _option("--json", is_flag=True, help="Answer in JSON; errors too."),
     "progress": _option(
         "--progress",
         type=click.Choice(["auto", "live", "plain", "off"]),
-        help="auto: live on a terminal, else in lines.",
+        metavar="HOW",
+        help="auto, live, plain, off.",
     ),
     "color": _option(
-        "--color", type=click.Choice(["auto", "always", "never"]), help="auto obeys NO_COLOR and FORCE_COLOR."
+        "--color", type=click.Choice(["auto", "always", "never"]), metavar="WHEN", help="auto, always, never."
     ),
     "quiet": _option("-q", "--quiet", is_flag=True, help="Only how it ended, and errors."),
-    "verbose": _option("-v", "--verbose", count=True, help="Log every event; -vv: everything."),
+    "verbose": _option("-v", "--verbose", count=True, help="Log events; -vv: everything."),
+    "log_format": _option("--log-format", type=click.Choice(["text", "json"]), metavar="FORM", help="text, json."),
 }
 
 
@@ -103,40 +136,32 @@ def kept_in(function: F) -> F:
     )(function)
 
 
+def given_options(options: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """Those of the options of a run that were given, the job file among them."""
+    return {name: value for name, value in {**options, "config": settings.config}.items() if value is not None}
+
+
 def release_option(function: F) -> F:
     """Whether to start a job that is held: the argument `release_hold`."""
-    return click.option(
-        "--release-hold", is_flag=True, help="Start a job that is on hold because its last starts got nothing done."
-    )(function)
+    return click.option("--release-hold", is_flag=True, help="Start a job that is on hold after a crash loop.")(
+        function
+    )
 
 
 def run_options(function: F) -> F:
-    """The settings of a run; those not given are left to files, environment and defaults."""
+    """The settings of a run; those not given are left to files, environment and defaults. The configuration reads the environment."""
     for option in reversed(
         [
+            _setting("output", "The file that gets the records.", "-o", metavar="FILE"),
+            _setting("concurrency", "Items in flight at once.", type=int, metavar="N"),
+            _setting("timeout", "Time for one attempt.", metavar="30s|none"),
+            _setting("max_failed", "How many items may fail.", metavar="1%|N"),
+            _setting("max_time", "Time for the run.", metavar="6h|none"),
+            _setting("rate", "How often to ask a host.", multiple=True, callback=_rates, metavar="HOST=30/min"),
             click.option(
-                "-o", "--output", metavar="FILE", help="The file that gets the records, one JSON text a line."
+                "--abort-policy", metavar="NAME", help="When to give up. [env: OUTLAST_ABORT__DEFAULT_POLICY]"
             ),
-            click.option("--concurrency", type=int, metavar="N", help="Items in flight at once."),
-            click.option("--timeout", metavar="30s|none", help="How long one attempt at an item may take."),
-            click.option(
-                "--max-failed", metavar="1%|N", help="How many items may fail in a job that counts as finished."
-            ),
-            click.option("--max-time", metavar="6h|none", help="How long the run may take before it stops in order."),
-            click.option(
-                "--rate",
-                multiple=True,
-                callback=_rates,
-                metavar="HOST=30/min",
-                help="How often a host may be asked; '*': each of the others. May be repeated.",
-            ),
-            click.option(
-                "--abort-policy",
-                metavar="NAME",
-                help="When the job gives up: default, conservative, strict, never, ...",
-            ),
-            click.option("--config", metavar="FILE", help="A job file for the settings that are not given here."),
-            click.option("--key", metavar="FIELD", help="The field of an item that says which item it is."),
+            _setting("key", "The field that identifies an item.", metavar="FIELD"),
         ]
     ):
         function = option(function)

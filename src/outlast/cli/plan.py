@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from outlast.cli.given import job_file, typed_settings
 from outlast.cli.options import STANDARD_STREAM, Settings
 from outlast.cli.phrases import quoted, typed
 from outlast.cli.sources import STANDARD_INPUT, Source, source_of
@@ -17,7 +18,6 @@ from outlast.jobs.store import JobDirectory, job_directory
 
 __all__ = ["Order", "Plan", "planned"]
 
-_SETTINGS = ("concurrency", "timeout", "max_failed", "max_time", "output", "rate", "abort")
 # Paths in a job file are meant from where the file is.
 _PATHS = ("output", "store")
 
@@ -65,11 +65,12 @@ def planned(order: Order, settings: Settings) -> Plan:
 
     Raises `ConfigurationError`, `ValidationError`, `TargetError` and `TargetImportError`.
     """
-    file = _job_file(order)
-    given = _given(order, settings)
+    named = order.target if order.target.endswith(".toml") else order.options.get("config")
+    file = job_file(named, order.directory)
+    given = typed_settings(order.options, settings, order.directory)
     loaded = load_configuration(file=file, arguments=given)
     base = file.parent.absolute() if file is not None else order.directory
-    from_file = {path for path, origin in loaded.origins.items() if file is not None and origin == file.name}
+    from_file = {path for path, layer in loaded.layers.items() if layer == "job file"}
     chosen = loaded.configuration
     located = {
         path: str(base / getattr(chosen, path)) for path in _PATHS if path in from_file and getattr(chosen, path)
@@ -111,25 +112,6 @@ def _refuse_standard_output(order: Order, name: str, hint: str) -> None:
         raise ConfigurationError(
             f"-o - is no file: an output goes on from run to run. To print what is recorded: {records}"
         )
-
-
-def _job_file(order: Order) -> Path | None:
-    named = order.target if order.target.endswith(".toml") else order.options.get("config")
-    if named is None:
-        return None
-    file = order.directory / named
-    if not file.is_file():
-        raise ConfigurationError(f"there is no job file {named!r} in {order.directory}")
-    return file
-
-
-def _given(order: Order, settings: Settings) -> dict[str, Any]:
-    given = {name: order.options[name] for name in _SETTINGS if name in order.options}
-    if "output" in given:
-        given["output"] = str(order.directory / given["output"])
-    if "abort_policy" in order.options:
-        given["abort"] = {"default_policy": order.options["abort_policy"]}
-    return given | ({"store": settings.store} if settings.store is not None else {})
 
 
 def _job(order: Order, chosen: JobConfiguration, base: Path) -> Job[Any, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from outlast.cli.given import job_file, store_in
 from outlast.cli.opening import Access, looked_into
 from outlast.cli.options import Settings
 from outlast.cli.pausing import Paused, paused_hosts
@@ -112,11 +113,12 @@ class Begun:
 
 
 def store_of(settings: Settings) -> Path:
-    """The store that the options, the environment or pyproject.toml name; raises `ConfigurationError`."""
+    """The store that the options, the environment, the job file or pyproject.toml name; raises `ConfigurationError`."""
     if settings.store is None:
         from outlast.config import load_configuration  # noqa: PLC0415 - not needed when the store is given
 
-        store = Path(load_configuration().configuration.store)
+        file = job_file(settings.config, Path())
+        store = store_in(load_configuration(file=file), file)
     else:
         store = Path(settings.store)
     if store.exists() and not store.is_dir():
@@ -126,7 +128,9 @@ def store_of(settings: Settings) -> Path:
 
 def store_hint(settings: Settings) -> str:
     """What has to be added to another verb for it to find the same store."""
-    return "" if settings.store is None else f" --store {quoted(settings.store)}"
+    if settings.store is None:
+        return "" if settings.config is None else f" --config {quoted(settings.config)}"
+    return f" --store {quoted(settings.store)}"
 
 
 def found(store: Path, name: str) -> JobDirectory:

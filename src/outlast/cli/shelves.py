@@ -8,6 +8,7 @@ from typing import Any
 from outlast.checkpoint import CheckpointManager
 from outlast.checkpoint.envelope import header_end, read_header
 from outlast.checkpoint.names import key_of, parse
+from outlast.cli.given import job_file
 from outlast.cli.opening import keys_at_hand, keys_if_good
 from outlast.cli.options import Settings
 from outlast.cli.phrases import quoted
@@ -61,7 +62,7 @@ async def shelf_of(settings: Settings, text: str, path: Path | None) -> Shelf:
     Raises `JobNotFoundError` or `CheckpointNotFoundError` when there are none.
     """
     if path is not None:
-        return _bare(text, path)
+        return _bare(text, path, job_file(settings.config, Path()))
     store, hint = store_of(settings), store_hint(settings)
     name = parse(text)
     if name is None or job_directory(store, text).exists:
@@ -75,8 +76,8 @@ async def shelf_of(settings: Settings, text: str, path: Path | None) -> Shelf:
     raise CheckpointNotFoundError(f"no checkpoint {text!r} in the store {store}", context={"store": str(store)})
 
 
-def _bare(text: str, path: Path) -> Shelf:
-    config = load_configuration().configuration.checkpoint.model_copy(update={"storage_path": str(path)})
+def _bare(text: str, path: Path, file: Path | None) -> Shelf:
+    config = load_configuration(file=file).configuration.checkpoint.model_copy(update={"storage_path": str(path)})
     sealed, hint = config.encryption_enabled, f" --path {quoted(str(path))}"
     name = parse(text)
     if name is not None and (job_id := _job_of(path / name.key)) is not None:

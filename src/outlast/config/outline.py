@@ -117,8 +117,9 @@ def _defaults(model: type[Section]) -> dict[str, Any]:
 
 
 def _is_written_none(field: FieldInfo) -> bool:
+    kind: Any = Annotated[field.annotation, "", *field.metadata]
     try:
-        found: Any = TypeAdapter(Annotated[field.annotation, "", *field.metadata]).validate_python("none")
+        found: Any = TypeAdapter(kind).validate_python("none")
     except ValidationError:
         return False
     return found is None

@@ -9,20 +9,20 @@ from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, Wi
 from typing_extensions import override
 
 __all__ = [
+    "SECRET",
     "Allowance",
     "AllowanceSetting",
     "Amount",
     "Count",
     "ExactSeconds",
     "Pattern",
-    "SECRET",
     "Seconds",
     "Text",
     "Words",
     "seconds_in",
 ]
 
-SECRET: Final = "secret"
+SECRET: Final = "secret"  # noqa: S105 - a mark, not one of them
 """Marks a setting that is masked wherever it is shown: `Annotated[Text, SECRET]`."""
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}

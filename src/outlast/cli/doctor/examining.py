@@ -17,6 +17,7 @@ from outlast.cli.doctor.machine import (
 )
 from outlast.cli.doctor.sealing import key_check
 from outlast.cli.doctor.storing import store_checks, tried
+from outlast.cli.given import store_in
 from outlast.config import JobConfiguration, load_configuration
 from outlast.errors import ConfigurationError, ResourceMonitoringError
 from outlast.resource import ResourceMonitor
@@ -28,14 +29,14 @@ __all__ = ["examined"]
 async def examined(store: str | None, file: Path | None, clock: Clock | None = None) -> list[Check]:
     """Every check. Settings come from `file`, the environment and pyproject.toml; `store` is the one that was typed."""
     clock = clock or SystemClock()
-    configuration, complaints = _configured(file)
+    configuration, kept, complaints = _configured(file)
     browser = configuration.browser
     return [
         python_check(),
         sqlite_check(),
         extras_check(extras()),
         *complaints,
-        *store_checks(await tried(Path(store or configuration.store), clock)),
+        *store_checks(await tried(Path(store or kept), clock)),
         key_check(os.environ, wanted=configuration.checkpoint.encryption_enabled),
         memory_check(await _measured(configuration)),
         files_check(),
@@ -46,12 +47,14 @@ async def examined(store: str | None, file: Path | None, clock: Clock | None = N
     ]
 
 
-def _configured(file: Path | None) -> tuple[JobConfiguration, list[Check]]:
+def _configured(file: Path | None) -> tuple[JobConfiguration, Path, list[Check]]:
     try:
-        return load_configuration(file=file).configuration, []
+        loaded = load_configuration(file=file)
+        return loaded.configuration, store_in(loaded, file), []
     except ConfigurationError as error:
         says = f"{error.message}; the rest was looked at with the defaults"
-        return JobConfiguration(), [Check(name="settings", state=State.BAD, says=says)]
+        configuration = JobConfiguration()
+        return configuration, Path(configuration.store), [Check(name="settings", state=State.BAD, says=says)]
 
 
 async def _measured(configuration: JobConfiguration) -> dict[str, object]:

@@ -15,16 +15,15 @@ __all__ = ["command"]
 
 
 @click.command("doctor", short_help="Say whether this machine is fit for long jobs.")
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="A job file whose settings to look at.")
-@common("store", "json", "color", "quiet")
+@common("store", "config", "json", "color", "quiet")
 @click.pass_obj
-def command(settings: Settings, /, config: Path | None) -> int:
+def command(settings: Settings, /) -> int:
     """Say whether this machine is fit for long jobs: Python, SQLite, the store and its disk, memory, limits, the browser.
 
     Things are tried, not only looked up: a ledger is written where the store is, and the browser is started. Nothing is left
     behind, and no job is touched. Exit code 1 when something is bad.
     """
-    checks = asyncio.run(examined(settings.store, config))
+    checks = asyncio.run(examined(settings.store, None if settings.config is None else Path(settings.config)))
     worst = State.BAD if any(each.state is State.BAD for each in checks) else State.OK
     if settings.json:
         answer(document(checks))

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from outlast.cli.again import order_again
-from outlast.cli.options import Settings, common, release_option, run_options
+from outlast.cli.options import Settings, common, given_options, release_option, run_options
 from outlast.cli.pausing import order_hosts
 from outlast.cli.phrases import moment
 from outlast.cli.reading import JobRecord, chosen, store_hint, store_of
@@ -25,16 +25,16 @@ __all__ = ["command"]
 @click.command("resume", short_help="Go on with a job, as it was started.")
 @click.argument("job", required=False, metavar="[JOB]")
 @run_options
-@click.option("--fresh", is_flag=True, help="Start over; what was recorded so far is put aside, not deleted.")
+@click.option("--fresh", is_flag=True, help="Start over; what was recorded is put aside.")
 @click.option(
     "--pause-host",
     "paused",
     multiple=True,
     metavar="HOST",
-    help="Go on without this host: its items wait; may be repeated.",
+    help="Go on without this host; may be repeated.",
 )
 @release_option
-@common("store", "json", "progress", "color", "quiet", "verbose")
+@common("store", "config", "json", "progress", "color", "quiet", "verbose", "log_format")
 @click.pass_obj
 def command(
     settings: Settings, /, job: str | None, *, paused: tuple[str, ...], fresh: bool, release_hold: bool, **options: Any
@@ -45,7 +45,7 @@ def command(
     """
     store = store_of(settings)
     record = asyncio.run(chosen(store, job))
-    given = {name: value for name, value in options.items() if value is not None}
+    given = given_options(options, settings)
     order = order_again(record, given, Path.cwd(), store_hint(settings))
     if fresh and STANDARD_INPUT in order.items:
         raise ConfigurationError(

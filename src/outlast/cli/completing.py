@@ -1,0 +1,152 @@
+"""What a shell offers at the tab key: verbs, options, jobs of the store, groups and hosts of failures, files."""
+
+import json
+import shlex
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import BashComplete, CompletionItem, FishComplete, ShellComplete, ZshComplete
+from typing_extensions import override
+
+from outlast.cli.options import COMPLETE_VARIABLE, Settings
+
+if TYPE_CHECKING:
+    from outlast.cli.grouping import NamedGroup
+
+__all__ = ["SHELLS", "completed", "script", "teach"]
+
+PROGRAM = "outlast"
+STORE = ".outlast"
+"""Where jobs are kept by default, for whoever must not wait for the configuration to be loaded."""
+JOBS_MAX = 500
+
+
+class _Bash(BashComplete):
+    """Bash takes what it is offered for what was typed, so it has to be in quotes where it needs them."""
+
+    @override
+    def format_completion(self, item: CompletionItem) -> str:
+        value = shlex.quote(item.value) if item.type == "plain" and item.value else item.value
+        return f"{item.type},{value}"
+
+
+_CLASSES: dict[str, type[ShellComplete]] = {"bash": _Bash, "zsh": ZshComplete, "fish": FishComplete}
+SHELLS = tuple(_CLASSES)
+
+
+def script(shell: str) -> str:
+    """What the shell has to read once, so that it asks from then on."""
+    # Past click's own for bash, which starts one to ask for its version.
+    return ShellComplete.source(_CLASSES[shell](click.Group(PROGRAM), {}, PROGRAM, COMPLETE_VARIABLE))
+
+
+def completed(command: click.Command, instruction: str) -> int:
+    """Answer a shell that asks; the exit code. What goes wrong is not shown: it would end up in what is being typed."""
+    shell, _, asked = instruction.partition("_")
+    if shell not in _CLASSES or asked != "complete":
+        return 1
+    try:
+        click.echo(_CLASSES[shell](command, {"obj": Settings()}, PROGRAM, COMPLETE_VARIABLE).complete())
+    except Exception:  # noqa: BLE001 - whatever it is, the one who types sees nothing to choose from
+        return 1
+    return 0
+
+
+def teach(command: click.Command) -> None:
+    """Have the arguments and options of a verb offer what their names in the help stand for."""
+    for param in command.params:
+        offered = _OFFERED.get(str(param.metavar)) if param.name != "job" else _jobs
+        if offered is not None and not isinstance(param.type, click.Choice):
+            param.type = _Offering(offered)
+
+
+class _Offering(click.ParamType[str]):
+    """Takes everything, and offers something."""
+
+    name = "offering"
+
+    def __init__(self, offered: "_Offered") -> None:
+        self._offered = offered
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return self._offered(ctx, incomplete)
+
+
+_Offered = Callable[[click.Context, str], list[CompletionItem]]
+
+
+def _files(_: click.Context, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _directories(_: click.Context, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def _jobs(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    directories = islice((_store(ctx) / "jobs").glob("*/LOCK"), JOBS_MAX)
+    return _beginning(incomplete, sorted(filter(None, map(_job_in, directories))))
+
+
+def _groups(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    failures = {each.name: each.group.signature for each in _failures(ctx) if each.takes_verbs}
+    return _beginning(incomplete, failures, failures.get)
+
+
+def _hosts(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    return _beginning(incomplete, sorted({host for each in _failures(ctx) for host in each.group.hosts}))
+
+
+def _failures(ctx: click.Context) -> "tuple[NamedGroup, ...]":
+    import asyncio  # noqa: PLC0415 - heavy, and asked for rarely
+
+    from outlast.cli.grouping import failure_groups  # noqa: PLC0415 - heavy, and asked for rarely
+    from outlast.cli.reading import found  # noqa: PLC0415 - heavy, and asked for rarely
+
+    job = str(ctx.params["job"])
+    return asyncio.run(failure_groups(found(_store(ctx), job), job)).groups
+
+
+def _store(ctx: click.Context) -> Path:
+    settings = ctx.ensure_object(Settings)
+    if settings.store is None and (settings.config is not None or Path("pyproject.toml").is_file()):
+        from outlast.cli.reading import store_of  # noqa: PLC0415 - heavy, and most have nothing configured
+
+        return store_of(settings)
+    return Path(settings.store or STORE)
+
+
+def _job_in(lock: Path) -> str | None:
+    """The name of a job, as its lock has it: opening its ledger would take longer than a key may."""
+    try:
+        name = json.loads(lock.read_bytes())["job"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    # What cannot be shown on one line cannot be offered on one either.
+    return name if isinstance(name, str) and name.isprintable() else None
+
+
+def _beginning(
+    incomplete: str, words: Iterable[str], told: Callable[[str], str | None] = lambda _: None
+) -> list[CompletionItem]:
+    return [CompletionItem(word, help=told(word)) for word in words if word.startswith(incomplete)]
+
+
+_OFFERED: dict[str, _Offered] = {
+    "JOB": _jobs,
+    "[JOB]": _jobs,
+    "ID|JOB": _jobs,
+    "JOB|ID": _jobs,
+    "[GROUP]": _groups,
+    "F-3a9c2f": _groups,
+    "HOST": _hosts,
+    "FILE": _files,
+    "[FILE]": _files,
+    "TARGET": _files,
+    "[ITEMS]...": _files,
+    "DIR": _directories,
+}

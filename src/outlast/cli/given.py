@@ -1,0 +1,44 @@
+"""Which settings were typed, as the layer of the configuration that wins; and the job file that was named."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outlast.cli.options import Settings
+from outlast.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from outlast.config import Loaded
+
+__all__ = ["job_file", "store_in", "typed_settings"]
+
+# As an option and as a setting they are called the same.
+_SETTINGS = ("concurrency", "timeout", "max_failed", "max_time", "output", "rate", "abort")
+
+
+def typed_settings(options: Mapping[str, Any], settings: Settings, directory: Path) -> dict[str, Any]:
+    """The settings among the options of a run and the shared ones; an output is meant from `directory`."""
+    given = {name: options[name] for name in _SETTINGS if name in options}
+    if "output" in given:
+        given["output"] = str(directory / given["output"])
+    if "abort_policy" in options:
+        given["abort"] = {"default_policy": options["abort_policy"]}
+    if settings.log_format is not None:
+        given["logging"] = {"format": settings.log_format}
+    return given | ({"store": settings.store} if settings.store is not None else {})
+
+
+def job_file(named: str | None, directory: Path) -> Path | None:
+    """The job file of this name; None without one. Raises `ConfigurationError` where there is none."""
+    if named is None:
+        return None
+    file = directory / named
+    if not file.is_file():
+        raise ConfigurationError(f"there is no job file {named!r} in {directory}")
+    return file
+
+
+def store_in(loaded: "Loaded", file: Path | None) -> Path:
+    """The store of a configuration; where the job file names it, it is meant from where that is."""
+    store = Path(loaded.configuration.store)
+    return file.parent / store if file is not None and loaded.layers["store"] == "job file" else store

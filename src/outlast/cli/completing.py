@@ -107,7 +107,8 @@ def _failures(ctx: click.Context) -> "tuple[NamedGroup, ...]":
     from outlast.cli.grouping import failure_groups  # noqa: PLC0415 - heavy, and asked for rarely
     from outlast.cli.reading import found  # noqa: PLC0415 - heavy, and asked for rarely
 
-    job = str(ctx.params["job"])
+    # An option without its value yet keeps click from telling arguments apart: there the first word is the job.
+    job = str(ctx.params["job"] or next(iter(ctx.args), ""))
     return asyncio.run(failure_groups(found(_store(ctx), job), job)).groups
 
 

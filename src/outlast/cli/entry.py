@@ -59,8 +59,8 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     groups=GROUPS,
     package="outlast.cli.verbs",
     subcommand_metavar="VERB [OPTIONS] [ARGUMENTS]...",
-    epilog="Every verb takes --store, --config, --json, --progress, --color, -q, -v and --log-format, before or after it, and "
-    "from the environment: OUTLAST_STORE, OUTLAST_CONFIG, ... Its own --help has those that change something.",
+    epilog="Every verb takes --store, --config, --json, --progress, --color, -q, -v, --log-format and --yes, before or "
+    "after it, and from the environment: OUTLAST_STORE, OUTLAST_CONFIG, ... Its own --help has those that change something.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @common()

@@ -44,6 +44,7 @@ class Settings:
     quiet: bool = False
     verbose: int = 0
     log_format: str | None = None
+    yes: bool = False
     begun: bool = False
     job: str | None = None
     hint: str | None = None
@@ -98,6 +99,7 @@ _COMMON: dict[str, Callable[..., Any]] = {
     "quiet": _option("-q", "--quiet", is_flag=True, help="Only how it ended, and errors."),
     "verbose": _option("-v", "--verbose", count=True, help="Log events; -vv: everything."),
     "log_format": _option("--log-format", type=click.Choice(["text", "json"]), metavar="FORM", help="text, json."),
+    "yes": _option("-y", "--yes", is_flag=True, help="Do not ask."),
 }
 
 

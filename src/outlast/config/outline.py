@@ -46,9 +46,10 @@ class Table:
     settings: tuple[Setting, ...]
 
 
-def outline() -> Table:
+def outline(model: type[Section] = JobConfiguration) -> Table:
     """Everything that may stand in a job file."""
-    return _table(JobConfiguration, schema())
+    whole = schema(model)
+    return Table(meaning="", settings=tuple(_settings(model, whole, whole)))
 
 
 def plain_settings(section: Section) -> dict[str, Any]:
@@ -65,9 +66,9 @@ def plain_settings(section: Section) -> dict[str, Any]:
     return values
 
 
-def schema() -> dict[str, Any]:
+def schema(model: type[Section] = JobConfiguration) -> dict[str, Any]:
     """The JSON Schema of a job file, for editors: with what each key means."""
-    found: dict[str, Any] = _in_the_standard_words(JobConfiguration.model_json_schema(mode="validation"))
+    found: dict[str, Any] = _in_the_standard_words(model.model_json_schema(mode="validation"))
     return {
         "$schema": DIALECT,
         **found,
@@ -77,11 +78,15 @@ def schema() -> dict[str, Any]:
 
 
 def _table(model: type[Section], whole: Mapping[str, Any]) -> Table:
-    told = whole if model is JobConfiguration else whole["$defs"][model.__name__]
+    told = whole["$defs"][model.__name__]
+    return Table(meaning=told.get("description", ""), settings=tuple(_settings(model, told, whole)))
+
+
+def _settings(model: type[Section], told: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[Setting]:
     defaults = _defaults(model)
-    fields = ((field.alias or name, field) for name, field in model.model_fields.items())
-    settings = tuple(_setting(key, field, defaults, told["properties"][key], whole) for key, field in fields)
-    return Table(meaning="" if model is JobConfiguration else told.get("description", ""), settings=settings)
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        yield _setting(key, field, defaults, told["properties"][key], whole)
 
 
 def _setting(

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from textwrap import wrap
 
+from outlast.config.job import JobConfiguration
 from outlast.config.outline import Setting, Table, outline
+from outlast.config.section import Section
 from outlast.config.toml import toml_key, toml_value
 
 __all__ = ["job_file"]
@@ -22,9 +24,9 @@ _HEAD = """\
 """
 
 
-def job_file(name: str, *, schema: str | None = None) -> str:
+def job_file(name: str, *, schema: str | None = None, model: type[Section] = JobConfiguration) -> str:
     """The text of a job file that will be called `name`; `schema` is where an editor finds the schema of it."""
-    whole = outline()
+    whole = outline(model)
     keys = [setting for setting in whole.settings if setting.table is None]
     sections = [setting for setting in whole.settings if setting.table is not None]
     # Such a line is read by editors, and only at the top.

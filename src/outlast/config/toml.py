@@ -8,8 +8,8 @@ from typing import Any
 __all__ = ["toml_key", "toml_value"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-# JSON leaves them as they are, and TOML takes none of them: DEL, and halves of characters that no UTF-8 can hold.
-_NOT_TAKEN = re.compile("[\x7f\ud800-\udfff]")
+# JSON leaves them as they are. A terminal would obey some, TOML does not take DEL, and no file takes halves of characters.
+_CODED = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _INTEGERS_EXACT_MAX = 1e15
 
 
@@ -23,7 +23,7 @@ def toml_value(value: Any) -> str:
         case int() | float():
             return repr(value)
         case str():
-            return _NOT_TAKEN.sub(_code, json.dumps(value, ensure_ascii=False))
+            return _CODED.sub(_code, json.dumps(value, ensure_ascii=False))
         case list() | tuple():
             return f"[{', '.join(map(toml_value, value))}]"
         case Mapping():
@@ -39,5 +39,6 @@ def toml_key(key: str) -> str:
 
 
 def _code(found: re.Match[str]) -> str:
-    # A half of a character is shown as the character that stands for what cannot be told.
-    return "\\u007F" if found[0] == "\x7f" else "\\uFFFD"
+    # Half of a character is shown as the character that stands for what cannot be told.
+    half = "\ud800" <= found[0] <= "\udfff"
+    return "\\uFFFD" if half else f"\\u{ord(found[0]):04X}"

@@ -9,13 +9,18 @@ from pathlib import Path
 import click
 import pytest
 
-from outlast.cli.entry import VERBS, main, outlast
-from outlast.cli.options import Settings
+from outlast.cli.entry import GROUPS, VERBS, main, outlast
+from outlast.cli.options import _COMMON, Settings, common, variable_of
 from outlast.cli.verbs.checkpoint import group
+from outlast.cli.verbs.config import group as config_group
+from outlast.config import JobConfiguration, load_configuration
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
-SCREEN_LINES = 40
+SCREEN_LINES = 24
 SCREEN_COLUMNS = 80
+# What has more to say than a small screen takes.
+LONGER = {"": 52, "run": 32, "resume": 30, "config show": 26}
+SHARED = ("store", "config", "json", "progress", "color", "quiet", "verbose", "log_format", "yes")
 
 
 def called(capsys, *arguments):
@@ -34,29 +39,54 @@ def test_every_verb_has_its_module_and_its_help():
 
 
 def test_every_verb_of_a_group_has_its_module_and_its_help():
-    for verb in group.VERBS:
-        command = import_module(f"outlast.cli.verbs.checkpoint.{verb}").command
-        assert command.name == verb
-        assert command.get_short_help_str(200) == group.VERBS[verb]
-        assert group.command.get_command(click.Context(group.command), verb) is command
+    for name, of in (("checkpoint", group), ("config", config_group)):
+        for verb in of.VERBS:
+            command = import_module(f"outlast.cli.verbs.{name}.{verb}").command
+            assert command.name == verb
+            assert command.get_short_help_str(200) == of.VERBS[verb]
+            assert of.command.get_command(click.Context(of.command), verb) is command
 
 
 def test_help_fits_a_screen(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(SCREEN_COLUMNS))
-    for arguments in (["--help"], ["checkpoint", "--help"]):
-        lines = called(capsys, *arguments)[1].splitlines()
-        assert len(lines) <= SCREEN_LINES
-        assert max(map(len, lines)) <= SCREEN_COLUMNS
+    for name in ("", *(name for name, _ in commands())):
+        lines = called(capsys, *name.split(), "--help")[1].splitlines()
+        assert len(lines) <= LONGER.get(name, SCREEN_LINES), name
+        assert max(map(len, lines)) <= SCREEN_COLUMNS, name
 
 
-def test_help_names_the_verbs(capsys):
+def test_help_names_the_verbs_by_what_they_are_for(capsys):
     code, out, _ = called(capsys, "--help")
     assert code == 0
     assert all(f"\n  {verb} " in out for verb in VERBS)
+    assert all(f"\n{heading}:\n" in out for heading in GROUPS)
+    assert "More:" not in out
     assert called(capsys, "-h")[1] == out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["checkpoint", "--help"]])
+def test_every_verb_stands_in_one_group():
+    grouped = [verb for verbs in GROUPS.values() for verb in verbs]
+    assert set(VERBS) <= set(grouped)
+    assert len(grouped) == len(set(grouped))
+
+
+def test_help_names_the_variables_of_the_environment(capsys):
+    out = called(capsys, "run", "--help")[1]
+    named = set(re.findall(r"\[env: (\w+)\]", out))
+    shared = {variable_of(f"--{name.replace('_', '-')}") for name in SHARED} - {"OUTLAST_YES"}
+    settings = {f"OUTLAST_{key}" for key in "NAME OUTPUT CONCURRENCY TIMEOUT MAX_FAILED MAX_TIME RATE KEY".split()}
+    assert named == shared | settings | {"OUTLAST_ABORT__DEFAULT_POLICY"}
+    assert {name.lower().removeprefix("outlast_") for name in settings} <= set(JobConfiguration.model_fields)
+
+
+def test_a_variable_of_a_shared_option_is_no_wrong_setting():
+    assert set(_COMMON) == set(SHARED)
+    variables = {variable_of(f"--{name.replace('_', '-')}") for name in SHARED}
+    loaded = load_configuration(environ=dict.fromkeys(variables, "x"))
+    assert {path: origin for path, origin in loaded.origins.items() if origin != "default"} == {"store": "OUTLAST_STORE"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["checkpoint", "--help"], ["config", "--help"]])
 def test_help_loads_nothing_heavy(arguments):
     code = (
         "import sys\n"
@@ -90,6 +120,9 @@ def test_the_version_is_told(capsys):
             "Invalid value for '--rate': '30/min' should be a host and its rate, such as shop.de=30/min",
         ),
         (["ls", "--qqqqq"], "No such option '--qqqqq'."),
+        (["run", "x", "--concurency", "8"], "No such option '--concurency'. Did you mean '--concurrency'?"),
+        (["config", "chek"], "there is no verb 'config chek'; did you mean 'check'?"),
+        (["completion", "tcsh"], "Invalid value for 'bash|zsh|fish': 'tcsh' is not one of 'bash', 'zsh', 'fish'."),
     ],
 )
 def test_wrong_usage_is_one_clear_line_and_code_2(capsys, arguments, line):
@@ -112,14 +145,78 @@ def test_shared_options_are_taken_before_and_after_the_verb_and_after_wins():
     def probe(settings):
         seen.append(settings)
 
-    from outlast.cli.options import common
-
     command = click.Group("g", commands={"probe": common("store", "json", "verbose")(probe)})
     command = common("store", "json", "quiet")(command)
     for arguments in (["--store", "a", "--json", "probe"], ["--store", "a", "probe", "--store", "b", "-vv"]):
         with command.make_context("g", arguments, obj=Settings()) as context:
             command.invoke(context)
     assert [(each.store, each.json, each.verbose) for each in seen] == [("a", True, 0), ("b", False, 2)]
+
+
+def given_to(monkeypatch, arguments, environ):
+    """What the shared options come to."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    seen = []
+
+    @click.command("probe")
+    @click.pass_obj
+    def probe(settings):
+        seen.append(settings)
+
+    command = common()(click.Group("g", commands={"probe": common()(probe)}))
+    with command.make_context("g", arguments, obj=Settings()) as context:
+        command.invoke(context)
+    return seen[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("store", "s", "s"),
+        ("config", "c.toml", "c.toml"),
+        ("json", "1", True),
+        ("json", "false", False),
+        ("progress", "off", "off"),
+        ("color", "never", "never"),
+        ("quiet", "yes", True),
+        ("verbose", "2", 2),
+        ("log_format", "json", "json"),
+        ("yes", "true", True),
+    ],
+)
+def test_every_shared_option_may_come_from_the_environment(monkeypatch, name, value, expected):
+    settings = given_to(monkeypatch, ["probe"], {f"OUTLAST_{name.upper()}": value})
+    assert getattr(settings, name) == expected
+
+
+@pytest.mark.parametrize("arguments", [["--progress", "live", "probe"], ["probe", "--progress", "live"]])
+def test_what_is_typed_wins_over_the_environment_wherever_it_stands(monkeypatch, arguments):
+    assert given_to(monkeypatch, arguments, {"OUTLAST_PROGRESS": "off"}).progress == "live"
+
+
+def test_a_variable_that_is_no_such_value_is_wrong_usage(capsys, monkeypatch):
+    monkeypatch.setenv("OUTLAST_PROGRESS", "sometimes")
+    code, _, err = called(capsys, "ls")
+    assert code == 2
+    assert "'sometimes' is not one of" in err
+
+
+def test_the_store_of_a_job_file_is_meant_from_where_the_file_is(capsys, monkeypatch, tmp_path):
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "shop.toml").write_text('store = "kept"')
+    monkeypatch.chdir(tmp_path)
+    assert called(capsys, "ls", "--config", "jobs/shop.toml")[2] == "no jobs in jobs/kept\n"
+    monkeypatch.setenv("OUTLAST_CONFIG", "jobs/shop.toml")
+    assert called(capsys, "ls")[2] == "no jobs in jobs/kept\n"
+    assert called(capsys, "ls", "--store", "here")[2] == "no jobs in here\n"
+
+
+def test_a_job_file_that_is_not_there_is_said_by_every_verb(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = called(capsys, "ls", "--config", "no.toml")
+    assert code == 2
+    assert "there is no job file 'no.toml'" in err
 
 
 def test_the_store_may_come_from_the_environment(capsys, monkeypatch, tmp_path):
@@ -138,7 +235,7 @@ def commands():
 
 def test_the_reference_has_every_verb_and_every_option():
     text = REFERENCE.read_text()
-    described = re.findall(r"^\| `((?:checkpoint )?[a-z]+)(?: [A-Z\[][^`]*)?`", text, re.MULTILINE)
+    described = re.findall(r"^\| `((?:checkpoint |config )?[a-z]+)(?: [A-Z\[][^`]*)?`", text, re.MULTILINE)
     for name, command in commands():
         assert name in described, name
         options = [each for each in command.params if isinstance(each, click.Option)]
@@ -147,10 +244,10 @@ def test_the_reference_has_every_verb_and_every_option():
 
 
 def test_every_verb_but_demo_takes_every_shared_option():
-    shared = {"--store", "--json", "--progress", "--color", "-q", "--quiet", "-v", "--verbose"}
+    shared = {f"--{name.replace('_', '-')}" for name in SHARED} | {"-q", "-v", "-y"}
     for name, command in commands():
         taken = {option for each in command.params if isinstance(each, click.Option) for option in each.opts}
-        assert name in {"demo", "checkpoint"} or shared <= taken, name
+        assert name in {"demo", "checkpoint", "config"} or shared <= taken, name
 
 
 def test_the_reference_says_what_json_each_verb_answers_with():

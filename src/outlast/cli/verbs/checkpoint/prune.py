@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from outlast.checkpoint import Pruned
+from outlast.cli.asking import confirmed, is_asked
 from outlast.cli.checkpoint_words import pruned_line
 from outlast.cli.opening import keys_at_hand
 from outlast.cli.options import Settings, common, kept_in
@@ -24,13 +25,16 @@ __all__ = ["command"]
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Intact ones to keep; default: as configured.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
 @kept_in
-@common("store", "json", "quiet")
+@common("store", "json", "quiet", "yes")
 @click.pass_obj
 def command(settings: Settings, /, job: str, *, keep: int | None, dry_run: bool, path: Path | None) -> int:
     """Delete the checkpoints of a job that retention would delete. Damaged ones neither count nor go.
 
-    The newest intact one is kept in any case, and so is one that a process is using.
+    The newest intact one is kept in any case, and so is one that a process is using. On a terminal it asks first.
     """
+    if not dry_run and is_asked(settings) and not _is_meant(settings, job, path, keep):
+        say("Nothing was deleted.")
+        return 0
     shelf, pruned = asyncio.run(_pruned(settings, job, path, keep, dry_run=dry_run))
     if settings.json:
         answer(
@@ -48,6 +52,14 @@ def command(settings: Settings, /, job: str, *, keep: int | None, dry_run: bool,
     again = f"outlast checkpoint prune {quoted(job)}{'' if keep is None else f' --keep {keep}'}{shelf.hint}"
     say([line, *(commands([("do it", again)]) if dry_run and pruned.deleted and not settings.quiet else [])])
     return 0
+
+
+def _is_meant(settings: Settings, job: str, path: Path | None, keep: int | None) -> bool:
+    """Whether what would be deleted is to be deleted; where that is nothing, nobody is asked."""
+    shelf, pruned = asyncio.run(_pruned(settings, job, path, keep, dry_run=True))
+    if not pruned.deleted:
+        return True
+    return confirmed(f"{pruned_line(shelf.job_id, pruned, dry_run=True)} Delete?")
 
 
 async def _pruned(

@@ -36,9 +36,11 @@ def command(settings: Settings, /, file: Path, *, with_schema: bool) -> int:
     if file.suffix != ".toml":
         raise click.UsageError(f"{str(file)!r} should end in .toml: by that `outlast run` knows a job file")
     beside = file.with_name(SCHEMA_NAME) if with_schema else None
-    _write_new(file, job_file(file.name, schema=None if beside is None else f"./{beside.name}"))
     if beside is not None:
-        _write_schema(beside)
+        _refuse_theirs(beside)
+    _write(file, job_file(file.name, schema=None if beside is None else f"./{beside.name}"), "x")
+    if beside is not None:
+        _write(beside, json.dumps(schema(), indent=2, ensure_ascii=False) + "\n", "w")
     if settings.json:
         answer({"file": str(file), "schema": None if beside is None else str(beside)})
     elif not settings.quiet:
@@ -49,28 +51,21 @@ def command(settings: Settings, /, file: Path, *, with_schema: bool) -> int:
     return 0
 
 
-def _write_new(file: Path, text: str) -> None:
-    try:
-        with file.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError as error:
-        raise ConfigurationError(f"there is a {str(file)!r} already: it is left as it is") from error
-    except OSError as error:
-        raise ConfigurationError(f"{str(file)!r} cannot be written: {error.strerror}") from error
-
-
-def _write_schema(file: Path) -> None:
-    """Replace one that an earlier version has written; leave alone what is something else."""
-    text = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+def _refuse_theirs(file: Path) -> None:
+    """A schema that an earlier version has written is replaced; anything else is left alone."""
     try:
         ours = not file.exists() or json.loads(file.read_bytes())["title"] == schema()["title"]
     except (OSError, ValueError, KeyError, TypeError):
         ours = False
     if not ours:
-        raise ConfigurationError(
-            f"there is a {str(file)!r} already that is no schema of a job file: it is left as it is"
-        )
+        raise ConfigurationError(f"there is a {str(file)!r} already that is no schema of a job file: it is left as it is")
+
+
+def _write(file: Path, text: str, mode: str) -> None:
     try:
-        file.write_text(text, encoding="utf-8")
+        with file.open(mode, encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError as error:
+        raise ConfigurationError(f"there is a {str(file)!r} already: it is left as it is") from error
     except OSError as error:
         raise ConfigurationError(f"{str(file)!r} cannot be written: {error.strerror}") from error

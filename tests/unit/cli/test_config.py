@@ -187,7 +187,9 @@ def test_show_tells_every_setting_and_where_it_comes_from(capsys, tmp_path, job,
     monkeypatch.setenv("OUTLAST_CHECKPOINT__INTERVAL", "5m")
     monkeypatch.setenv("OUTLAST_RATE", "a.example=2/s")
     found = rows(capsys, job.name, "--timeout", "90s", "--rate", "shop.example=3/min", "--abort-policy", "strict")
-    assert {path: (row["value"], row["layer"], row["origin"]) for path, row in found.items() if row["layer"] != "default"} == {
+    assert {
+        path: (row["value"], row["layer"], row["origin"]) for path, row in found.items() if row["layer"] != "default"
+    } == {
         "target": ("scrape.py:scrape", "job file", "job.toml"),
         "items": (["urls.txt", "https://***@shop.example/list"], "job file", "job.toml"),
         "concurrency": (8, "job file", "job.toml"),

@@ -83,7 +83,9 @@ def test_a_variable_of_a_shared_option_is_no_wrong_setting():
     assert set(_COMMON) == set(SHARED)
     variables = {variable_of(f"--{name.replace('_', '-')}") for name in SHARED}
     loaded = load_configuration(environ=dict.fromkeys(variables, "x"))
-    assert {path: origin for path, origin in loaded.origins.items() if origin != "default"} == {"store": "OUTLAST_STORE"}
+    assert {path: origin for path, origin in loaded.origins.items() if origin != "default"} == {
+        "store": "OUTLAST_STORE"
+    }
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["checkpoint", "--help"], ["config", "--help"]])

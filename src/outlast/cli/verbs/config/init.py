@@ -58,7 +58,9 @@ def _refuse_theirs(file: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         ours = False
     if not ours:
-        raise ConfigurationError(f"there is a {str(file)!r} already that is no schema of a job file: it is left as it is")
+        raise ConfigurationError(
+            f"there is a {str(file)!r} already that is no schema of a job file: it is left as it is"
+        )
 
 
 def _write(file: Path, text: str, mode: str) -> None:

@@ -84,10 +84,11 @@ def planned(order: Order, settings: Settings) -> Plan:
         "invocation": order.to_dict(),
         "fresh": order.fresh,
         "release_hold": order.release_hold,
-        **given,  # type: ignore[typeddict-item] # the names are checked by load_configuration
+        # How a log looks is the command's own affair: code has no such option.
+        **{name: value for name, value in given.items() if name != "logging"},  # type: ignore[typeddict-item] # the names are checked by load_configuration
         **located,
     }
-    config = configured(options, job.options)
+    config = configured(options, job.options).model_copy(update={"logging": chosen.logging})
     if "key" in order.options:
         options["key"] = order.options["key"]
     name = order.options.get("job", config.name or job.name)

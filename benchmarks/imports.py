@@ -1,4 +1,4 @@
-"""What starting costs: `import outlast`, `outlast --help`."""
+"""What starting costs: `import outlast`, `outlast --help`, the tab key."""
 
 import subprocess
 import sys
@@ -15,6 +15,12 @@ PEERS = {
     "import asyncio, sqlite3, json, logging": ("-c", "import asyncio, sqlite3, json, logging"),
     "from outlast import Run": ("-c", "from outlast import Run"),
     "outlast --help": ("-m", "outlast", "--help"),
+    "the tab key after `outlast sta`": (
+        "-c",
+        "import os\n"
+        "os.environ |= {'_OUTLAST_COMPLETE': 'bash_complete', 'COMP_WORDS': 'outlast sta', 'COMP_CWORD': '1'}\n"
+        "from outlast.cli import main\nmain([])",
+    ),
     "a click program with one verb, --help": (
         "-c",
         "import click\n@click.group()\ndef main(): ...\n@main.command()\ndef run(): ...\nmain(['--help'])",
@@ -31,10 +37,12 @@ def rows(*, full: bool) -> list[Row]:
     def ratio(one: str, other: str) -> list[float]:
         return [mine / theirs for mine, theirs in zip(found[one], found[other], strict=True)]
 
+    help_, tab, click_ = list(PEERS)[4:]
     return [
         *(row(name, values, "ms of CPU") for name, values in found.items()),
         row("import outlast / the standard library's", ratio("import outlast", list(PEERS)[2]), "x", at_most(1.0)),
-        row("outlast --help / the click program", ratio("outlast --help", list(PEERS)[5]), "x"),
+        row("outlast --help / the click program", ratio(help_, click_), "x", at_most(3.0)),
+        row("the tab key / the click program", ratio(tab, click_), "x", at_most(3.0)),
     ]
 
 

@@ -122,6 +122,29 @@ def test_jobs_and_their_failures_are_offered(offered, jobs):
     assert offered("outlast", "ignore", "shop", "--host", "''") == ["plain,shop.example"]
 
 
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_nothing_hostile_is_offered_or_told(monkeypatch, capsys, tmp_path, shell):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scrape.py").write_text("def scrape(item):\n    raise ValueError(f'{item} \\x1b[31m \\n red')")
+    with pytest.raises(SystemExit):
+        main(["run", "scrape.py:scrape", "https://shop.example/1", "--job", "shop", "--quiet", "--max-failed", "9"])
+    capsys.readouterr()
+    incomplete = "F-" if shell == "fish" else "3"
+    asking = {
+        "_OUTLAST_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": "outlast failures shop F-",
+        "COMP_CWORD": incomplete,
+    }
+    for name, value in asking.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        main([])
+    told = capsys.readouterr().out
+    assert "F-" in told
+    assert "<url> ?[<n>m" in told
+    assert "\x1b" not in told
+
+
 def test_whoever_asks_in_vain_is_shown_nothing(offered, jobs, tmp_path):
     assert offered("outlast", "nothing", "of", "the", "kind") == []
     assert offered("outlast", "failures", "no-such-job", "F") == []

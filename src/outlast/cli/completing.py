@@ -22,6 +22,7 @@ PROGRAM = "outlast"
 STORE = ".outlast"
 """Where jobs are kept by default, for whoever must not wait for the configuration to be loaded."""
 JOBS_MAX = 500
+HELP_MAX = 100
 
 
 class _Bash(BashComplete):
@@ -127,14 +128,19 @@ def _job_in(lock: Path) -> str | None:
         name = json.loads(lock.read_bytes())["job"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    # What cannot be shown on one line cannot be offered on one either.
-    return name if isinstance(name, str) and name.isprintable() else None
+    return name if isinstance(name, str) else None
 
 
 def _beginning(
     incomplete: str, words: Iterable[str], told: Callable[[str], str | None] = lambda _: None
 ) -> list[CompletionItem]:
-    return [CompletionItem(word, help=told(word)) for word in words if word.startswith(incomplete)]
+    """The words that begin so. What cannot be shown on one line is not offered, and what is said of it is one line."""
+    found = (word for word in words if word.startswith(incomplete) and word.isprintable())
+    return [CompletionItem(word, help=_on_a_line(told(word) or "")) for word in found]
+
+
+def _on_a_line(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text[:HELP_MAX])
 
 
 _OFFERED: dict[str, _Offered] = {

@@ -114,6 +114,16 @@ def test_check_says_that_nothing_is_wrong(capsys, job):
     assert called(capsys, "check", job.name) == (0, "", "job.toml: 6 settings in all layers, and nothing is wrong.\n")
 
 
+def test_check_of_a_job_file_without_a_target_says_what_it_goes_with(capsys, tmp_path):
+    write(tmp_path / "my job.toml", "concurrency = 2")
+    assert called(capsys, "check", "my job.toml")[2].splitlines() == [
+        "my job.toml: 1 setting in all layers, and nothing is wrong.",
+        "It names no target, so that it goes with one:",
+        "  run   outlast run FILE.py:FUNCTION --config 'my job.toml'",
+    ]
+    assert called(capsys, "check", "my job.toml", "-q") == (0, "", "")
+
+
 def test_check_takes_the_job_file_of_the_option_too(capsys, job):
     assert called(capsys, "check", "--config", job.name)[2].startswith("job.toml: 6 settings")
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -21,21 +22,27 @@ def left(outlast):
     return len(json.loads(outlast("checkpoint", "ls", "shop", "--json")[1])["checkpoints"])
 
 
+def parts(terminal):
+    """What is shown until the other end closes."""
+    with suppress(OSError):
+        while part := os.read(terminal, 4096):
+            yield part
+
+
 def typed(tmp_path, answer, *more):
     """Type the command at a terminal, and then the answer; all that the terminal shows."""
     ours, theirs = os.openpty()
     command = [sys.executable, "-m", "outlast", "checkpoint", "prune", "shop", "--keep", "1", *more]
     process = subprocess.Popen(command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    os.write(ours, answer)
-    shown = b""
     try:
-        while part := os.read(ours, 4096):
-            shown += part
-    except OSError:
-        pass  # the other end is closed
-    assert process.wait(30) == 0
-    os.close(ours)
+        os.write(ours, answer)
+        shown = b"".join(parts(ours))
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
     return shown.decode()
 
 

@@ -46,7 +46,7 @@ GROUPS = {
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
-    if wanted:
+    if wanted and not ctx.resilient_parsing:
         from outlast import __version__  # noqa: PLC0415 - reads the installed metadata
 
         click.echo(f"outlast {__version__}")

@@ -58,8 +58,11 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         setattr(ctx.ensure_object(Settings), str(param.name), value)
 
 
-def _option(*names: str, help: str, **attributes: Any) -> Callable[..., Any]:  # noqa: A002 - click's word
+def _option(*names: str, help: str = "", **attributes: Any) -> Callable[..., Any]:  # noqa: A002 - click's word
+    """A shared option. One of several words needs no help: it names them."""
     variable = variable_of(names[-1])
+    if isinstance(words := attributes.get("type"), click.Choice):
+        help = f"{', '.join(words.choices)}."  # noqa: A001 - click's word
     attributes |= {"envvar": variable, "help": f"{help} [env: {variable}]"}
 
     def decorate(function: F, *, hidden: bool = False) -> F:
@@ -91,14 +94,11 @@ _COMMON: dict[str, Callable[..., Any]] = {
         "--progress",
         type=click.Choice(["auto", "live", "plain", "off"]),
         metavar="HOW",
-        help="auto, live, plain, off.",
     ),
-    "color": _option(
-        "--color", type=click.Choice(["auto", "always", "never"]), metavar="WHEN", help="auto, always, never."
-    ),
+    "color": _option("--color", type=click.Choice(["auto", "always", "never"]), metavar="WHEN"),
     "quiet": _option("-q", "--quiet", is_flag=True, help="Only how it ended, and errors."),
     "verbose": _option("-v", "--verbose", count=True, help="Log events; -vv: everything."),
-    "log_format": _option("--log-format", type=click.Choice(["text", "json"]), metavar="FORM", help="text, json."),
+    "log_format": _option("--log-format", type=click.Choice(["text", "json"]), metavar="FORM"),
     "yes": _option("-y", "--yes", is_flag=True, help="Do not ask."),
 }
 

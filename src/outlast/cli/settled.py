@@ -17,6 +17,7 @@ from outlast.cli.sources import source_of
 from outlast.cli.target import target_of
 from outlast.config import Complaint, JobConfiguration, Loaded, NotifyConfiguration, load_configuration
 from outlast.errors import ConfigurationError, ResilienceException
+from outlast.failure import rules_of
 from outlast.resource import ResourceMonitor
 from outlast.retry import RetryManager
 
@@ -56,7 +57,9 @@ def settled(settings: Settings, named: str | None, options: Mapping[str, Any]) -
 def complaints_about(found: Settled) -> list[Complaint]:
     """What the models do not know: names that stand for nothing, keys and files that are not there."""
     attempts = (*_work(found), *_names(found.config), *_told(found.config.notify))
-    return [complaint for path, attempt in attempts for complaint in _complaints(found, path, attempt)]
+    complaints = [complaint for path, attempt in attempts for complaint in _complaints(found, path, attempt)]
+    # What is wrong with a table of a section is said again when a name is looked up in that section.
+    return list({each["problem"]: each for each in reversed(complaints)}.values())[::-1]
 
 
 def _work(found: Settled) -> Iterator[tuple[str, Attempt]]:
@@ -73,11 +76,14 @@ def _work(found: Settled) -> Iterator[tuple[str, Attempt]]:
 def _names(config: JobConfiguration) -> Iterator[tuple[str, Attempt]]:
     """Each section as its wing reads it."""
     yield "checkpoint.encryption_enabled", lambda: CheckpointManager(config.checkpoint)
+    yield "retry.rule", lambda: rules_of(config.retry.rule)
     if config.retry.enabled:
         yield "retry.default_policy", lambda: RetryManager(config.retry).policy(config.retry.default_policy)
+    yield "resource.threshold", lambda: ResourceMonitor(config.resource)
     if config.resource.enabled:
         threshold = config.resource.default_threshold
         yield "resource.default_threshold", lambda: ResourceMonitor(config.resource).threshold(threshold)
+    yield "abort.policy", lambda: AbortManager(config.abort)
     if config.abort.enabled:
         yield "abort.default_policy", lambda: AbortManager(config.abort).policy()
 

@@ -78,7 +78,7 @@ def test_a_lock_that_is_held_and_not_signed_is_a_run_all_the_same(directory):
     assert holder_of(directory) is None
 
 
-@pytest.mark.parametrize("pid", [1, 2**22 - 1, os.getpid()])
+@pytest.mark.parametrize("pid", [1, 2**22 - 1, os.getpid()], ids=["1", "largest", "own"])
 def test_a_lock_that_is_held_is_a_run(directory, pid):
     lock = directory.lock("docs", "then")
     signed(directory, pid, socket.gethostname())

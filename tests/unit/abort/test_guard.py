@@ -144,6 +144,14 @@ def test_an_abort_is_final_once_something_was_told_after_it(driven):
     assert job.verdict.should_abort
 
 
+def test_settling_what_is_not_suspected_changes_nothing(driven):
+    job = driven()
+    job.fail(1)
+    job.work(30)
+    job.guard.settle(job.now + 10_000)
+    assert job.decision is Decision.CONTINUE
+
+
 def test_looking_changes_nothing(driven):
     job = driven()
     for step in (lambda: job.fail_until_suspected(), lambda: job.guard.drained(job.now), lambda: job.probe_until(500)):

@@ -12,6 +12,7 @@ from typing_extensions import override
 from outlast.abort.actions import ActionFunction
 from outlast.abort.analysis import analysis_of
 from outlast.abort.guard import Guard
+from outlast.abort.history import History
 from outlast.abort.job import WatchedJob
 from outlast.abort.notify import Notifier
 from outlast.abort.policies import DEFAULT, Policies
@@ -168,7 +169,7 @@ class AbortManager(IAbortManager):
         return self._policies.get(policy_id)
 
     def guard(self, job_id: str, policy: AbortPolicy | str | None = None) -> Guard:
-        """The guard of the job, to be told directly of every operation; what it is told is not in the failure analysis.
+        """The guard of the job, to be told directly of every operation; what it is told is not in the failure analysis (`history`).
 
         Whoever drives it calls `evaluated` now and then, so that the verdicts are announced.
         """
@@ -192,6 +193,10 @@ class AbortManager(IAbortManager):
     def forget(self, job_id: str) -> None:
         """Begin anew with this job, as with a new run of it: evidence, history and what was done are gone."""
         self._jobs.pop(job_name(job_id), None)
+
+    def history(self, job_id: str) -> History:
+        """What failed and succeeded in this job: whoever drives its guard keeps it, for the failure analysis."""
+        return self._job(job_id).watch.history
 
     def actions_done(self, job_id: str) -> tuple[dict[str, Any], ...]:
         """What came of the actions that were carried out for this job, each with `action`, `ok` and `problem`."""

@@ -69,7 +69,6 @@ class Watch:
     _surges: OrderedDict[str, float] = field(default_factory=OrderedDict, init=False)
     _is_replaying: bool = field(default=False, init=False)
     _incidents: OrderedDict[str, None] = field(default_factory=OrderedDict, init=False)
-    _examples: OrderedDict[str, Failure] = field(default_factory=OrderedDict, init=False)
 
     def guard(self, policy: AbortPolicy) -> Guard:
         """The guard under `policy`; a policy that was replaced is not taken for the one it replaced."""
@@ -130,16 +129,8 @@ class Watch:
         self.policy_id = policy.id
         return verdict, is_news, is_abort
 
-    def example(self, signature: str) -> str:
-        """What one failure of this signature said."""
-        failure = self._examples.get(signature)
-        return "" if failure is None else f"{failure.type}: {failure.message}"
-
     def _keep(self, now: float, report: Report) -> None:
         failure = report.failure
-        self._examples[failure.signature] = failure
-        if len(self._examples) > LOG_MAX:
-            self._examples.popitem(last=False)
         self.history.failed(
             now,
             failure,

@@ -260,7 +260,7 @@ async def test_a_surge_is_announced_once_with_everything_that_is_known_of_it(man
     assert (told["failures"], told["operations"], told["share"]) == (8, 8, 1.0)
     assert told["hosts"] == ["h0", "h1", "h2"]
     assert (told["first_seen"], told["last_seen"]) == ("2026-01-01T00:16:41+00:00", "2026-01-01T00:16:48+00:00")
-    assert told["example"] == "reported.ParseError: no price on 7"
+    assert told["example"] == "reported.ParseError: no price on 4"
 
 
 async def test_a_guard_that_is_driven_directly_is_the_one_that_is_asked(manager, clock, events):

@@ -78,6 +78,8 @@ class Observed:
 
     def weigh(self, now: float, host: str | None, failure_class: str, signature: str) -> None:
         """Count a failure; without a host (a probe, the crash of a process) against the job alone."""
+        if not self.evidence.value:
+            self.hosts.reset()  # an excursion begins: what was before is made up for
         self.evidence.failed()
         if host is not None:
             self.hosts.failed(host, self.evidence.threshold)

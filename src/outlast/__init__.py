@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         AbortConfiguration,
         Allowance,
         CheckpointConfiguration,
+        ExpectConfiguration,
         JobConfiguration,
         LoggingConfiguration,
         ResilienceConfiguration,
@@ -78,7 +79,7 @@ _NAMES_BY_MODULE = {
     "assembly": "Resilience",
     "checkpoint": "CheckpointManager",
     "config": """
-        AbortConfiguration Allowance CheckpointConfiguration JobConfiguration LoggingConfiguration
+        AbortConfiguration Allowance CheckpointConfiguration ExpectConfiguration JobConfiguration LoggingConfiguration
         ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
     """,
     "contracts": """
@@ -123,6 +124,7 @@ __all__ = [
     "CrashLoopError",
     "EventBus",
     "EventType",
+    "ExpectConfiguration",
     "FailureHandler",
     "FailureRule",
     "IAbortManager",

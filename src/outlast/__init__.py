@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         AbortConfiguration,
         Allowance,
         CheckpointConfiguration,
+        ExpectConfiguration,
         JobConfiguration,
         LoggingConfiguration,
         NotifyConfiguration,
@@ -82,7 +83,8 @@ _NAMES_BY_MODULE = {
     "assembly": "Resilience",
     "checkpoint": "CheckpointManager",
     "config": """
-        AbortConfiguration Allowance CheckpointConfiguration JobConfiguration LoggingConfiguration NotifyConfiguration
+        AbortConfiguration Allowance CheckpointConfiguration ExpectConfiguration JobConfiguration LoggingConfiguration
+        NotifyConfiguration
         ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
     """,
     "contracts": """
@@ -130,6 +132,7 @@ __all__ = [
     "CrashLoopError",
     "EventBus",
     "EventType",
+    "ExpectConfiguration",
     "FailureHandler",
     "FailureRule",
     "IAbortManager",

@@ -63,6 +63,7 @@ class EventType(StrEnum):
     KEYS_ROTATED = "keys_rotated"
     ITEM_QUARANTINED = "item_quarantined"
     ORDERS_CHANGED = "orders_changed"
+    EXPECTATION_FAILED = "expectation_failed"
     FAILURE_HANDLED = "failure_handled"
     CIRCUIT_OPENED = "circuit_opened"
     CIRCUIT_CLOSED = "circuit_closed"
@@ -91,6 +92,7 @@ def _table() -> Mapping[EventType, EventSpec]:
     saved = ("checkpoint_id", "sequence_number", "size_bytes")
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
+    ended = ("run_id", "outcome", "done", "failed", "deferred", "records", "unmet")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
     return MappingProxyType(
         {
@@ -106,9 +108,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             **_of_aborts(),
             kind.CHECKPOINT_FAILED: EventSpec("job", error, ("reason",), published=False),
             kind.RUN_STARTED: EventSpec("job", info, ("run_id", "done", "pending", "resumed"), published=False),
-            kind.RUN_ENDED: EventSpec(
-                "job", info, ("run_id", "outcome", "done", "failed", "deferred"), published=False
-            ),
+            kind.RUN_ENDED: EventSpec("job", info, ended, published=False),
             kind.HOST_PARKED: EventSpec(
                 "job", warning, ("host", "failures", "error", "next_probe_in"), published=False
             ),
@@ -118,6 +118,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
             kind.ITEM_QUARANTINED: EventSpec("job", error, ("key", "kills"), published=False),
             kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
+            kind.EXPECTATION_FAILED: EventSpec("job", error, ("run_id", "expectation", "reason"), published=False),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
             **_of_retries(),
             **_of_resources(),

@@ -2,6 +2,7 @@
 
 from outlast.config.abort import AbortPolicySettings
 from outlast.config.complaints import Complaint
+from outlast.config.expect import ExpectConfiguration
 from outlast.config.job import JobConfiguration
 from outlast.config.layers import Loaded, load_configuration
 from outlast.config.model import (
@@ -23,6 +24,7 @@ __all__ = [
     "Allowance",
     "CheckpointConfiguration",
     "Complaint",
+    "ExpectConfiguration",
     "FailureRuleSettings",
     "JobConfiguration",
     "Loaded",

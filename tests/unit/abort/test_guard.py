@@ -280,6 +280,19 @@ def test_two_hosts_are_judged_by_their_total(driven):
     assert job.fail_until_suspected(host="one") == 17
 
 
+def test_two_hosts_of_three_do_not_suspend_the_job_and_all_three_do(driven):
+    job = driven()
+    for host in "abc":
+        job.work(10, host=host)
+    for _ in range(50):
+        job.fail(1, host="a")
+        job.fail(1, host="b")
+    assert job.decision is Decision.CONTINUE
+    for _ in range(10):
+        job.fail(1, host="c")
+    assert job.decision is Decision.SUSPEND
+
+
 def test_half_of_the_hosts_must_be_in_trouble(driven):
     job = driven()
     for n in range(8):

@@ -263,6 +263,16 @@ async def test_a_surge_is_announced_once_with_everything_that_is_known_of_it(man
     assert told["example"] == "reported.ParseError: no price on 4"
 
 
+async def test_a_policy_that_hears_of_what_was_before_announces_no_old_surge(manager, events, clock):
+    abort = manager()
+    for n in range(900):
+        clock.seconds += 1
+        await abort.record_failure("job", REFUSED)
+        await abort.record_success("job", host=f"h{n % 7}")
+    await abort.evaluate_abort_conditions("job", "conservative")
+    assert len(of_type(events, "failure_pattern_detected")) == 1
+
+
 async def test_a_guard_that_is_driven_directly_is_the_one_that_is_asked(manager, clock, events):
     abort = manager()
     policy = abort.policy().within(6)

@@ -7,14 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from outlast.abort import AbortManager, AbortPolicy, Notice, Notifier
     from outlast.assembly import Resilience
     from outlast.checkpoint import CheckpointManager
     from outlast.config import (
         AbortConfiguration,
         Allowance,
         CheckpointConfiguration,
+        ExpectConfiguration,
         JobConfiguration,
         LoggingConfiguration,
+        NotifyConfiguration,
         ResilienceConfiguration,
         ResourceConfiguration,
         RetryConfiguration,
@@ -70,15 +73,18 @@ if TYPE_CHECKING:
     from outlast.events import EventBus, EventType, ResilienceEvent, Severity
     from outlast.failure import FailureHandler, FailureRule, Remedy, refuse_blocked
     from outlast.jobs import Context, Job, Outcome, Progress, Run, Summary, job
+    from outlast.resource import ResourceMonitor
     from outlast.retry import RetryManager
 
     __version__: str
 
 _NAMES_BY_MODULE = {
+    "abort": "AbortManager AbortPolicy Notice Notifier",
     "assembly": "Resilience",
     "checkpoint": "CheckpointManager",
     "config": """
-        AbortConfiguration Allowance CheckpointConfiguration JobConfiguration LoggingConfiguration
+        AbortConfiguration Allowance CheckpointConfiguration ExpectConfiguration JobConfiguration LoggingConfiguration
+        NotifyConfiguration
         ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
     """,
     "contracts": """
@@ -99,6 +105,7 @@ _NAMES_BY_MODULE = {
     "events": "EventBus EventType ResilienceEvent Severity",
     "failure": "FailureHandler FailureRule Remedy refuse_blocked",
     "jobs": "Context Job Outcome Progress Run Summary job",
+    "resource": "ResourceMonitor",
     "retry": "RetryManager",
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
@@ -108,6 +115,8 @@ __all__ = [
     "AbortConfigurationError",
     "AbortError",
     "AbortExecutionError",
+    "AbortManager",
+    "AbortPolicy",
     "AbortPolicyNotFoundError",
     "Allowance",
     "BlockedPageError",
@@ -123,6 +132,7 @@ __all__ = [
     "CrashLoopError",
     "EventBus",
     "EventType",
+    "ExpectConfiguration",
     "FailureHandler",
     "FailureRule",
     "IAbortManager",
@@ -143,6 +153,9 @@ __all__ = [
     "LedgerUnavailableError",
     "LoggingConfiguration",
     "MaxRetriesExceededError",
+    "Notice",
+    "Notifier",
+    "NotifyConfiguration",
     "Outcome",
     "OutputError",
     "PermanentFailureError",
@@ -155,6 +168,7 @@ __all__ = [
     "ResourceCleanupError",
     "ResourceConfiguration",
     "ResourceError",
+    "ResourceMonitor",
     "ResourceMonitoringError",
     "ResourceThresholdExceededError",
     "ResourceThresholdNotFoundError",

@@ -20,6 +20,7 @@ from outlast.jobs import (
     dispatch,
     engine,
     excuses,
+    expect,
     gate,
     host,
     obeying,
@@ -88,27 +89,17 @@ def test_the_errors_that_nothing_raises_are_named():
 @pytest.mark.parametrize("name", ["", *SETTINGS_OF_SECTIONS])
 def test_every_setting_stands_with_its_default(name):
     text = page("reference/configuration.md")
-    if name in {"resource", "abort"}:
-        resource, abort = tables(section(text, "`[resource]` and `[abort]`"))
-        rows = resource if name == "resource" else abort
-    else:
-        rows = table(section(text, f"`[{name}]`" if name else "The job"))
+    rows = table(section(text, f"`[{name}]`" if name else "The job"))
     found = SETTINGS_OF_SECTIONS.get(name, config.JobConfiguration).model_fields
     settings = {key: field for key, field in found.items() if key not in SETTINGS_OF_SECTIONS}
     assert [row[:2] for row in rows] == [[f"`{key}`", f"`{told(field)}`"] for key, field in settings.items()]
     assert all(row[2] for row in rows)
 
 
-def test_settings_that_nothing_reads_are_said_to_be_so():
-    idle = {
-        section
-        for section, model in SETTINGS_OF_SECTIONS.items()
-        if not any(re.search(rf"config(uration)?\.{section}\b", text) for text in SOURCES.values())
-    }
-    heading = re.search(r"## (.*)\n\n.*\*\*nothing in this version reads them\*\*", page("reference/configuration.md"))[
-        1
-    ]
-    assert set(re.findall(r"\[(\w+)\]", heading)) == idle
+def test_every_section_is_read():
+    sections = set(SETTINGS_OF_SECTIONS)
+    sources = SOURCES.values()
+    assert not {name for name in sections if not any(re.search(rf"config(uration)?\.{name}\b", text) for text in sources)}
 
 
 @pytest.mark.parametrize(
@@ -191,6 +182,9 @@ NUMBERS = {
     "a job is nearly finished": dispatch.TAIL_SHARE,
     "after the first signal": CONFIGURED.drain,
     "items that may fail": CONFIGURED.max_failed.items,
+    "looks at what is expected": CONFIGURED.expect.check_every,
+    "before the share of a field": expect.RECORDS_MIN,
+    "compared with those of all before": expect.WINDOW,
     "seconds between checkpoints": CONFIGURED.checkpoint.interval,
     "checkpoints kept": CONFIGURED.checkpoint.retention_count,
     "longest `Retry-After`": POLICY.retry_after_cap,

@@ -122,12 +122,18 @@ def run_options(function: F) -> F:
             click.option(
                 "--max-failed", metavar="1%|N", help="How many items may fail in a job that counts as finished."
             ),
+            click.option("--max-time", metavar="6h|none", help="How long the run may take before it stops in order."),
             click.option(
                 "--rate",
                 multiple=True,
                 callback=_rates,
                 metavar="HOST=30/min",
                 help="How often a host may be asked; '*': each of the others. May be repeated.",
+            ),
+            click.option(
+                "--abort-policy",
+                metavar="NAME",
+                help="When the job gives up: default, conservative, strict, never, ...",
             ),
             click.option("--config", metavar="FILE", help="A job file for the settings that are not given here."),
             click.option("--key", metavar="FIELD", help="The field of an item that says which item it is."),

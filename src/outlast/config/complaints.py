@@ -48,7 +48,9 @@ def complaints_of(error: ValidationError, keys: Iterable[str]) -> list[Complaint
             found.append({"path": path, "problem": "is a section: it should hold keys", "nearest": None})
         else:
             problem = str(cause) if cause else _SUBJECT.sub("", row["msg"])
-            found.append({"path": path, "problem": f"{problem}, not {_shown(row['input'])}", "nearest": None})
+            # What is wrong with the whole is in how its keys go together, and names them.
+            given = f", not {_shown(row['input'])}" if path else ""
+            found.append({"path": path, "problem": f"{problem}{given}", "nearest": None})
     return found
 
 
@@ -58,7 +60,8 @@ def nearest(key: str, known: Iterable[str]) -> str | None:
 
 
 def _inside(section: str, complaint: Complaint) -> Complaint:
-    return {"path": f"{section}.{complaint['path']}", "problem": complaint["problem"], "nearest": complaint["nearest"]}
+    path = ".".join(filter(None, (section, complaint["path"])))
+    return {"path": path, "problem": complaint["problem"], "nearest": complaint["nearest"]}
 
 
 def _line(complaint: Complaint) -> str:

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
+from outlast.config.expect import ExpectConfiguration, allowance_moved
 from outlast.config.model import ResilienceConfiguration
+from outlast.config.notify import NotifyConfiguration
 from outlast.config.rates import Rates, RatesSetting
 from outlast.config.values import Allowance, AllowanceSetting, Count, ExactSeconds, Text
 
@@ -44,6 +46,11 @@ class JobConfiguration(ResilienceConfiguration):
     """How long one attempt may take; `none`: as long as it likes."""
     max_failed: AllowanceSetting = Allowance()
     """How many items may fail in a job that counts as finished: `10`, or `"1%"` of all."""
+    max_time: Annotated[
+        Annotated[ExactSeconds, Field(gt=0)] | None,
+        BeforeValidator(_none_by_name, json_schema_input_type=float | str | None),
+    ] = None
+    """How long a run may take before it stops in order; `none`: as long as it needs."""
     drain: Annotated[ExactSeconds, Field(ge=0)] = 20.0
     """How long work in flight may go on after the first SIGINT or SIGTERM."""
     patience: Annotated[ExactSeconds, Field(ge=0)] = 900.0
@@ -58,3 +65,11 @@ class JobConfiguration(ResilienceConfiguration):
     """Have fewer items of a host in flight while it throttles or slows down."""
     store: Text = ".outlast"
     """The directory in which jobs are kept."""
+    expect: ExpectConfiguration = Field(default_factory=ExpectConfiguration)
+    notify: NotifyConfiguration = Field(default_factory=NotifyConfiguration)
+    """Who is told of the job, and when."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_allowance(cls, values: Any) -> Any:
+        return allowance_moved(values)

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from outlast.config.complaints import Complaint, refusal
+from outlast.config.expect import allowance_moved
 from outlast.config.job import JobConfiguration
 from outlast.config.model import Section
 from outlast.config.sources import Source, environment_source, toml_source
@@ -45,7 +46,7 @@ def load_configuration(
         raise refusal(complaints)
     origins = dict.fromkeys(_paths(), "default")
     merged: dict[str, Any] = {}
-    for source in sources:
+    for source in map(_with_one_allowance, sources):
         for path in _merge(merged, source.values):
             origins[path] = source.name_of(path)
     return Loaded(JobConfiguration(**merged), origins)
@@ -75,6 +76,13 @@ def _located(complaint: Complaint, source: Source) -> Complaint:
         "nearest": complaint["nearest"],
         "layer": source.name_of(complaint["path"]),
     }
+
+
+def _with_one_allowance(source: Source) -> Source:
+    # Before layers are joined, so that the later of the two ways to write it wins.
+    moved = source.names.get("expect.max_failed")
+    names = source.names if moved is None else {**source.names, "max_failed": moved}
+    return replace(source, values=allowance_moved(source.values), names=names)
 
 
 def _merge(merged: dict[str, Any], values: Mapping[str, Any]) -> Iterator[str]:

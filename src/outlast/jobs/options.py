@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from outlast.errors import ConfigurationError
 from outlast.failure.rule import FailureRule
 from outlast.jobs.items import KeyFunction
 from outlast.jobs.resources import Factory
@@ -12,18 +13,21 @@ from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
-    from outlast.config import JobConfiguration
+    from outlast.config import AbortConfiguration, ExpectConfiguration, JobConfiguration
     from outlast.storage.keys import KeyProvider
 
 __all__ = ["RunOptions", "Settings", "configured"]
 
 
 class Settings(TypedDict, total=False):
-    """Settings with a place in the job file; durations are seconds, or text like "30s"."""
+    """Settings with a place in the job file; durations are seconds, or text like "30s". `expect` is its section of that name."""
 
     concurrency: int
     timeout: float | str | None
     max_failed: float | str
+    max_time: float | str | None
+    expect: "Mapping[str, Any] | ExpectConfiguration"
+    abort: "Mapping[str, Any] | AbortConfiguration"
     drain: float | str
     patience: float | str
     crash_loop_limit: int
@@ -57,6 +61,7 @@ class RunOptions(Settings, total=False):
     runtime: Runtime
 
 
+_SECTIONS = ("expect", "abort")
 _SETTINGS = frozenset(Settings.__annotations__)
 
 
@@ -70,18 +75,52 @@ def configured(options: RunOptions, defaults: RunOptions) -> "JobConfiguration":
     given, fallback = _settings(options), _settings(defaults)
     config = options.get("config", defaults.get("config"))
     if isinstance(config, JobConfiguration):
-        chosen = {name: getattr(config, name) for name in config.model_fields_set}
-        return JobConfiguration(**{**fallback, **chosen, **given})
+        chosen = {name: _plain(getattr(config, name), only=name in _SECTIONS) for name in config.model_fields_set}
+        return JobConfiguration(**_joined(fallback, chosen, given))
     file = None if config is None else Path(config)
     loaded = load_configuration(file=file, arguments=given)
-    chosen_names = {path.partition(".")[0] for path, origin in loaded.origins.items() if origin != "default"}
-    unset = {name: value for name, value in fallback.items() if name not in chosen_names}
-    return load_configuration(file=file, arguments={**unset, **given}).configuration if unset else loaded.configuration
+    origins = {path for path, origin in loaded.origins.items() if origin != "default"}
+    unset = _without(fallback, origins)
+    if not unset:
+        return loaded.configuration
+    return load_configuration(file=file, arguments=_joined(unset, given)).configuration
+
+
+def _joined(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The later layer wins; in a section key by key."""
+    joined: dict[str, Any] = {}
+    for layer in layers:
+        both = {name: {**joined[name], **layer[name]} for name in _SECTIONS if _has_both(joined, layer, name)}
+        joined |= {**layer, **both}
+    return joined
+
+
+def _without(settings: Mapping[str, Any], origins: set[str]) -> dict[str, Any]:
+    """Those of the settings that no layer above has."""
+    rest = {name: value for name, value in settings.items() if name not in origins}
+    for name in _SECTIONS:
+        section = rest.get(name)
+        if isinstance(section, Mapping):
+            rest[name] = {key: value for key, value in section.items() if f"{name}.{key}" not in origins}
+    return rest
+
+
+def _has_both(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
+    return isinstance(one.get(name), Mapping) and isinstance(other.get(name), Mapping)
 
 
 def _settings(options: RunOptions) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in options.items() if name in _SETTINGS}
+    from outlast.config.expect import allowance_moved  # noqa: PLC0415 - pydantic is loaded on first use
+
+    given = {name: _plain(value, only=name in _SECTIONS) for name, value in options.items() if name in _SETTINGS}
+    try:
+        return allowance_moved(given)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, *, only: bool) -> Any:
+    """`only`: of a section what was set in it."""
+    if only and hasattr(value, "model_fields_set"):
+        return {name: getattr(value, name) for name in value.model_fields_set}
     return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -1,5 +1,6 @@
 """How a run ended: the outcome, the summary, and the exit code that says so to cron."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Protocol
@@ -44,11 +45,13 @@ class Ending(StrEnum):
     """Why a run stopped handing out items."""
 
     NOTHING_LEFT = "nothing_left"
-    OUT_OF_PATIENCE = "out_of_patience"
+    ABORTED = "aborted"
     PAUSED = "paused"
     SIGINT = "sigint"
     SIGTERM = "sigterm"
     STOPPED = "stopped"
+    OUT_OF_TIME = "out_of_time"
+    NOT_AS_EXPECTED = "not_as_expected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,9 @@ class Summary:
     `deferred` items still have to be done. `repeated` is how many items an earlier process had in hand when it was killed, which are
     fetched again. `damaged` is how many damaged rows were found in the ledger; what could be mended was, and
     what could not is among the failed. `paused` are the hosts that items are left of because they are paused, when only such are
-    left: `outlast unpause` lets the next run go on with them.
+    left: `outlast unpause` lets the next run go on with them. `records` is how many records the job has that hold something.
+    `unmet` are the expectations that are not met, a sentence with its numbers for each; of a run that left items to do those that
+    could be judged already.
     """
 
     job_id: str
@@ -73,22 +78,33 @@ class Summary:
     damaged: int
     exit_code: int
     paused: tuple[str, ...] = ()
+    records: int = 0
+    unmet: tuple[str, ...] = ()
 
 
-_SIGNAL_CODES = {Ending.SIGINT: ExitCode.INTERRUPTED, Ending.SIGTERM: ExitCode.TERMINATED}
+_LEFT_UNDONE: Mapping[Ending, tuple[Outcome, ExitCode]] = {
+    Ending.SIGINT: (Outcome.STOPPED, ExitCode.INTERRUPTED),
+    Ending.SIGTERM: (Outcome.STOPPED, ExitCode.TERMINATED),
+    Ending.OUT_OF_TIME: (Outcome.TIMED_OUT, ExitCode.RESOURCE_LIMIT),
+    Ending.NOT_AS_EXPECTED: (Outcome.STOPPED, ExitCode.TOO_MANY_FAILED),
+}
+"""How a run ended that left items to do; by any other ending it was stopped."""
 
 
-def judge(ending: Ending, counts: Counts, allowed: Allowed, *, lost: int = 0) -> tuple[Outcome, ExitCode]:
+def judge(
+    ending: Ending, counts: Counts, allowed: Allowed, *, lost: int = 0, unmet: bool = False, barren: bool = False
+) -> tuple[Outcome, ExitCode]:
     """The outcome and exit code of a run that ended so and left these counts.
 
-    `lost` items cannot be done again, because of damage that this run found; not one may fail like that.
+    `lost` items cannot be done again, because of damage that this run found; not one may fail like that. `unmet`: the job is not
+    what was expected of it. `barren`: what is done has given nothing, and was to give something.
     """
-    if ending is Ending.OUT_OF_PATIENCE:
+    if ending is Ending.ABORTED:
         return Outcome.ABORTED, ExitCode.ABORTED
     if counts.waiting:
-        return Outcome.STOPPED, _SIGNAL_CODES.get(ending, ExitCode.ABORTED)
-    if counts.total == 0:
+        return _LEFT_UNDONE.get(ending, (Outcome.STOPPED, ExitCode.ABORTED))
+    if counts.total == 0 or barren:
         return Outcome.EMPTY, ExitCode.TOO_MANY_FAILED
-    outcome = Outcome.COMPLETED_WITH_FAILURES if counts.failed else Outcome.COMPLETED
-    within = not lost and allowed.permits(counts.failed, counts.total)
+    outcome = Outcome.COMPLETED_WITH_FAILURES if counts.failed or unmet else Outcome.COMPLETED
+    within = not lost and not unmet and allowed.permits(counts.failed, counts.total)
     return outcome, ExitCode.FINISHED if within else ExitCode.TOO_MANY_FAILED

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from outlast.errors import ConfigurationError, RetryConfigurationError, RetryPolicyNotFoundError
 from outlast.failure.results import ResultJudge
 from outlast.failure.rule import FailureRule, rules_of
+from outlast.jobs.abortion import Abortion
 from outlast.jobs.attempt import Attempts, Identity
 from outlast.jobs.bind import CONTEXT, Threads, asked_names, call_by_name, call_of, wanted_names
 from outlast.jobs.dispatch import Dispatch
@@ -23,7 +24,9 @@ from outlast.jobs.promises import Promises
 from outlast.jobs.resources import Factory, available, enter
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
+from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
+from outlast.ledger.port import Record
 from outlast.retry import RetryManager
 from outlast.retry.remedies import Remedies
 from outlast.runtime import Runtime
@@ -46,6 +49,9 @@ class Parts:
     runtime: Runtime
     gate: Gate
     tally: Tally
+    throttle: Throttle
+    abortion: Abortion
+    recorded: Callable[[Record], None]
 
     async def engine(
         self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack
@@ -63,12 +69,20 @@ class Parts:
             self.runtime,
             owner=session.run_id,
             concurrency=config.concurrency,
-            patience=config.patience,
+            suspension=self.abortion.suspension,
+            throttle=self.throttle,
             last_look=session.scrub.finish,
         )
         clock, hands = self.runtime.clock, self._hands(stack)
         engine = Engine(
-            session.ledger, dispatch, attempts, hands, clock=clock, owner=session.run_id, drain=config.drain
+            session.ledger,
+            dispatch,
+            attempts,
+            hands,
+            clock=clock,
+            owner=session.run_id,
+            drain=config.drain,
+            recorded=self.recorded,
         )
         promises = Promises(session.ledger, self.gate, clock)
         await promises.recall()
@@ -131,9 +145,19 @@ class Parts:
             policy=wishes.policy,
             judge=ResultJudge(rules=wishes.rules),
             remedies=remedies,
-            failures=Failures(wishes, remedies, self.gate, self.runtime, self.tally, job=session.job_id),
+            failures=Failures(
+                wishes,
+                remedies=remedies,
+                gate=self.gate,
+                suspension=self.abortion.suspension,
+                keep=self.abortion.keep,
+                runtime=self.runtime,
+                tally=self.tally,
+                job=session.job_id,
+            ),
             timeout=_shorter(config.timeout, wishes.policy.attempt_timeout),
             gate=self.gate,
+            suspension=self.abortion.suspension,
             runtime=self.runtime,
             tally=self.tally,
         )

@@ -63,6 +63,11 @@ class Session:
         self._pin = Pin(lineage=self.run_id, start=1, position=0, items=0)
         self._saved: tuple[Any, ...] | None = None
 
+    @property
+    def lineage(self) -> str:
+        """The id of the ledger's first run."""
+        return self._pin.lineage
+
     async def admit(self, *, limit: int, release: bool, trials: int = 0, hint: str = "") -> None:
         """Count the starts that got nothing done. Raises `CrashLoopError` when they are `limit` in a row (0: any number).
 

@@ -5,13 +5,16 @@ from collections import Counter
 
 import pytest
 
+from outlast.abort import AbortPolicy, Guard
 from outlast.jobs.athand import AtHand, Task
 from outlast.jobs.dispatch import Dispatch
 from outlast.jobs.gate import Gate, Probe
 from outlast.jobs.leftovers import only_of
 from outlast.jobs.outcome import Ending
 from outlast.jobs.poison import Suspicion
+from outlast.jobs.suspension import Suspension as Standing
 from outlast.jobs.tally import Tally
+from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials, left_behind
 from outlast.ledger import ItemStatus, MemoryLedger
 from outlast.ledger.port import Lease, NewItem, Record
@@ -98,13 +101,24 @@ def ledger():
 
 @pytest.fixture
 def dispatch_of(clock, ledger):
-    def make(gate, *, suspicion=None, after=3, concurrency=4, patience=900.0):
+    def make(gate, *, suspicion=None, after=3, concurrency=4, patience=900.0, standing=None, throttle=None):
         async def last_look(): ...
+
+        throttle = throttle or Throttle()
+        policy = AbortPolicy(name="test").within(patience)
 
         runtime = Runtime(clock=clock, roll=lambda: 0.5)
         trials = Trials(ledger, runtime, suspicion or Suspicion(), after=after, job="job", run="RUN", tally=Tally())
         return Dispatch(
-            ledger, gate, trials, runtime, owner="RUN", concurrency=concurrency, patience=patience, last_look=last_look
+            ledger,
+            gate,
+            trials,
+            runtime,
+            owner="RUN",
+            concurrency=concurrency,
+            throttle=throttle,
+            suspension=standing or Standing(Guard(policy), throttle, concurrency=concurrency, patience=patience),
+            last_look=last_look,
         )
 
     return make

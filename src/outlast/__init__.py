@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from outlast.abort import AbortManager, AbortPolicy, Notice, Notifier
     from outlast.assembly import Resilience
     from outlast.checkpoint import CheckpointManager
     from outlast.config import (
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         ExpectConfiguration,
         JobConfiguration,
         LoggingConfiguration,
+        NotifyConfiguration,
         ResilienceConfiguration,
         ResourceConfiguration,
         RetryConfiguration,
@@ -76,11 +78,12 @@ if TYPE_CHECKING:
     __version__: str
 
 _NAMES_BY_MODULE = {
+    "abort": "AbortManager AbortPolicy Notice Notifier",
     "assembly": "Resilience",
     "checkpoint": "CheckpointManager",
     "config": """
         AbortConfiguration Allowance CheckpointConfiguration ExpectConfiguration JobConfiguration LoggingConfiguration
-        ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
+        NotifyConfiguration ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
     """,
     "contracts": """
         IAbortManager IBrowserLifecycleIntegration ICheckpointManager IFailureHandler ILoggingIntegration
@@ -109,6 +112,8 @@ __all__ = [
     "AbortConfigurationError",
     "AbortError",
     "AbortExecutionError",
+    "AbortManager",
+    "AbortPolicy",
     "AbortPolicyNotFoundError",
     "Allowance",
     "BlockedPageError",
@@ -145,6 +150,9 @@ __all__ = [
     "LedgerUnavailableError",
     "LoggingConfiguration",
     "MaxRetriesExceededError",
+    "Notice",
+    "Notifier",
+    "NotifyConfiguration",
     "Outcome",
     "OutputError",
     "PermanentFailureError",

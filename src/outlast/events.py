@@ -70,6 +70,7 @@ class EventType(StrEnum):
     REMEDY_APPLIED = "remedy_applied"
     RETRY_POLICY_REPLACED = "retry_policy_replaced"
     RETRY_POLICY_REFUSED = "retry_policy_refused"
+    ABORT_ANALYSED = "abort_analysed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,6 @@ def _table() -> Mapping[EventType, EventSpec]:
     saved = ("checkpoint_id", "sequence_number", "size_bytes")
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     level = ("threshold_id", "breached", "metrics")
-    verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     ended = ("run_id", "outcome", "done", "failed", "deferred", "records", "unmet")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
@@ -106,10 +106,6 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.THRESHOLD_RECOVERED: EventSpec("resource", info, level),
             kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step")),
             kind.BROWSER_RESTARTED: EventSpec("resource", warning, ("reason", "duration")),
-            kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
-            kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
-            kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions")),
-            kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, ("signature", "share", "hosts")),
             kind.CHECKPOINT_FAILED: EventSpec("job", error, ("reason",), published=False),
             kind.RUN_STARTED: EventSpec("job", info, ("run_id", "done", "pending", "resumed"), published=False),
             kind.RUN_ENDED: EventSpec("job", info, ended, published=False),
@@ -125,6 +121,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.EXPECTATION_FAILED: EventSpec("job", error, ("run_id", "expectation", "reason"), published=False),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
             **_of_retries(),
+            **_of_aborts(),
         }
     )
 
@@ -139,6 +136,30 @@ def _of_retries() -> Mapping[EventType, EventSpec]:
         kind.REMEDY_APPLIED: EventSpec("retry", info, ("remedy", "host", "error"), published=False),
         kind.RETRY_POLICY_REPLACED: EventSpec("retry", info, ("policy_id", "policy"), published=False),
         kind.RETRY_POLICY_REFUSED: EventSpec("retry", error, ("policy_id", "complaints"), published=False),
+    }
+
+
+def _of_aborts() -> Mapping[EventType, EventSpec]:
+    info, warning, error, critical = Severity
+    kind = EventType
+    verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
+    surge = (
+        "signature",
+        "share",
+        "hosts",
+        "failure_class",
+        "failures",
+        "operations",
+        "first_seen",
+        "last_seen",
+        "example",
+    )
+    return {
+        kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
+        kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
+        kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions", "policy_id", "succeeded")),
+        kind.ABORT_ANALYSED: EventSpec("abort", error, ("reason", "analysis"), published=False),
+        kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, surge),
     }
 
 

@@ -26,6 +26,7 @@ from outlast.jobs import (
     obeying,
     options,
     output,
+    patience,
     poison,
     store,
 )
@@ -89,11 +90,7 @@ def test_the_errors_that_nothing_raises_are_named():
 @pytest.mark.parametrize("name", ["", *SETTINGS_OF_SECTIONS])
 def test_every_setting_stands_with_its_default(name):
     text = page("reference/configuration.md")
-    if name in {"resource", "abort"}:
-        resource, abort = tables(section(text, "`[resource]` and `[abort]`"))
-        rows = resource if name == "resource" else abort
-    else:
-        rows = table(section(text, f"`[{name}]`" if name else "The job"))
+    rows = table(section(text, f"`[{name}]`" if name else "The job"))
     found = SETTINGS_OF_SECTIONS.get(name, config.JobConfiguration).model_fields
     settings = {key: field for key, field in found.items() if key not in SETTINGS_OF_SECTIONS}
     assert [row[:2] for row in rows] == [[f"`{key}`", f"`{told(field)}`"] for key, field in settings.items()]
@@ -189,7 +186,7 @@ NUMBERS = {
     "a paused host is put off": host.PUT_OFF_PAUSED,
     "to look at the standing orders": obeying.LOOK_SECONDS,
     "before a run is aborted": CONFIGURED.patience,
-    "a job is nearly finished": dispatch.TAIL_SHARE,
+    "a job is nearly finished": patience.TAIL_SHARE,
     "after the first signal": CONFIGURED.drain,
     "items that may fail": CONFIGURED.max_failed.items,
     "looks at what is expected": CONFIGURED.expect.check_every,

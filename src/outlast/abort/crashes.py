@@ -28,10 +28,14 @@ class Crashes:
             return f"{self._many} crashes within {self._many_window:g} s"
         return None
 
+    @property
+    def are_in_a_row(self) -> bool:
+        """Whether anything crashed since the last completed item."""
+        return bool(self._row_at)
+
     def completed(self) -> None:
         """An item was completed: the row is broken."""
-        if self._row_at:
-            self._row_at.clear()
+        self._row_at.clear()
 
     def reset(self) -> None:
         self._row_at.clear()

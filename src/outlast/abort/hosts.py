@@ -1,11 +1,12 @@
 """Whether the trouble is one host's or the job's: each host is weighed for itself, and none can weigh more than a third."""
 
 from collections import OrderedDict
+from itertools import islice
 
 __all__ = ["HOSTS_MAX", "Hosts"]
 
 HOSTS_MAX = 1_000
-"""Hosts that are remembered; beyond it the one that was met least recently is forgotten."""
+"""Hosts that are remembered; beyond it the one whose trouble, or first meeting, is longest ago is forgotten."""
 
 HOSTS_FEW = 2
 """A job of so many hosts is judged by its total: there is no majority to ask."""
@@ -39,14 +40,14 @@ class Hosts:
 
     def succeeded(self, host: str, n: int = 1) -> None:
         before = self._by_host.get(host)
-        if not before:
-            if before is None:
-                self._put(host, 0.0, 0.0)
-            return
-        after = max(0.0, before - n * self._down)
-        self._put(host, before, after)
-        if after < self._in_trouble:
-            self._troubled.discard(host)
+        if before:
+            self._weaken(host, before, n)
+        elif before is None:
+            self._put(host, 0.0, 0.0)
+
+    @property
+    def are_few(self) -> bool:
+        return len(self._by_host) <= HOSTS_FEW
 
     @property
     def seen(self) -> int:
@@ -54,28 +55,33 @@ class Hosts:
 
     @property
     def troubled(self) -> list[str]:
-        """The hosts in trouble, those with the most evidence first."""
+        """The hosts in trouble, the worst first."""
         return sorted(self._troubled, key=lambda host: (-self._by_host[host], host))
 
     def is_everywhere(self, threshold: float) -> bool:
         """Whether so much is against so many hosts that the trouble is not one host's own."""
-        seen, troubled = len(self._by_host), len(self._troubled)
-        if seen <= HOSTS_FEW:
+        if self.are_few:
             return True
+        seen, troubled = len(self._by_host), len(self._troubled)
         is_most = troubled >= TROUBLED_MIN and 2 * troubled >= seen
         # The sum of thirds may fall short of the whole by what floats lose.
         return is_most and self.total >= threshold - 1e-6
 
     def healthy(self, limit: int) -> list[str]:
-        """Some of the hosts without any evidence against them, the last met first."""
-        found = (host for host in reversed(self._by_host) if not self._by_host[host])
-        return [host for host, _ in zip(found, range(limit), strict=False)]
+        """Some of the hosts without any evidence against them, the last met before."""
+        return list(islice((host for host in reversed(self._by_host) if not self._by_host[host]), limit))
 
     def reset(self) -> None:
         """Forget the evidence; the hosts stay known."""
         self._by_host = OrderedDict.fromkeys(self._by_host, 0.0)
         self._troubled.clear()
         self.total = 0.0
+
+    def _weaken(self, host: str, before: float, n: int) -> None:
+        after = max(0.0, before - n * self._down)
+        self._put(host, before, after)
+        if after < self._in_trouble:
+            self._troubled.discard(host)
 
     def _put(self, host: str, before: float, after: float) -> None:
         self._by_host[host] = after

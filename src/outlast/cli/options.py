@@ -130,6 +130,11 @@ def run_options(function: F) -> F:
                 metavar="HOST=30/min",
                 help="How often a host may be asked; '*': each of the others. May be repeated.",
             ),
+            click.option(
+                "--abort-policy",
+                metavar="NAME",
+                help="When the job gives up: default, conservative, strict, never, ...",
+            ),
             click.option("--config", metavar="FILE", help="A job file for the settings that are not given here."),
             click.option("--key", metavar="FIELD", help="The field of an item that says which item it is."),
         ]

@@ -46,7 +46,8 @@ class Holder:
 class Notes:
     """What runs have noted for whoever asks later.
 
-    That rows were damaged, that results were missing, that the job is on hold, that it is not what was expected of it.
+    That rows were damaged, that results were missing, that the job is on hold, that it is not what was expected of it,
+    that it is suspended, why it was aborted.
     """
 
     damage: dict[str, Any] | None = None
@@ -55,6 +56,8 @@ class Notes:
     hold: dict[str, Any] | None = None
     repaired: dict[str, Any] | None = None
     unmet: dict[str, Any] | None = None
+    suspended: dict[str, Any] | None = None
+    aborted: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,11 @@
 """What is said at the beginning and at the end of a run. Only what is true."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from outlast.cli.abort_words import aborted_lines, aborted_steps, why
 from outlast.cli.expect_words import MEANT, barren_line, is_barren, shown_unmet, unmet_lines
 from outlast.cli.group_words import cause_of
 from outlast.cli.grouping import NamedGroup
@@ -21,7 +23,10 @@ HOSTS_SHOWN_MAX = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """All that is known when a run has ended. `before` is how the job stood when it began. `repeatable`: its items can be read again."""
+    """All that is known when a run has ended. `before` is how the job stood when it began.
+
+    `repeatable`: its items can be read again. `aborted`: why it was aborted, if it was.
+    """
 
     summary: Summary
     before: Counts
@@ -35,6 +40,7 @@ class Ended:
     sources: Sequence[str]
     hint: str
     repeatable: bool = True
+    aborted: Mapping[str, Any] | None = None
 
 
 def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool) -> str:
@@ -156,6 +162,9 @@ def _finished(summary: Summary) -> str:
 
 
 def _aborted(ended: Ended) -> list[str]:
+    note = ended.aborted or {"silence": True}
+    if not note.get("silence"):
+        return [f"ABORTED after {duration(ended.seconds)}: {why(note)}.", *aborted_lines(note)]
     lines = [f"ABORTED after {duration(ended.seconds)}: no host answered for {duration(ended.patience)}."]
     rows = [
         (safe(each.host) or "(items without a host)", f"down since {moment(each.since)} ({_for(each, ended)})")
@@ -230,12 +239,11 @@ def _groups(ended: Ended) -> list[str]:
     return failure_lines(ended.groups)
 
 
-def _without_host(ended: Ended) -> list[tuple[str, str]]:
-    host = next((each.host for each in ended.down if each.host), None)
-    if host is None or ended.summary.outcome is not Outcome.ABORTED:
+def _around_it(ended: Ended) -> list[tuple[str, str]]:
+    if ended.summary.outcome is not Outcome.ABORTED:
         return []
-    command = f"outlast resume {quoted(ended.summary.job_id)} --pause-host {quoted(host)}{ended.hint}"
-    return [("go on without it", command)]
+    down = [each.host for each in ended.down]
+    return aborted_steps(ended.summary.job_id, ended.aborted or {}, ended.hint, down)
 
 
 def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
@@ -244,7 +252,7 @@ def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
     counts = Counts(pending=summary.deferred, done=summary.done, failed=summary.failed)
     steps = [
         *go_on_steps(summary.job_id, counts, ended.hint, summary.paused),
-        *_without_host(ended),
+        *_around_it(ended),
         *failure_steps(summary.job_id, ended.groups, ended.hint),
     ]
     if summary.deferred:

@@ -1,5 +1,6 @@
 """The published configuration classes, the job file, and the layers they are read from."""
 
+from outlast.config.abort import AbortPolicySettings
 from outlast.config.complaints import Complaint
 from outlast.config.expect import ExpectConfiguration
 from outlast.config.job import JobConfiguration
@@ -13,10 +14,12 @@ from outlast.config.model import (
     ResourceConfiguration,
     RetryConfiguration,
 )
+from outlast.config.notify import NotifyConfiguration
 from outlast.config.values import Allowance
 
 __all__ = [
     "AbortConfiguration",
+    "AbortPolicySettings",
     "Allowance",
     "CheckpointConfiguration",
     "Complaint",
@@ -25,6 +28,7 @@ __all__ = [
     "JobConfiguration",
     "Loaded",
     "LoggingConfiguration",
+    "NotifyConfiguration",
     "ResilienceConfiguration",
     "ResourceConfiguration",
     "RetryConfiguration",

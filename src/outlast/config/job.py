@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from outlast.config.expect import ExpectConfiguration, allowance_moved
 from outlast.config.model import ResilienceConfiguration
+from outlast.config.notify import NotifyConfiguration
 from outlast.config.rates import Rates, RatesSetting
 from outlast.config.values import Allowance, AllowanceSetting, Count, ExactSeconds, Text
 
@@ -65,6 +66,8 @@ class JobConfiguration(ResilienceConfiguration):
     store: Text = ".outlast"
     """The directory in which jobs are kept."""
     expect: ExpectConfiguration = Field(default_factory=ExpectConfiguration)
+    notify: NotifyConfiguration = Field(default_factory=NotifyConfiguration)
+    """Who is told of the job, and when."""
 
     @model_validator(mode="before")
     @classmethod

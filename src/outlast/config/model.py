@@ -3,11 +3,12 @@
 Durations are seconds; wherever one is expected, `"30s"`, `"5m"` and `"2h"` are accepted too.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from outlast.config.complaints import complaints_of, refusal
+from outlast.config.abort import AbortConfiguration
+from outlast.config.section import Section
 from outlast.config.values import Amount, Count, ExactSeconds, Pattern, Seconds, Text, Words
 
 __all__ = [
@@ -25,20 +26,6 @@ Level = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
 ]
-
-
-class Section(BaseModel):
-    """A group of settings that cannot be built wrong; `ConfigurationError` names every complaint at once."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    def __init__(self, /, **values: Any) -> None:
-        # pydantic calls this for sections inside sections too, so each reports its own keys.
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            keys = (field.alias or name for name, field in type(self).model_fields.items())
-            raise refusal(complaints_of(error, keys)) from error
 
 
 class CheckpointConfiguration(Section):
@@ -155,21 +142,6 @@ class ResourceConfiguration(Section):
     """A further bound on the memory of the job, in MB; 0: none."""
     cpu_limit_percent: Annotated[Amount, Field(ge=0)] = 0.0
     """A further bound on the CPU, in percent of one core; 0: none."""
-
-
-class AbortConfiguration(Section):
-    """When a job that cannot succeed gives up."""
-
-    enabled: bool = True
-    """Abort at all."""
-    default_policy: Text = "default"
-    """The id of the abort policy in force."""
-    evaluation_interval: Annotated[Seconds, Field(ge=1)] = 10
-    """Seconds between two evaluations."""
-    min_operations_before_eval: Annotated[Count, Field(ge=0)] = 20
-    """Operations before the first evaluation that can abort."""
-    abort_notification_enabled: bool = True
-    """Carry out the `notify` action of a policy."""
 
 
 class LoggingConfiguration(Section):

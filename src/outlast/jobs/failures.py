@@ -1,6 +1,6 @@
 """What follows from a failed try: whose fault it was, whether it counts, what is recorded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,15 +42,16 @@ class Wishes:
 
 
 class Failures:
-    """Judges the failures of one run's items, by the user's `rules` and under one policy."""
+    """Judges the failures of one run's items, by the user's `rules` and under one policy. `keep` is given those that count as evidence."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a judgement
         self,
         wishes: Wishes,
         *,
         remedies: Remedies,
         gate: Gate,
         suspension: Suspension,
+        keep: Callable[[Task, dict[str, Any]], None],
         runtime: Runtime,
         tally: Tally,
         job: str,
@@ -61,6 +62,7 @@ class Failures:
         self._remedies = remedies
         self._gate = gate
         self._suspension = suspension
+        self._keep = keep
         self._runtime = runtime
         self._clock = runtime.clock
         self._tally = tally
@@ -93,8 +95,11 @@ class Failures:
             task, now, kind, signature=signature, began=began, incident=incident if isinstance(incident, str) else None
         )
         record = await self._judged(task, kind, failure, told, delay=delay, turn=turn)
-        if record.status is ItemStatus.FAILED:
+        is_last = record.status is ItemStatus.FAILED
+        if is_last:
             suspension.gave_up(task, now, kind, signature=signature, first=first or was_parked)
+        if first or is_last:
+            self._keep(task, failure)
         return record
 
     async def _judged(

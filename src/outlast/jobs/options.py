@@ -13,7 +13,7 @@ from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
-    from outlast.config import ExpectConfiguration, JobConfiguration
+    from outlast.config import AbortConfiguration, ExpectConfiguration, JobConfiguration
     from outlast.storage.keys import KeyProvider
 
 __all__ = ["RunOptions", "Settings", "configured"]
@@ -27,6 +27,7 @@ class Settings(TypedDict, total=False):
     max_failed: float | str
     max_time: float | str | None
     expect: "Mapping[str, Any] | ExpectConfiguration"
+    abort: "Mapping[str, Any] | AbortConfiguration"
     drain: float | str
     patience: float | str
     crash_loop_limit: int
@@ -60,7 +61,7 @@ class RunOptions(Settings, total=False):
     runtime: Runtime
 
 
-_SECTION = "expect"
+_SECTIONS = ("expect", "abort")
 _SETTINGS = frozenset(Settings.__annotations__)
 
 
@@ -74,7 +75,7 @@ def configured(options: RunOptions, defaults: RunOptions) -> "JobConfiguration":
     given, fallback = _settings(options), _settings(defaults)
     config = options.get("config", defaults.get("config"))
     if isinstance(config, JobConfiguration):
-        chosen = {name: _plain(getattr(config, name), only=name == _SECTION) for name in config.model_fields_set}
+        chosen = {name: _plain(getattr(config, name), only=name in _SECTIONS) for name in config.model_fields_set}
         return JobConfiguration(**_joined(fallback, chosen, given))
     file = None if config is None else Path(config)
     loaded = load_configuration(file=file, arguments=given)
@@ -86,11 +87,10 @@ def configured(options: RunOptions, defaults: RunOptions) -> "JobConfiguration":
 
 
 def _joined(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """The later layer wins; in the section `expect` key by key."""
+    """The later layer wins; in a section key by key."""
     joined: dict[str, Any] = {}
     for layer in layers:
-        before, now = joined.get(_SECTION), layer.get(_SECTION)
-        both = {_SECTION: {**before, **now}} if isinstance(before, Mapping) and isinstance(now, Mapping) else {}
+        both = {name: {**joined[name], **layer[name]} for name in _SECTIONS if _has_both(joined, layer, name)}
         joined |= {**layer, **both}
     return joined
 
@@ -98,16 +98,21 @@ def _joined(*layers: Mapping[str, Any]) -> dict[str, Any]:
 def _without(settings: Mapping[str, Any], origins: set[str]) -> dict[str, Any]:
     """Those of the settings that no layer above has."""
     rest = {name: value for name, value in settings.items() if name not in origins}
-    expect = rest.get(_SECTION)
-    if isinstance(expect, Mapping):
-        rest[_SECTION] = {key: value for key, value in expect.items() if f"{_SECTION}.{key}" not in origins}
+    for name in _SECTIONS:
+        section = rest.get(name)
+        if isinstance(section, Mapping):
+            rest[name] = {key: value for key, value in section.items() if f"{name}.{key}" not in origins}
     return rest
+
+
+def _has_both(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
+    return isinstance(one.get(name), Mapping) and isinstance(other.get(name), Mapping)
 
 
 def _settings(options: RunOptions) -> dict[str, Any]:
     from outlast.config.expect import allowance_moved  # noqa: PLC0415 - pydantic is loaded on first use
 
-    given = {name: _plain(value, only=name == _SECTION) for name, value in options.items() if name in _SETTINGS}
+    given = {name: _plain(value, only=name in _SECTIONS) for name, value in options.items() if name in _SETTINGS}
     try:
         return allowance_moved(given)
     except ValueError as error:

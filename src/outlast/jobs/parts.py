@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from outlast.errors import ConfigurationError, RetryConfigurationError, RetryPolicyNotFoundError
 from outlast.failure.results import ResultJudge
 from outlast.failure.rule import FailureRule, rules_of
+from outlast.jobs.abortion import Abortion
 from outlast.jobs.attempt import Attempts, Identity
 from outlast.jobs.bind import CONTEXT, Threads, asked_names, call_by_name, call_of, wanted_names
 from outlast.jobs.dispatch import Dispatch
@@ -22,7 +23,6 @@ from outlast.jobs.obeying import Obedience
 from outlast.jobs.promises import Promises
 from outlast.jobs.resources import Factory, available, enter
 from outlast.jobs.session import Session
-from outlast.jobs.suspension import Suspension
 from outlast.jobs.tally import Tally
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
@@ -50,7 +50,7 @@ class Parts:
     gate: Gate
     tally: Tally
     throttle: Throttle
-    suspension: Suspension
+    abortion: Abortion
     recorded: Callable[[Record], None]
 
     async def engine(
@@ -69,7 +69,7 @@ class Parts:
             self.runtime,
             owner=session.run_id,
             concurrency=config.concurrency,
-            suspension=self.suspension,
+            suspension=self.abortion.suspension,
             throttle=self.throttle,
             last_look=session.scrub.finish,
         )
@@ -149,14 +149,15 @@ class Parts:
                 wishes,
                 remedies=remedies,
                 gate=self.gate,
-                suspension=self.suspension,
+                suspension=self.abortion.suspension,
+                keep=self.abortion.keep,
                 runtime=self.runtime,
                 tally=self.tally,
                 job=session.job_id,
             ),
             timeout=_shorter(config.timeout, wishes.policy.attempt_timeout),
             gate=self.gate,
-            suspension=self.suspension,
+            suspension=self.abortion.suspension,
             runtime=self.runtime,
             tally=self.tally,
         )

@@ -25,7 +25,8 @@ class Patience:
         """Whether the run is to end for that. Where only a few items are left, they are let go, whatever becomes of them."""
         now, suspension = self._clock.monotonic(), self._suspension
         silent = self._silent_for(now)
-        suspension.silent(now, silent)
+        if silent is not None:
+            suspension.silent(now, silent)
         if not suspension.is_spent(now, silent):
             return False
         counts = await self._ledger.counts()
@@ -38,7 +39,7 @@ class Patience:
 
     def seconds_left(self, now: float) -> float:
         """When to ask again, if nothing happens."""
-        return self._suspension.patience_left(self._silent_for(now))
+        return self._suspension.patience_left(self._silent_for(now) or 0.0)
 
-    def _silent_for(self, now: float) -> float:
-        return self._gate.silent_for(now) if self._gate.parked else 0.0
+    def _silent_for(self, now: float) -> float | None:
+        return self._gate.silent_for(now) if self._gate.parked else None

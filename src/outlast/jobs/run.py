@@ -3,36 +3,34 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from outlast.errors import ResilienceException
+from outlast.errors import CrashLoopError, ResilienceException
 from outlast.events import EVENTS, EventType
-from outlast.jobs.abortion import suspension_of
+from outlast.jobs.abortion import Abortion, abort_policy_of
 from outlast.jobs.expecting import Expecting, at_work
-from outlast.jobs.gate import Waiting
 from outlast.jobs.items import Items, KeyFunction, key_function
 from outlast.jobs.mending import remedies_of
+from outlast.jobs.notices import Notices
 from outlast.jobs.opening import open_session
 from outlast.jobs.options import RunOptions, configured
 from outlast.jobs.outcome import Ending, Summary, judge
 from outlast.jobs.parts import Parts, gate_of, wishes_of
+from outlast.jobs.progress import Done, Progress
 from outlast.jobs.records import value_of
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
 from outlast.jobs.telling import tell
 from outlast.jobs.throttle import Throttle
-from outlast.ledger.port import Counts
 from outlast.retry.engine import job_id
 from outlast.runtime import Runtime
 from outlast.storage.strictjson import decode
 
 if TYPE_CHECKING:
     from outlast.jobs.engine import Engine
-    from outlast.jobs.suspension import Suspension
 
 __all__ = ["Done", "Progress", "Run"]
 
@@ -40,30 +38,6 @@ FOLLOW_SECONDS = 0.05
 RESULTS_AT_ONCE = 100
 FAILURES_AT_ONCE = 1_000
 ERROR_SHOWN_MAX = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """An item that `Run.map` finished: its key, and what the function returned."""
-
-    key: str
-    value: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Where a run stands. `counts` are the job's, the others this run's.
-
-    `parked` are the hosts that are down and waited for, `waiting` all whose items wait, and why.
-    """
-
-    counts: Counts
-    done: int
-    failed: int
-    retries: int
-    in_flight: int
-    parked: tuple[str, ...]
-    waiting: tuple[Waiting, ...] = ()
 
 
 class Run:
@@ -77,6 +51,7 @@ class Run:
         self.name = name
         self._options: RunOptions = {**(defaults or {}), **options}
         self._config = configured(options, defaults or {})
+        abort_policy_of(self._config)  # before anything is begun
         self._wishes = wishes_of(self._config.retry, self._options.get("rules", ()))
         self._remedies = remedies_of(self._options.get("remedies", {}))
         self._runtime = options.get("runtime") or Runtime()
@@ -86,7 +61,8 @@ class Run:
         self._engine: Engine | None = None
         self._gate = gate_of(self._config)
         self._throttle = Throttle()
-        self._suspension: Suspension | None = None
+        self._notices = Notices(name, self._config, self._runtime.clock)
+        self._abortion: Abortion | None = None
         self._stop_asked = False
         self._tally = Tally()
         self._work: asyncio.Task[Summary] | None = None
@@ -95,7 +71,11 @@ class Run:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             stack.callback(tell(self._config, self._runtime.bus))
-            self._opened = await open_session(stack, self.name, self._config, self._options, self._runtime)
+            try:
+                self._opened = await open_session(stack, self.name, self._config, self._options, self._runtime)
+            except CrashLoopError as error:
+                await self._notices.held(error.message)
+                raise
             self._judging = Expecting(self._opened, self._config)
             await self._judging.begin()
             self._stack = stack.pop_all()
@@ -111,6 +91,8 @@ class Run:
                 if self._summary is None:
                     await self._session.ended("closed", None)
                 await self._session.closed()
+                if self._summary is not None:
+                    await self._notices.ended(self._summary)
             else:
                 # The first error is the one to be told; a store that failed once will fail here again.
                 with suppress(ResilienceException):
@@ -119,6 +101,8 @@ class Run:
                     # Whoever stops the program stops it in order, and what fails after the work is not the job's crash.
                     if not isinstance(error, Exception) or self._summary is not None:
                         await self._session.closed()
+                if isinstance(error, Exception):
+                    await self._notices.broke(error)
 
     @property
     def run_id(self) -> str:
@@ -146,12 +130,12 @@ class Run:
         """
         session, ending = self._session, Ending.STOPPED
         self._engine, self._gate = None, gate_of(self._config)
-        suspension = self._suspension = suspension_of(self._config, self._throttle)
+        abortion = self._abortion = Abortion(session, self._config, self._throttle, stop=self._stop_working)
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
-            self._engine, services = await self._parts(suspension).engine(handler, key_of, stack)
-            works = partial(at_work, self._gate, suspension, self._tally, self._runtime.clock)
-            services += self._expecting.services(self._engine, works)
+            self._engine, services = await self._parts(abortion).engine(handler, key_of, stack)
+            works = partial(at_work, self._gate, abortion.suspension, self._tally, self._runtime.clock)
+            services += [*self._expecting.services(self._engine, works), abortion.follow]
             job_id.set(self.name)
             if self._stop_asked:
                 self._engine.stop(Ending.STOPPED)
@@ -162,6 +146,7 @@ class Run:
             finally:
                 self._engine = None
                 await session.ledger.release(session.run_id)
+        await abortion.conclude(ending)
         return await self._conclude(ending)
 
     async def map(
@@ -189,6 +174,9 @@ class Run:
     def stop(self) -> None:
         """Finish what is in hand and stop; called again: stop now. What is not done stays for the next run."""
         self._stop_asked = True
+        self._stop_working()
+
+    def _stop_working(self) -> None:
         if self._engine is not None:
             self._engine.stop(Ending.STOPPED)
 
@@ -203,6 +191,7 @@ class Run:
             in_flight=tally.in_flight,
             parked=tuple(self._gate.parked_hosts()),
             waiting=tuple(self._gate.waiting(self._runtime.clock.monotonic())),
+            suspended="" if self._abortion is None else self._abortion.told(),
         )
 
     async def failures(self, limit: int = FAILURES_AT_ONCE) -> list[dict[str, Any]]:
@@ -227,7 +216,7 @@ class Run:
         assert self._judging is not None, "a session that is open has what is expected of it"
         return self._judging
 
-    def _parts(self, suspension: "Suspension") -> Parts:
+    def _parts(self, abortion: Abortion) -> Parts:
         return Parts(
             session=self._session,
             config=self._config,
@@ -237,7 +226,7 @@ class Run:
             runtime=self._runtime,
             gate=self._gate,
             throttle=self._throttle,
-            suspension=suspension,
+            abortion=abortion,
             tally=self._tally,
             recorded=self._expecting.recorded,
         )

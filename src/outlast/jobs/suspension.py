@@ -49,9 +49,11 @@ class Suspension:
         """Whether the run may end for this at all."""
         self.suspended = False
         """Whether nobody but a probe may go."""
-        self._is_silence = False
+        self.is_silence = False
+        """Whether nobody answers: every host is parked, and probed for itself."""
         self._silent_class = FailureClass.NETWORK.value
         self._recovering = False
+        self._well: dict[str, int] = {}
         self._failing: dict[int, None] = {}
         self._crashed_at = -math.inf
         self._incident: str | None = None
@@ -78,12 +80,19 @@ class Suspension:
         if self._probe is not None and self._is_probe(task):
             self._probed(now, good=True, host=task.host)
             return
-        guard.succeeded(now, host=task.host)
-        self._is_silence = False
+        host, well = task.host, self._well
+        well[host] = well.get(host, 0) + 1
+        guard.succeeded(now, host=host)
+        self.is_silence = False
         if self._recovering:
             self._widen(guard, now)
         if self.suspended:
             self.look(now)
+
+    def successes(self) -> dict[str, int]:
+        """How many items each host was good for since this was last asked."""
+        well, self._well = self._well, {}
+        return well
 
     def failed(
         self, task: Task, now: float, kind: Classification, *, signature: str, began: float, incident: str | None = None
@@ -131,7 +140,7 @@ class Suspension:
             guard.drained(now)
         was_suspended = self.suspended
         # While nobody answers, each host is parked, and probed for itself.
-        self.suspended = guard.decision(now) is not Decision.CONTINUE and not self._is_silence
+        self.suspended = guard.decision(now) is not Decision.CONTINUE and not self.is_silence
         due = guard.look(now).next_probe_at if self.suspended else None
         self._probe_at = math.inf if due is None else due
         if was_suspended and not self.suspended:
@@ -139,7 +148,7 @@ class Suspension:
 
     def verdict(self, now: float) -> Verdict | None:
         """What there is to say of a job that is suspended, or that nobody answers; None: nothing."""
-        if self._guard is None or not (self.suspended or self._is_silence):
+        if self._guard is None or not (self.suspended or self.is_silence):
             return None
         return self._guard.look(now)
 
@@ -174,10 +183,10 @@ class Suspension:
 
     # Whether it is over
 
-    def is_spent(self, now: float, silent: float) -> bool:
-        """Whether the patience is spent. `silent`: for how long nobody has answered although hosts were asked."""
+    def is_spent(self, now: float, silent: float | None) -> bool:
+        """Whether the patience is spent. `silent`: for how long nobody has answered; None: no host is parked."""
         is_over = self.suspended and self._guard is not None and self._guard.decision(now) is Decision.ABORT
-        return is_over or silent >= self._patience
+        return is_over or (silent is not None and silent >= self._patience)
 
     def patience_left(self, silent: float) -> float:
         """For how long nobody may still answer; when that is spent, when it is to be asked again."""
@@ -187,12 +196,12 @@ class Suspension:
         """Nobody has answered for so long."""
         if self._guard is not None and not self.suspended and seconds >= min(SILENCE_TOLD, self._patience):
             self._guard.silent(now, now - seconds, failure_class=self._silent_class)
-            self._is_silence = True
+            self.is_silence = True
 
     def dismiss(self) -> None:
         """Let the items go, whatever becomes of them: nobody suspects anything any more."""
         self._guard = self._probe = None
-        self.suspended = self._is_silence = False
+        self.suspended = self.is_silence = False
         self._failing.clear()
         if self._wake is not None:
             self._wake()
@@ -211,9 +220,9 @@ class Suspension:
         began: float,
         incident: str | None = None,
     ) -> None:
-        if self._is_silence:
+        if self.is_silence:
             # Somebody who is not parked was asked.
-            self._is_silence = False
+            self.is_silence = False
             guard.succeeded(now, host=task.host, n=0)
         if kind.fault is not Fault.BROWSER:
             told = {"host": task.host, "failure_class": kind.failure_class.value, "signature": signature}
@@ -240,7 +249,7 @@ class Suspension:
         self.look(now)
 
     def _go_on(self, guard: Guard, now: float) -> None:
-        self._turns.clear()
+        self._turns = {host: turn for host, turn in self._turns.items() if turn < 0}
         self._widen(guard, now)
         if self._wake is not None:
             self._wake()

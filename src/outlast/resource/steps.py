@@ -26,12 +26,13 @@ class Step(StrEnum):
 CLEANING = (Step.COLLECT, Step.RECYCLE)
 
 
-def steps_for(rule: Rule, *, cleanup: bool, restart: bool) -> tuple[Step, ...]:
-    """The steps that may help with this rule, of those that are switched on."""
+def steps_for(rule: Rule, *, cleanup: bool, restart: bool, is_critical: bool = False) -> tuple[Step, ...]:
+    """The steps that may help with this rule, of those that are switched on; with no time to lose, fewer."""
     # Only a new browser is younger.
     cleans = cleanup and rule.action is not Action.TELL and rule.metric != "browser_uptime"
     restarts = restart and rule.action is Action.RESTART
-    return (*(CLEANING if cleans else ()), *((Step.RESTART,) if restarts else ()))
+    cleaning = CLEANING[:1] if is_critical and restarts else CLEANING
+    return (*(cleaning if cleans else ()), *((Step.RESTART,) if restarts else ()))
 
 
 def freed_share(rule: Rule, before: float | None, after: float | None) -> float | None:

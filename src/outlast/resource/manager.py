@@ -82,8 +82,7 @@ class ResourceMonitor(IResourceMonitor):
         self._probes: set[str] = set()
         for name, probe in (probes or {}).items():
             self.extra_probe(name, probe)
-        for index, settings in enumerate(config.threshold):
-            self._configured(f"resource.threshold[{index}]", settings.model_dump(exclude_none=True))
+        self._keep_configured([each.model_dump(exclude_none=True) for each in config.threshold])
         self._ladder = Ladder(
             self._measuring,
             Cleaning(cleaners, self._measuring),
@@ -185,11 +184,15 @@ class ResourceMonitor(IResourceMonitor):
                 context={"threshold_id": threshold.id, "breached": broken, "metrics": dict(readings)},
             )
 
-    def _configured(self, path: str, settings: dict[str, Any]) -> None:
-        try:
-            self._thresholds.keep(ResourceThreshold.from_dict(settings, probes=self._probes))
-        except ValidationError as error:
-            raise ConfigurationError(f"{path}: {error.message}", context=error.context) from error
+    def _keep_configured(self, thresholds: Sequence[dict[str, Any]]) -> None:
+        told: list[str] = []
+        for number, settings in enumerate(thresholds):
+            try:
+                self._thresholds.keep(ResourceThreshold.from_dict(settings, probes=self._probes))
+            except ValidationError as error:
+                told += [f"resource.threshold[{number}].{each}" for each in error.context["complaints"]]
+        if told:
+            raise ConfigurationError("; ".join(told), context={"complaints": told})
 
 
 def _compared(threshold: ResourceThreshold, readings: Readings) -> dict[str, bool]:

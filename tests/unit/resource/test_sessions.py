@@ -7,7 +7,9 @@ import time
 
 import pytest
 
+from outlast.config import load_configuration
 from outlast.errors import ConfigurationError, ResourceMonitoringError
+from outlast.resource import ResourceMonitor
 from outlast.resource.callback import Calls
 from outlast.testing.virtual_time import VirtualClock
 
@@ -378,6 +380,19 @@ async def test_the_interval_of_the_configuration_is_that_between_two_samples(bui
     assert [ask.now - machine.asked[0].now for ask in machine.asked] == [0, 7, 14, 21]
 
 
+async def test_what_a_sample_takes_is_part_of_the_interval(build, machine):
+    loop = asyncio.get_running_loop()
+
+    def slow(ask):
+        loop._now += 3.0  # the loop waits for this thread, so nobody else looks
+        return machine(ask)
+
+    async with build(monitoring_interval=10, with_={"gauges": {"slow": slow}}) as monitor:
+        await monitor.start_monitoring("production", lambda told: None)
+        await asyncio.sleep(35)
+    assert [ask.now - machine.asked[0].now for ask in machine.asked[:4]] == [0, 10, 20, 30]
+
+
 async def test_thresholds_of_the_configuration_are_in_force_and_a_wrong_one_is_refused(build, machine):
     machine.values["load1"] = 9.0
     rule = {"name": "busy", "metric": "load1", "limit": 8}
@@ -385,8 +400,26 @@ async def test_thresholds_of_the_configuration_are_in_force_and_a_wrong_one_is_r
         default_threshold="mine", threshold=[{"name": "mine", "memory_absolute": 50, "rules": [rule]}]
     ) as monitor:
         assert await monitor.check_thresholds("default") == {"memory_absolute": True, "busy": True}
-    with pytest.raises(ConfigurationError, match=r"resource\.threshold\[0\].*'load' is not a metric"):
-        build(threshold=[{"name": "mine", "rules": [{**rule, "metric": "load"}]}])
+    with pytest.raises(ConfigurationError) as caught:
+        build(threshold=[{"name": "a", "rules": [{**rule, "metric": "load"}]}, {"name": "b", "rules": [rule, rule]}])
+    assert str(caught.value) == (
+        "resource.threshold[0].rules[0].metric: 'load' is not a metric, did you mean 'load1'?; "
+        "resource.threshold[1].rules: 'busy' is there twice"
+    )
+
+
+def test_thresholds_may_stand_in_a_job_file(tmp_path):
+    (tmp_path / "job.toml").write_text(
+        '[[resource.threshold]]\nname = "small"\nmemory_absolute = 900\nbrowser_lifetime = "1h"\n'
+        '[[resource.threshold.rules]]\nname = "slow"\nmetric = "event_loop_lag"\nlimit = 0.5\n'
+    )
+    loaded = load_configuration(file=tmp_path / "job.toml", environ={}, directory=tmp_path)
+    threshold = ResourceMonitor(loaded.configuration.resource).threshold("small")
+    assert {rule.name: rule.limit for rule in threshold.rules} == {
+        "memory_absolute": 900,
+        "browser_lifetime": 3_600,
+        "slow": 0.5,
+    }
 
 
 async def test_the_further_bounds_of_the_configuration_are_watched(build, machine, heard):

@@ -11,7 +11,7 @@ from outlast.resource.hysteresis import Level, Standing, level_of, value_of
 from outlast.resource.measuring import Measuring
 from outlast.resource.readings import Readings
 from outlast.resource.restarting import Restarting
-from outlast.resource.steps import CLEANING, Futility, Step, freed_share, steps_for
+from outlast.resource.steps import CLEANING, Futility, Step, freed_share, may_help, steps_for
 from outlast.runtime import Runtime
 
 __all__ = ["Ladder", "Switches"]
@@ -118,6 +118,8 @@ class Ladder:
         for step in Step:
             # It may have become critical meanwhile, and then there are fewer.
             if step not in self._steps(standing) or self._futility.skips(rule, step, clock.monotonic()):
+                continue
+            if not may_help(rule, step, before):
                 continue
             after = await self._taken(step, threshold_id, standing, before)
             share = freed_share(rule, value_of(rule, before), value_of(rule, after))

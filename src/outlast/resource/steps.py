@@ -3,8 +3,9 @@
 from enum import StrEnum
 
 from outlast.resource.policy import Action, Rule
+from outlast.resource.readings import Readings
 
-__all__ = ["CLEANING", "Futility", "Step", "freed_share", "steps_for"]
+__all__ = ["CLEANING", "Futility", "Step", "freed_share", "may_help", "steps_for"]
 
 POOR_SHARE = 0.05
 POOR_MAX = 2
@@ -33,6 +34,16 @@ def steps_for(rule: Rule, *, cleanup: bool, restart: bool, is_critical: bool = F
     restarts = restart and rule.action is Action.RESTART
     cleaning = CLEANING[:1] if is_critical and restarts else CLEANING
     return (*(cleaning if cleans else ()), *((Step.RESTART,) if restarts else ()))
+
+
+def may_help(rule: Rule, step: Step, readings: Readings) -> bool:
+    """Whether the step could free enough to be noticed: where others have the memory, no new browser gives it back."""
+    held, used = readings.get("browser_memory"), readings.get("memory_used_mb")
+    if step is not Step.RESTART or rule.metric != "memory_percent":
+        return True
+    if not isinstance(held, int | float) or not isinstance(used, int | float):
+        return True
+    return held >= POOR_SHARE * used
 
 
 def freed_share(rule: Rule, before: float | None, after: float | None) -> float | None:

@@ -8,7 +8,7 @@ from outlast.contracts import IBrowserLifecycleIntegration
 from outlast.errors import ResourceCleanupError
 from outlast.events import EventType, ResilienceEvent
 from outlast.resource.policy import Action, Rule
-from outlast.resource.steps import Futility, Step, freed_share, steps_for
+from outlast.resource.steps import Futility, Step, freed_share, may_help, steps_for
 from outlast.testing.virtual_time import VirtualClock
 
 LIMIT = 1_000
@@ -368,6 +368,33 @@ async def test_cleaning_up_on_demand_that_failed_is_an_error_after_every_step_ha
 async def test_without_cleaners_the_own_memory_is_collected(build, machine, heard):
     async with build() as monitor:
         assert (await monitor.cleanup())["steps"] == ["collect"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "held", "used", "helps"),
+    [
+        ("memory_percent", 49, 1_000, False),
+        ("memory_percent", 50, 1_000, True),
+        ("memory_percent", None, 1_000, True),
+        ("memory_percent", 49, None, True),
+        ("memory_usage", 49, 1_000, True),
+    ],
+)
+def test_where_others_have_the_memory_no_new_browser_gives_it_back(metric, held, used, helps):
+    rule = Rule(name="r", metric=metric, limit=1)
+    readings = {"browser_memory": held, "memory_used_mb": used}
+    assert may_help(rule, Step.RESTART, readings) is helps
+    assert may_help(rule, Step.COLLECT, readings)
+
+
+async def test_a_browser_is_not_restarted_for_what_others_use(house):
+    class Crowded(Household):
+        def __call__(self, ask):
+            return {"memory_percent": 85.0, "memory_used_mb": 20_000.0, "browser_memory": 300.0, "memory_usage": 400.0}
+
+    home = Crowded(0)
+    await watched(house(home), 120)
+    assert home.done == [1, 2] * 2
 
 
 def test_which_steps_may_help():

@@ -98,8 +98,7 @@ class Ladder:
     def _can(self, step: Step) -> bool:
         if step is not Step.RESTART:
             return self._cleaning.can(step)
-        browsers = self._measuring.browsers
-        return self._restarting is not None and (browsers is None or any(True for _ in browsers.roots()))
+        return self._restarting is not None and self._measuring.has_browser
 
     async def _relieved(self, threshold_id: str, standing: Standing) -> None:
         try:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from outlast.config import load_configuration
-from outlast.errors import ConfigurationError, ResourceMonitoringError
+from outlast.errors import ConfigurationError, ResourceMonitoringError, ValidationError
 from outlast.resource import ResourceMonitor
 from outlast.resource.callback import Calls
 from outlast.testing.virtual_time import VirtualClock
@@ -362,6 +362,11 @@ async def test_a_probe_of_ones_own_is_a_metric_and_may_break_a_bound(build):
     assert [told["queue"] for told in calls] == [12]
 
 
+def test_a_probe_does_not_take_the_place_of_a_metric(build):
+    with pytest.raises(ValidationError, match="'memory_usage' is a metric already"):
+        build(with_={"probes": {"memory_usage": lambda: 1.0}})
+
+
 async def test_a_probe_that_fails_is_unknown_and_no_harm_to_others(build, heard):
     def probe():
         raise ZeroDivisionError("mine")
@@ -371,6 +376,34 @@ async def test_a_probe_that_fails_is_unknown_and_no_harm_to_others(build, heard)
     assert metrics["queue"] is None
     assert metrics["memory_usage"] == 100
     assert heard[0].data == {"gauge": "queue", "error": "ZeroDivisionError: mine"}
+
+
+async def test_an_owner_of_browsers_that_fails_is_told_of_and_the_rest_is_measured(build, machine, heard):
+    class Broken:
+        uptime = None
+
+        def roots(self):
+            raise RuntimeError("closing")
+
+    calls = []
+    machine.values["memory_percent"] = ONCE
+    async with build(monitoring_interval=1, with_={"browsers": Broken()}) as monitor:
+        await monitor.start_monitoring("production", calls.append)
+        await asyncio.sleep(10)
+    assert len(calls) == 1
+    troubles = [event.data for event in heard if event.event_type == "resource_sampling_failed"]
+    assert troubles == [{"gauge": "browsers", "error": "RuntimeError: closing"}]
+
+
+async def test_nothing_is_looked_at_before_it_is_asked_for(build):
+    def gauges():
+        raise AssertionError("looked")
+
+    class Unread(dict):
+        def items(self):
+            raise AssertionError("looked")
+
+    build(with_={"gauges": Unread(), "probes": {"p": gauges}})
 
 
 async def test_the_interval_of_the_configuration_is_that_between_two_samples(build, machine):

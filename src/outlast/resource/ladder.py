@@ -11,7 +11,7 @@ from outlast.resource.hysteresis import Level, Standing, level_of, value_of
 from outlast.resource.measuring import Measuring
 from outlast.resource.readings import Readings
 from outlast.resource.restarting import Restarting
-from outlast.resource.steps import CLEANING, Futility, Step, freed_share, may_help, steps_for
+from outlast.resource.steps import CLEANING, Futility, Step, freed_share, may_help, room_seconds, steps_for
 from outlast.runtime import Runtime
 
 __all__ = ["Ladder", "Switches"]
@@ -20,6 +20,9 @@ SETTLE = 1.0
 SETTLE_CRITICAL = 0.2
 AGAIN_AFTER = 60.0
 CANCEL_PATIENCE = 5.0
+HURRY = 3.0
+DRAIN_MIN = 0.5
+DRAIN_MAX = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +93,10 @@ class Ladder:
 
     def _steps(self, standing: Standing) -> list[Step]:
         restart = self._switches.restart and self._can(Step.RESTART)
-        able = steps_for(
-            standing.rule, cleanup=self._switches.cleanup, restart=restart, is_critical=_is_critical(standing)
-        )
+        is_critical, room = _is_critical(standing), _room(standing)
+        able = steps_for(standing.rule, cleanup=self._switches.cleanup, restart=restart, is_critical=is_critical)
+        if Step.RESTART in able and is_critical and room is not None and room < HURRY:
+            able = (Step.RESTART,)
         return [step for step in able if self._can(step)]
 
     def _can(self, step: Step) -> bool:
@@ -132,7 +136,11 @@ class Ladder:
         if step is not Step.RESTART:
             return await self._cleaned(step, threshold_id, before, [], settle=settle)
         assert self._restarting is not None, "a step that cannot be taken is none"
-        told = {"threshold_id": threshold_id, "rule": standing.rule.name, "critical": _is_critical(standing)}
+        told: dict[str, Any] = {"threshold_id": threshold_id, "rule": standing.rule.name}
+        told["critical"] = _is_critical(standing)
+        room = _room(standing)
+        if _is_critical(standing) and room is not None:
+            told["drain"] = min(max(room, DRAIN_MIN), DRAIN_MAX)
         try:
             await self._restarting.restart(standing.rule.name, {**told, "metrics": dict(before)})
         except Exception as error:  # noqa: BLE001 - the owner's of the browser; told, and watching goes on
@@ -169,6 +177,10 @@ class Ladder:
 
 def _is_critical(standing: Standing) -> bool:
     return standing.episode is not None and standing.episode.is_critical
+
+
+def _room(standing: Standing) -> float | None:
+    return room_seconds(standing.rule, standing.value, standing.rate)
 
 
 def _freed_mb(before: Readings, after: Readings) -> float | None:

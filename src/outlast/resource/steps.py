@@ -5,7 +5,7 @@ from enum import StrEnum
 from outlast.resource.policy import Action, Rule
 from outlast.resource.readings import Readings
 
-__all__ = ["CLEANING", "Futility", "Step", "freed_share", "may_help", "steps_for"]
+__all__ = ["CLEANING", "Futility", "Step", "freed_share", "may_help", "room_seconds", "steps_for"]
 
 POOR_SHARE = 0.05
 POOR_MAX = 2
@@ -34,6 +34,18 @@ def steps_for(rule: Rule, *, cleanup: bool, restart: bool, is_critical: bool = F
     restarts = restart and rule.action is Action.RESTART
     cleaning = CLEANING[:1] if is_critical and restarts else CLEANING
     return (*(cleaning if cleans else ()), *((Step.RESTART,) if restarts else ()))
+
+
+def room_seconds(rule: Rule, value: float | None, rate: float | None) -> float | None:
+    """How long it takes, at this rate, until the value is as far beyond critical as critical is beyond the limit.
+
+    None: it is not known, or the value comes no nearer.
+    """
+    if value is None or not rate or rule.critical is None:
+        return None
+    sign = 1 if rule.op == ">=" else -1
+    left = sign * (2 * rule.critical - rule.limit - value)
+    return max(0.0, left) / (sign * rate) if sign * rate > 0 else None
 
 
 def may_help(rule: Rule, step: Step, readings: Readings) -> bool:

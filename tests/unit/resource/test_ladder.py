@@ -8,7 +8,7 @@ from outlast.contracts import IBrowserLifecycleIntegration
 from outlast.errors import ResourceCleanupError
 from outlast.events import EventType, ResilienceEvent
 from outlast.resource.policy import Action, Rule
-from outlast.resource.steps import Futility, Step, freed_share, may_help, steps_for
+from outlast.resource.steps import Futility, Step, freed_share, may_help, room_seconds, steps_for
 from outlast.testing.virtual_time import VirtualClock
 
 LIMIT = 1_000
@@ -169,6 +169,45 @@ async def test_what_becomes_critical_under_way_is_hurried_too(house):
     assert home.contexts[0][1]["critical"] is True
 
 
+async def test_what_grows_too_fast_to_be_cleaned_up_is_restarted_at_once_with_little_waiting(house):
+    class Leaking(Household):
+        def __call__(self, ask):
+            if not self.done:
+                self.memory = 600 + 100 * ask.now
+            return super().__call__(ask)
+
+    home = Leaking(600, frees={"restart": 900})
+    await watched(house(home), 6.5)
+    assert home.done == ["restart"]
+    # 1,100 MB is critical, and from there it is a second to 1,200 MB.
+    assert home.contexts[0][1]["drain"] == pytest.approx(1.0)
+    assert home.contexts[0][1]["metrics"]["memory_usage"] < 1_200
+
+
+@pytest.mark.parametrize(
+    ("value", "rate", "seconds"),
+    [
+        (1_100, 50, 2.0),
+        (1_000, 50, 4.0),
+        (1_300, 50, 0.0),
+        (1_100, 0, None),
+        (1_100, -5, None),
+        (1_100, None, None),
+        (None, 50, None),
+    ],
+)
+def test_how_long_there_is_room_at_this_rate(value, rate, seconds):
+    rule = Rule(name="r", metric="m", limit=1_000, critical=1_100)
+    assert room_seconds(rule, value, rate) == seconds
+    assert room_seconds(Rule(name="r", metric="m", limit=1_000), value, rate) is None
+
+
+def test_what_falls_has_room_too():
+    rule = Rule(name="r", metric="m", limit=500, op="<=", critical=250)
+    assert room_seconds(rule, 200, -50) == 4.0
+    assert room_seconds(rule, 200, 50) is None
+
+
 async def test_a_critical_breach_without_a_restart_that_could_be_has_every_other_step(house):
     home = Household(1_200)
     await watched(house(home, browser_restart_enabled=False), 30)
@@ -242,7 +281,7 @@ async def test_as_long_as_it_lasts_the_ladder_is_climbed_again_a_minute_later(ho
         assert home.done == [1, 2, "restart"] * 2
 
 
-async def test_becoming_critical_ends_the_rest(house):
+async def test_becoming_critical_at_a_bound_ends_the_rest_and_a_jump_leaves_no_time_to_clean(house):
     home = Household(1_050, frees={"restart": 60})
     monitor = house(home)
     async with monitor:
@@ -250,7 +289,7 @@ async def test_becoming_critical_ends_the_rest(house):
         await asyncio.sleep(20)
         home.memory = 1_150
         await asyncio.sleep(10)
-        assert home.done == [1, 2, "restart", 1, "restart"]
+        assert home.done == [1, 2, "restart", "restart"]
 
 
 @pytest.mark.parametrize(

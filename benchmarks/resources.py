@@ -32,13 +32,13 @@ def rows(*, full: bool) -> list[Row]:
             "resident sizes by psutil",
             [theirs / mine for theirs, mine in zip(rss, ours, strict=True)],
             "x",
-            at_least(3),
+            at_least(1.5),
         ),
         row(
             "proportional sizes by psutil",
             [theirs / mine for theirs, mine in zip(pss, ours, strict=True)],
             "x",
-            at_least(20),
+            at_least(5),
         ),
         row("the loop stands still for a sample, at most", [each["stall"] for each in found], "ms", at_most(5)),
     ]

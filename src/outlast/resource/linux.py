@@ -2,7 +2,7 @@
 
 import os
 import resource
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,12 +31,19 @@ def cores_of(group: ControlGroup) -> float:
 
 
 class LinuxTree:
-    """The processes of the job: their memory, CPU, files and connections."""
+    """The processes of the job: their memory, CPU, files and connections. `exactly` measures one of them, and may be refused."""
 
-    def __init__(self, group: ControlGroup, proc: str = PROC) -> None:
+    def __init__(
+        self,
+        group: ControlGroup,
+        proc: str = PROC,
+        *,
+        exactly: Callable[[int], Proportional | None] = proportional,
+    ) -> None:
         self._tree = ProcessTree(proc)
         self._group = group
         self._proc = proc
+        self._exactly = exactly
         self._meter = CpuMeter()
         self._all = Calibration()
         self._browsers = Calibration()
@@ -83,7 +90,7 @@ class LinuxTree:
 
     def _measured(self, parts: Mapping[Process, Resident], of_browsers: Mapping[Process, Resident], now: float) -> bool:
         try:
-            exact = {process: found for process in parts if (found := _proportional(process, self._proc)) is not None}
+            exact = {process: found for process in parts if (found := self._proportional(process)) is not None}
         except PermissionError:
             # Asking again will be answered the same: the estimate has to do.
             self._not_before = now + DENIED_FOR
@@ -92,6 +99,11 @@ class LinuxTree:
         self._browsers.learn(exact, of_browsers)
         self._exact = Exact(now, len(parts))
         return True
+
+    def _proportional(self, process: Process) -> Proportional | None:
+        with suppress(*_GONE):
+            return self._exactly(process[0])
+        return None
 
     def _own(self, members: Members) -> Mapping[str, Value]:
         own = next((stat for stat in members.all if stat.pid == os.getpid()), None)
@@ -154,12 +166,6 @@ class LinuxHost:
 def _resident(pid: int, proc: str) -> Resident | None:
     with suppress(*_GONE):
         return resident(pid, proc)
-    return None
-
-
-def _proportional(process: Process, proc: str) -> Proportional | None:
-    with suppress(*_GONE):
-        return proportional(process[0], proc)
     return None
 
 

@@ -139,6 +139,7 @@ def test_pressure_is_read_by_kind():
     text = "some avg10=1.53 avg60=0.87 avg300=0.22 total=58761459\nfull avg10=0.25 avg60=0.1 avg300=0.0 total=9\n"
     assert parse_pressure(text) == {"some": 1.53, "full": 0.25}
     assert parse_pressure("") == {}
+    assert parse_pressure("some total=5\nfull avg10=1.0 total=9\n") == {"full": 1.0}
 
 
 TCP = b"""  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -87,6 +87,15 @@ def _unmet(data: Mapping[str, Any]) -> str:
     return f"not as expected: {safe(str(data['expectation']))}: {safe(str(data['reason']), REASON_WIDTH_MAX)}"
 
 
+def _crashed(data: Mapping[str, Any]) -> str:
+    return f"the browser is gone ({safe(str(data['reason']), ERROR_WIDTH_MAX)}): a new one is started, what was open is fetched again"
+
+
+def _restarted(data: Mapping[str, Any]) -> str:
+    lost = f"; not restored: {safe(', '.join(map(str, data['missing'])), REASON_WIDTH_MAX)}" if data["missing"] else ""
+    return f"a new browser after {duration(data['duration'])} ({safe(str(data['reason']), ERROR_WIDTH_MAX)}){lost}"
+
+
 _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.HOST_PARKED: _parked,
     EventType.HOST_RECOVERED: _recovered,
@@ -98,5 +107,7 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.REMEDY_APPLIED: _remedied,
     EventType.ORDERS_CHANGED: _ordered,
     EventType.EXPECTATION_FAILED: _unmet,
+    EventType.BROWSER_CRASHED: _crashed,
+    EventType.BROWSER_RESTARTED: _restarted,
 }
 NOTICED = tuple(EventType(kind) for kind in _SAID)

@@ -90,8 +90,6 @@ class Parts:
             drain=config.drain,
             recorded=self.recorded,
         )
-        if browsing is not None:
-            browsing.stops(engine.stop)
         promises = Promises(session.ledger, self.gate, clock)
         await promises.recall()
         services: list[Service] = [partial(session.scrub.follow, dispatch.changed), promises.follow]
@@ -101,12 +99,20 @@ class Parts:
             services.append(session.checkpoints)
         if session.output is not None:
             services.append(session.output.follow)
+        return engine, [*services, *self._watched(engine, browsing)]
+
+    def _watched(self, engine: Engine, browsing: Browsing | None) -> list[Service]:
+        """What may end the run for want of a browser or of room, and the service that watches for that."""
+        session, config = self.session, self.config
+        if browsing is not None:
+            browsing.stops(engine.stop)
         # The machine lives in its own time: beside a clock of a test's it is not watched.
-        if config.resource.enabled and isinstance(clock, SystemClock):
-            session.watching = watching_of(config, session, self.throttle, browsing)
-            session.watching.stops(engine.stop)
-            services.append(session.watching.follow)
-        return engine, services
+        if not config.resource.enabled or not isinstance(self.runtime.clock, SystemClock):
+            return []
+        watching = watching_of(config, session, self.throttle, browsing)
+        watching.stops(engine.stop)
+        session.usage = watching.told
+        return [watching.follow]
 
     def _hands(self, stack: AsyncExitStack) -> Hands:
         """Where the workers write what they have in hand; with a ledger of the user's own that is kept nowhere."""

@@ -24,7 +24,6 @@ from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
     from outlast.jobs.output import Output
-    from outlast.jobs.watching import Watching
     from outlast.storage.keys import Keyring
 
 __all__ = ["Session"]
@@ -66,8 +65,8 @@ class Session:
         """The newest known state of the job's browser: its checkpoints keep it."""
         self.look_at_browser: Callable[[], Awaitable[None]] | None = None
         """Brings `browser_state` up to date, while there is a browser."""
-        self.watching: Watching | None = None
-        """Who watches the machine beside the present work."""
+        self.usage: Callable[[], dict[str, Any]] | None = None
+        """What the present work uses of the machine, where that is watched (`outlast.jobs.watching`)."""
         self.suspicion = Suspicion()
         self._left = LeftBehind(None, self.suspicion)
         self.output: Output | None = None

@@ -29,6 +29,8 @@ from outlast.jobs import (
     store,
 )
 from outlast.ledger import ItemStatus, Shape
+from outlast.resource import callback, cleaning, estimator, ladder, restarting, steps
+from outlast.resource.policy import Rule
 from outlast.retry import breaker, remedies
 from outlast.retry.policy import shipped_policies
 from outlast.storage import strictjson
@@ -46,6 +48,7 @@ SETTINGS_OF_SECTIONS = {
 }
 CONFIGURED = config.JobConfiguration()
 POLICY = next(each for each in shipped_policies() if each.id == CONFIGURED.retry.default_policy)
+RULE = Rule(name="any", metric="any", limit=1)
 
 
 def test_the_events_are_those_of_the_table_in_the_code():
@@ -193,6 +196,17 @@ NUMBERS = {
     "levels that JSON may be nested": strictjson.DEPTH_MAX,
     "an async sink": SINK_QUEUE_MAX,
     "characters of a traceback": TRACEBACK_MAX,
+    "two samples of the machine": CONFIGURED.resource.monitoring_interval,
+    "until it counts as broken": RULE.breach_samples,
+    "until it counts as whole": RULE.recover_samples,
+    "is not broken anew": RULE.cooldown,
+    "two exact measurements": estimator.EXACT_EVERY,
+    "the same, near a limit": estimator.NEAR_EVERY,
+    "something is done again about a bound": ladder.AGAIN_AFTER,
+    "a step that freed nothing twice": steps.SKIPPED_FOR,
+    "the callback of a breach": callback.DEADLINE,
+    "a cleaner may take": cleaning.DEADLINE,
+    "a restart of the browser may take": restarting.DEADLINE,
 }
 
 

@@ -163,6 +163,8 @@ class Restart:
         """Let the work end, and take down what the sessions hold."""
         began = self._now()
         deadlines = self._policy.deadlines
+        if not old.look():
+            return  # its pages have been told already, and it answers no more
         report.memory_before = await self._memory(old)
         if not await old.drained(deadlines.drain if cause.drain is None else cause.drain):
             told = {"scope": "browser", "generation": old.number, "reason": cause.reason}

@@ -225,7 +225,8 @@ class Restart:
             if self._verify is not None and not await self._calls.wait(self._verify(page), deadlines.verify, "verify"):
                 return [f"session {session.name}: not verified"]
         finally:
-            await self._calls.tried(page.close(), deadlines.close_page, "page.close")
+            # A page that stays open is left behind, together with its context.
+            room.is_broken = not await self._calls.closed(page, deadlines.close_page, "page.close")
         return []
 
     def _tell(self, generation: Generation, report: Report) -> None:

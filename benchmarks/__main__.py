@@ -24,6 +24,7 @@ BENCHMARKS = {
     "import": "imports",
     "retry": "retry",
     "resources": "resources",
+    "browser": "browser",
 }
 
 

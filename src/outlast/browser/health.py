@@ -66,8 +66,9 @@ class Health:
         context = await generation.browser.new_context()
         generation.contexts.add(context)
         try:
-            page = await context.new_page()
-            await page.evaluate("0")
+            seconds = self._policy.deadlines.probe
+            page = await self._calls.wait(context.new_page(), seconds, "context.new_page")
+            await self._calls.wait(page.evaluate("0"), seconds, "page.evaluate")
         finally:
             generation.contexts.discard(context)
             seconds = self._policy.deadlines.close_context

@@ -163,6 +163,8 @@ class Restart:
         """Let the work end, and take down what the sessions hold."""
         began = self._now()
         deadlines = self._policy.deadlines
+        if not old.look():
+            return  # its pages have been told already, and it answers no more
         report.memory_before = await self._memory(old)
         if not await old.drained(deadlines.drain if cause.drain is None else cause.drain):
             told = {"scope": "browser", "generation": old.number, "reason": cause.reason}
@@ -223,7 +225,8 @@ class Restart:
             if self._verify is not None and not await self._calls.wait(self._verify(page), deadlines.verify, "verify"):
                 return [f"session {session.name}: not verified"]
         finally:
-            await self._calls.tried(page.close(), deadlines.close_page, "page.close")
+            # A page that stays open is left behind, together with its context.
+            room.is_broken = not await self._calls.closed(page, deadlines.close_page, "page.close")
         return []
 
     def _tell(self, generation: Generation, report: Report) -> None:

@@ -15,8 +15,8 @@ from outlast.browser import find_browser
 
 pytestmark = [pytest.mark.real_time, pytest.mark.timeout(110)]
 
-PAGES = 24
-BEFORE = 8
+PAGES = 16
+BEFORE = 6
 GONE_SECONDS = 10.0
 """The shell that ends what is left begins after a second; the rest is for a busy machine."""
 
@@ -25,7 +25,7 @@ import asyncio
 
 async def scrape(url, page):
     await page.goto(url)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.1)
     made = await page.text_content("#made")
     return {
         "page": int(url.rpartition("/")[2]),

@@ -20,6 +20,8 @@ PLAYWRIGHT_BROWSERS = "PLAYWRIGHT_BROWSERS_PATH"
 # Debian's script runs the shell as its child: the process that was started would not be the browser.
 _WRAPPER = "/usr/bin/chromium-headless-shell"
 
+_CORRECT = "Correct it, or take it out to look in the usual places"
+
 # Where Playwright unpacks each of its browsers, of its newer versions and of its older ones.
 _SHELL = "chromium-headless-shell"
 _UNPACKED = {
@@ -119,13 +121,15 @@ def _as_asked(engine: str, how: str, asked: str, environ: Mapping[str, str], exi
     if path is None:
         what = f"{VARIABLE} names" if how == "environment" else "the configuration names"
         problem = f"{what} {asked} as the browser, which is no program that can be run"
-        raise _unavailable(engine, problem, "Correct it, or take it out to look in the usual places", [asked])
+        raise _unavailable(engine, problem, _CORRECT, [asked], asked=True)
     path = DEBIAN[0] if path == _WRAPPER and exists(DEBIAN[0]) else path
     return Found(path, _kind(engine, path), how)
 
 
-def _unavailable(engine: str, problem: str, remedy: str, looked_at: list[str]) -> BrowserUnavailableError:
-    context = {"engine": engine, "looked_at": looked_at, "problem": problem, "remedy": remedy}
+def _unavailable(
+    engine: str, problem: str, remedy: str, looked_at: list[str], *, asked: bool = False
+) -> BrowserUnavailableError:
+    context = {"engine": engine, "looked_at": looked_at, "asked": asked, "problem": problem, "remedy": remedy}
     return BrowserUnavailableError(f"{problem}. {remedy}", context=context)
 
 

@@ -56,6 +56,7 @@ def test_a_good_store_is_good():
         ({"problem": "Permission denied"}, "store", "bad", "Permission denied"),
         ({"kind": "nfs4"}, "store", "bad", "not safe over a network"),
         ({"kind": "fuse.sshfs"}, "store", "bad", "not safe over a network"),
+        ({"kind": "fuse.fuse-overlayfs"}, "store", "warn", "gone with the container"),
         ({"kind": "tmpfs"}, "store", "warn", "gone when the machine restarts"),
         ({"kind": "overlay"}, "store", "warn", "gone with the container"),
         ({"kind": None}, "store", "ok", "on unknown"),
@@ -110,6 +111,11 @@ async def test_a_directory_that_may_not_be_looked_into_is_no_place_for_a_store(t
     finally:
         os.seteuid(before)
     assert (facts.problem, facts.exists) == ("Permission denied", False)
+
+
+async def test_locks_that_lock_nothing_are_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(storing.fcntl, "flock", lambda file, operation: None)
+    assert "locks lock nothing" in (await storing.tried(tmp_path, SystemClock())).problem
 
 
 def test_an_sqlite_that_loses_commits_is_bad():
@@ -301,7 +307,7 @@ def test_what_is_no_program_is_bad(tmp_path):
     file.chmod(0o755)
     trial = browsers.tried_out(Found(str(file), "chromium", "configuration"))
     assert trial.version is None
-    assert "Exec format error" in trial.problem
+    assert trial.problem == "exit code 126: Exec format error"
 
 
 def test_an_engine_that_playwright_alone_steers_is_asked_for_its_version(tmp_path):
@@ -310,12 +316,13 @@ def test_an_engine_that_playwright_alone_steers_is_asked_for_its_version(tmp_pat
 
 
 def test_a_browser_that_nobody_asked_for_may_be_missing(monkeypatch):
-    monkeypatch.delenv("OUTLAST_CHROMIUM", raising=False)
+    monkeypatch.setenv("OUTLAST_CHROMIUM", "/nowhere")
     [check] = browsers.browser_checks("webkit")
     assert check.state is State.WARN
     assert check.says.startswith("no webkit was found; looked at: /")
     assert check.do == ("To install it: python -m playwright install --with-deps webkit",)
     assert browsers.browser_checks("chromium", "/nowhere")[0].state is State.BAD
+    assert browsers.browser_checks("chromium")[0].state is State.BAD
     assert browsers.browser_checks("opera")[0].state is State.BAD
 
 

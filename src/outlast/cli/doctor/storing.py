@@ -25,7 +25,7 @@ SKEW_WARN = 2.0
 SYNCS = 5
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "glusterfs", "davfs"})
 VOLATILE = frozenset({"tmpfs", "ramfs", "devtmpfs"})
-LAYERED = frozenset({"overlay", "aufs"})
+LAYERED = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def _kind_check(facts: StoreFacts) -> Check:
     there = "" if facts.exists else f", to be made in {facts.tried_in}"
     says = f"{facts.path} on {kind}{there}"
     state, do = State.OK, ""
-    if kind in NETWORK or kind.startswith("fuse."):
+    if kind in NETWORK or (kind.startswith("fuse.") and kind not in LAYERED):
         says += ": the log of SQLite is not safe over a network"
         state, do = State.BAD, "outlast --store DIR ...: a directory on a disk of this machine"
     elif kind in VOLATILE:

@@ -59,13 +59,15 @@ class Watch:
     A guard that is made later is told of the last `LOG_MAX` entries first. `new_guard` makes one for a policy.
     """
 
-    new_guard: Callable[[AbortPolicy, Callable[[Pattern], None] | None], Guard]
+    new_guard: Callable[[AbortPolicy, Callable[[Pattern], None]], Guard]
     on_pattern: Callable[[Pattern], None]
     history: History = field(default_factory=History)
     policy_id: str | None = None
     """The policy that was asked for last."""
     _judged: OrderedDict[str, _Judged] = field(default_factory=OrderedDict, init=False)
     _log: deque[_Entry] = field(default_factory=lambda: deque(maxlen=LOG_MAX), init=False)
+    _surges: OrderedDict[str, float] = field(default_factory=OrderedDict, init=False)
+    _is_replaying: bool = field(default=False, init=False)
     _incidents: OrderedDict[str, None] = field(default_factory=OrderedDict, init=False)
     _examples: OrderedDict[str, Failure] = field(default_factory=OrderedDict, init=False)
 
@@ -151,14 +153,24 @@ class Watch:
     def _under(self, policy: AbortPolicy) -> _Judged:
         judged = self._judged.get(policy.id)
         if judged is None or judged.guard.policy != policy:
-            # Patterns do not depend on the policy: the first guard announces them.
-            judged = _Judged(self.new_guard(policy, None if self._judged else self.on_pattern))
+            judged = _Judged(self.new_guard(policy, self._hear))
+            self._is_replaying = True
             for entry in self._log:
                 _tell(judged.guard, entry)
+            self._is_replaying = False
             self._judged[policy.id] = judged
             if len(self._judged) > GUARDS_MAX:
-                del self._judged[list(self._judged)[1]]
+                self._judged.popitem(last=False)
         return judged
+
+    def _hear(self, pattern: Pattern) -> None:
+        """A surge is found by every guard: the first that says so is heard."""
+        is_known = self._surges.get(pattern.signature) == pattern.first
+        self._surges[pattern.signature] = pattern.first
+        if len(self._surges) > LOG_MAX:
+            self._surges.popitem(last=False)
+        if not is_known and not self._is_replaying:
+            self.on_pattern(pattern)
 
     def _is_new(self, incident: str) -> bool:
         if incident in self._incidents:

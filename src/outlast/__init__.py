@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Allowance,
         BrowserConfiguration,
         CheckpointConfiguration,
+        ExpectConfiguration,
         JobConfiguration,
         LoggingConfiguration,
         NotifyConfiguration,
@@ -89,9 +90,9 @@ _NAMES_BY_MODULE = {
     "browser": "BrowserLifecycle BrowserPolicy Launched",
     "checkpoint": "CheckpointManager",
     "config": """
-        AbortConfiguration Allowance BrowserConfiguration CheckpointConfiguration JobConfiguration LoggingConfiguration
-        NotifyConfiguration
-        ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
+        AbortConfiguration Allowance BrowserConfiguration CheckpointConfiguration ExpectConfiguration JobConfiguration
+        LoggingConfiguration NotifyConfiguration ResilienceConfiguration ResourceConfiguration RetryConfiguration
+        load_configuration
     """,
     "contracts": """
         IAbortManager IBrowserLifecycleIntegration ICheckpointManager IFailureHandler ILoggingIntegration
@@ -146,6 +147,7 @@ __all__ = [
     "CrashLoopError",
     "EventBus",
     "EventType",
+    "ExpectConfiguration",
     "FailureHandler",
     "FailureRule",
     "IAbortManager",

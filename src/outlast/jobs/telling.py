@@ -23,6 +23,7 @@ _WORTH_A_WARNING = (
     EventType.ORDERS_CHANGED,
     EventType.BROWSER_CRASHED,
     EventType.BROWSER_UNAVAILABLE,
+    EventType.ABORT_TRIGGERED,
 )
 
 _log = logging.getLogger("outlast.job")

@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench peers docs requirements clean
+.PHONY: help demo test soak check bench browser peers docs requirements clean
 
 help:  ## Say what each command does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -14,10 +14,10 @@ help:  ## Say what each command does
 demo: $(READY)  ## Crawl a flaky site, get killed twice, lose nothing: about a minute
 	$(BIN)/outlast demo
 
-test: $(READY)  ## All tests, with coverage
+test: $(READY) browser  ## All tests, with coverage
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
 
-soak: $(READY)  ## The campaigns at ten times their size, figures printed: an hour or more
+soak: $(READY) browser  ## The campaigns at ten times their size, figures printed: an hour or more
 	OUTLAST_SOAK=1 $(BIN)/pytest tests/campaigns tests/crash tests/property --hypothesis-profile=soak -o timeout=14400 -rP
 
 check: $(READY)  ## Format, lint, types, floors, unused dependencies
@@ -27,8 +27,11 @@ check: $(READY)  ## Format, lint, types, floors, unused dependencies
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry src
 
-bench: $(READY)  ## Measure, against a peer in the same run
+bench: $(READY) browser  ## Measure, against a peer in the same run
 	$(BIN)/python -m benchmarks
+
+browser: $(READY)  ## Install Debian's headless Chromium where no browser is found
+	@sh .ci/browser $(BIN)/python
 
 peers: $(PEERS)/.ready  ## What the benchmarks compare with, in an environment of its own
 

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "retry": "retry",
     "abort": "abort",
     "resources": "resources",
+    "browser": "browser",
 }
 
 

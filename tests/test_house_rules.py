@@ -37,6 +37,7 @@ FOREIGN = {
     "hypothesis": "testing",
     "isal": None,
     "orjson": None,
+    "playwright": "integrations",
     "ormsgpack": None,
     "psutil": None,
     "pyarrow": None,

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from outlast.abort import AbortManager, AbortPolicy, Notice, Notifier
     from outlast.assembly import Resilience
+    from outlast.browser import BrowserLifecycle, BrowserPolicy, Launched
     from outlast.checkpoint import CheckpointManager
     from outlast.config import (
         AbortConfiguration,
         Allowance,
+        BrowserConfiguration,
         CheckpointConfiguration,
         ExpectConfiguration,
         JobConfiguration,
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
         AbortExecutionError,
         AbortPolicyNotFoundError,
         BlockedPageError,
+        BrowserCrashedError,
+        BrowserError,
+        BrowserTimeoutError,
+        BrowserUnavailableError,
         CheckpointCorruptionError,
         CheckpointCreationError,
         CheckpointError,
@@ -81,10 +87,12 @@ if TYPE_CHECKING:
 _NAMES_BY_MODULE = {
     "abort": "AbortManager AbortPolicy Notice Notifier",
     "assembly": "Resilience",
+    "browser": "BrowserLifecycle BrowserPolicy Launched",
     "checkpoint": "CheckpointManager",
     "config": """
-        AbortConfiguration Allowance CheckpointConfiguration ExpectConfiguration JobConfiguration LoggingConfiguration
-        NotifyConfiguration ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
+        AbortConfiguration Allowance BrowserConfiguration CheckpointConfiguration ExpectConfiguration JobConfiguration
+        LoggingConfiguration NotifyConfiguration ResilienceConfiguration ResourceConfiguration RetryConfiguration
+        load_configuration
     """,
     "contracts": """
         IAbortManager IBrowserLifecycleIntegration ICheckpointManager IFailureHandler ILoggingIntegration
@@ -92,6 +100,7 @@ _NAMES_BY_MODULE = {
     """,
     "errors": """
         AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError BlockedPageError
+        BrowserCrashedError BrowserError BrowserTimeoutError BrowserUnavailableError
         CheckpointCorruptionError
         CheckpointCreationError CheckpointError CheckpointNotFoundError CheckpointValidationError ConfigurationError
         CrashLoopError JobError JobLockedError JobNotFoundError KeyMissingError LedgerCorruptionError LedgerError
@@ -119,6 +128,13 @@ __all__ = [
     "AbortPolicyNotFoundError",
     "Allowance",
     "BlockedPageError",
+    "BrowserConfiguration",
+    "BrowserCrashedError",
+    "BrowserError",
+    "BrowserLifecycle",
+    "BrowserPolicy",
+    "BrowserTimeoutError",
+    "BrowserUnavailableError",
     "CheckpointConfiguration",
     "CheckpointCorruptionError",
     "CheckpointCreationError",
@@ -147,6 +163,7 @@ __all__ = [
     "JobLockedError",
     "JobNotFoundError",
     "KeyMissingError",
+    "Launched",
     "LedgerCorruptionError",
     "LedgerError",
     "LedgerUnavailableError",

@@ -16,6 +16,10 @@ __all__ = [
     "AbortExecutionError",
     "AbortPolicyNotFoundError",
     "BlockedPageError",
+    "BrowserCrashedError",
+    "BrowserError",
+    "BrowserTimeoutError",
+    "BrowserUnavailableError",
     "CheckpointCorruptionError",
     "CheckpointCreationError",
     "CheckpointError",
@@ -171,6 +175,36 @@ class AbortExecutionError(AbortError):
 
 class AbortConfigurationError(AbortError, ValidationError):
     """The abort policy is not well-formed."""
+
+
+class BrowserError(ResilienceException):
+    """Something went wrong with the browser.
+
+    `context["scope"]` is `page` when one page alone is concerned, `browser` when all of its pages are; errors of one
+    incident have the same `context["incident_id"]`.
+    """
+
+    @property
+    def is_page_alone(self) -> bool:
+        """Whether one page alone is concerned, and the browser goes on."""
+        return self.context.get("scope") == "page"
+
+    @property
+    def incident_id(self) -> str | None:
+        """Which incident this belongs to: a browser takes all of its pages along, and that is one."""
+        return self.context.get("incident_id")
+
+
+class BrowserCrashedError(BrowserError):
+    """The page or its browser crashed, so nothing that came from it counts."""
+
+
+class BrowserTimeoutError(BrowserError, TimeoutError):
+    """The browser did not answer, or the work on a page did not end, before its deadline."""
+
+
+class BrowserUnavailableError(BrowserError):
+    """No browser can be started, or it was restarted too often."""
 
 
 class ConfigurationError(ResilienceException, ValueError):

@@ -73,6 +73,8 @@ class EventType(StrEnum):
     RESOURCE_SAMPLING_FAILED = "resource_sampling_failed"
     BREACH_CALLBACK_FAILED = "breach_callback_failed"
     CLEANUP_FAILED = "cleanup_failed"
+    BROWSER_CRASHED = "browser_crashed"
+    BROWSER_UNAVAILABLE = "browser_unavailable"
     ABORT_ANALYSED = "abort_analysed"
 
 
@@ -120,6 +122,8 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
             kind.EXPECTATION_FAILED: EventSpec("job", error, ("run_id", "expectation", "reason"), published=False),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
+            kind.BROWSER_CRASHED: EventSpec("browser", error, ("incident_id", "reason", "generation"), published=False),
+            kind.BROWSER_UNAVAILABLE: EventSpec("browser", error, ("reason",), published=False),
             **_of_retries(),
             **_of_resources(),
             kind.ABORT_ANALYSED: EventSpec("abort", error, ("reason", "analysis"), published=False),
@@ -158,11 +162,14 @@ def _of_the_machine() -> Mapping[EventType, EventSpec]:
     info, warning, *_ = Severity
     kind = EventType
     level = ("threshold_id", "breached", "metrics")
+    steps = ("drain", "snapshot", "close", "launch", "restore")
+    outcome = ("forced", "redone", "pages", "partial", "missing", "memory_before", "memory_after")
+    restarted = ("reason", "planned", "generation", "duration", *steps, *outcome)
     return {
         kind.THRESHOLD_BREACHED: EventSpec("resource", warning, (*level, "level")),
         kind.THRESHOLD_RECOVERED: EventSpec("resource", info, (*level, "duration", "peak", "samples")),
         kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step", "freed_mb", "duration")),
-        kind.BROWSER_RESTARTED: EventSpec("resource", warning, ("reason", "duration")),
+        kind.BROWSER_RESTARTED: EventSpec("resource", warning, restarted),
     }
 
 

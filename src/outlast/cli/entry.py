@@ -29,6 +29,7 @@ VERBS = {
     "repair": "Mend what is damaged; keep the damaged files aside.",
     "backup": "Copy a ledger to a file, also while its job runs.",
     "rekey": "Re-wrap what is encrypted with the first key.",
+    "doctor": "Say whether this machine is fit for long jobs.",
     "demo": "Crawl a flaky site on this machine, be killed, lose nothing.",
 }
 

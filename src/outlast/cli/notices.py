@@ -88,6 +88,15 @@ def _unmet(data: Mapping[str, Any]) -> str:
     return f"not as expected: {safe(str(data['expectation']))}: {safe(str(data['reason']), REASON_WIDTH_MAX)}"
 
 
+def _crashed(data: Mapping[str, Any]) -> str:
+    return f"the browser is gone ({safe(str(data['reason']), ERROR_WIDTH_MAX)}): a new one is started, what was open is fetched again"
+
+
+def _restarted(data: Mapping[str, Any]) -> str:
+    lost = f"; not restored: {safe(', '.join(map(str, data['missing'])), REASON_WIDTH_MAX)}" if data["missing"] else ""
+    return f"a new browser after {duration(data['duration'])} ({safe(str(data['reason']), ERROR_WIDTH_MAX)}){lost}"
+
+
 def _aborted(data: Mapping[str, Any]) -> str:
     return f"aborted: {safe(str(data['reason']).replace('builtins.', ''), REASON_WIDTH_MAX)}"
 
@@ -117,5 +126,7 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.ABORT_TRIGGERED: _aborted,
     EventType.ABORT_EXECUTED: _executed,
     EventType.EXPECTATION_FAILED: _unmet,
+    EventType.BROWSER_CRASHED: _crashed,
+    EventType.BROWSER_RESTARTED: _restarted,
 }
 NOTICED = tuple(EventType(kind) for kind in _SAID)

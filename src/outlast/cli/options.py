@@ -135,6 +135,9 @@ def run_options(function: F) -> F:
                 metavar="NAME",
                 help="When the job gives up: default, conservative, strict, never, ...",
             ),
+            click.option("--pages", type=int, metavar="N", help="Pages of the browser open at once."),
+            # No flag that is false: what is not given has to be left to the job file.
+            click.option("--headed", is_flag=True, default=None, help="Show the browser's window."),
             click.option("--config", metavar="FILE", help="A job file for the settings that are not given here."),
             click.option("--key", metavar="FIELD", help="The field of an item that says which item it is."),
         ]

@@ -129,6 +129,10 @@ def _given(order: Order, settings: Settings) -> dict[str, Any]:
         given["output"] = str(order.directory / given["output"])
     if "abort_policy" in order.options:
         given["abort"] = {"default_policy": order.options["abort_policy"]}
+    browser = {"concurrency": order.options.get("pages"), "headless": False if order.options.get("headed") else None}
+    chosen = {name: value for name, value in browser.items() if value is not None}
+    if chosen:
+        given["browser"] = chosen
     return given | ({"store": settings.store} if settings.store is not None else {})
 
 

@@ -19,6 +19,7 @@ __all__ = ["Ended", "beginning", "ending", "failure_lines", "failure_steps", "go
 
 GROUPS_SHOWN_MAX = 5
 HOSTS_SHOWN_MAX = 10
+REASON_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ def ending(ended: Ended) -> list[str]:
         case _:
             return [
                 f"{_stopped(summary)} after {duration(ended.seconds)}.{_waits(ended)}",
+                *([safe(summary.reason, REASON_MAX)] if summary.reason else []),
                 _left(ended),
                 *_remarks(summary),
                 *_groups(ended),
@@ -186,6 +188,8 @@ def _stopped(summary: Summary) -> str:
     by = {
         ExitCode.INTERRUPTED: "Stopped by you (SIGINT)",
         ExitCode.TERMINATED: "Stopped by SIGTERM",
+        ExitCode.RESOURCE_LIMIT: "STOPPED BY A LIMIT",
+        ExitCode.USAGE: "NOT STARTED",
         ExitCode.TOO_MANY_FAILED: "STOPPED, NOT AS EXPECTED,",
     }
     return by.get(ExitCode(summary.exit_code), "Stopped")

@@ -203,6 +203,8 @@ def seen(progress: Progress, pace: Pace, now: datetime, elapsed: float, *, stopp
         paused=paused,
         asked_to_wait=asked,
         suspended=progress.suspended,
+        memory_mb=progress.memory_mb,
+        pages_max=progress.pages_max,
     )
 
 

@@ -1,6 +1,7 @@
 """The published configuration classes, the job file, and the layers they are read from."""
 
 from outlast.config.abort import AbortPolicySettings
+from outlast.config.browser import BrowserConfiguration
 from outlast.config.complaints import Complaint
 from outlast.config.expect import ExpectConfiguration
 from outlast.config.job import JobConfiguration
@@ -22,6 +23,7 @@ __all__ = [
     "AbortConfiguration",
     "AbortPolicySettings",
     "Allowance",
+    "BrowserConfiguration",
     "CheckpointConfiguration",
     "Complaint",
     "ExpectConfiguration",

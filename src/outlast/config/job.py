@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from outlast.config.browser import BrowserConfiguration
 from outlast.config.expect import ExpectConfiguration, allowance_moved
 from outlast.config.model import ResilienceConfiguration
 from outlast.config.notify import NotifyConfiguration
@@ -65,6 +66,7 @@ class JobConfiguration(ResilienceConfiguration):
     """Have fewer items of a host in flight while it throttles or slows down."""
     store: Text = ".outlast"
     """The directory in which jobs are kept."""
+    browser: BrowserConfiguration = Field(default_factory=BrowserConfiguration)
     expect: ExpectConfiguration = Field(default_factory=ExpectConfiguration)
     notify: NotifyConfiguration = Field(default_factory=NotifyConfiguration)
     """Who is told of the job, and when."""

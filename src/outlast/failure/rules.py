@@ -75,7 +75,7 @@ _NAMES: Mapping[FailureClass, str] = {
         aiodns.error.DNSError dns.exception.DNSException websockets.exceptions.ConnectionClosed
     """,
     _TIMEOUT: """
-        builtins.TimeoutError
+        builtins.TimeoutError outlast.errors.BrowserTimeoutError
         aiohttp.client_exceptions.ServerTimeoutError
         httpx.TimeoutException httpcore.TimeoutException impit.TimeoutException dns.exception.Timeout
         requests.exceptions.Timeout requests.exceptions.ConnectTimeout
@@ -98,6 +98,7 @@ _NAMES: Mapping[FailureClass, str] = {
     """,
     _BLOCKED: "outlast.errors.BlockedPageError",
     _BROWSER: """
+        outlast.errors.BrowserCrashedError outlast.errors.BrowserUnavailableError
         playwright._impl._errors.TargetClosedError patchright._impl._errors.TargetClosedError
         selenium.common.exceptions.InvalidSessionIdException selenium.common.exceptions.NoSuchWindowException
         selenium.common.exceptions.SessionNotCreatedException

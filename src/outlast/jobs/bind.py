@@ -12,6 +12,7 @@ from typing import Any
 from outlast.errors import TargetError
 
 __all__ = [
+    "BROWSER_NAMES",
     "CONTEXT",
     "HANDLER_THREADS",
     "Call",
@@ -25,6 +26,8 @@ __all__ = [
 ]
 
 CONTEXT = "ctx"
+BROWSER_NAMES = ("page", "context", "browser")
+"""What a job with a browser gives to whom must have it: a parameter of one of these names that has a default is left alone."""
 HANDLER_THREADS = "outlast-handler"
 """How the names of the threads begin that plain functions run in."""
 
@@ -62,7 +65,7 @@ class Threads:
 
 
 def wanted_names(handler: Callable[..., Any], known: Iterable[str]) -> list[str]:
-    """The names after the item that `handler` must be given: `ctx`, and those of `known` that it asks for.
+    """The names after the item that `handler` must be given: `ctx`, those of `known` that it asks for, and those of the browser.
 
     Raises `TargetError` when it takes no item, or asks for something that nobody provides.
     """
@@ -73,7 +76,7 @@ def wanted_names(handler: Callable[..., Any], known: Iterable[str]) -> list[str]
 
 
 def asked_names(function: Callable[..., Any], known: Iterable[str]) -> list[str]:
-    """The names of `known` that a function asks for which takes no item. Raises `TargetError` as `wanted_names` does."""
+    """The same for a function that takes no item and no `ctx`. Raises `TargetError` as `wanted_names` does."""
     name, parameters = _signature(function)
     return _asked(name, parameters, set(known))
 
@@ -86,14 +89,15 @@ def _signature(function: Callable[..., Any]) -> tuple[str, list[inspect.Paramete
         raise TargetError(f"{name} cannot be called: it has no signature") from error
 
 
-def _asked(name: str, parameters: Iterable[inspect.Parameter], provided: set[str]) -> list[str]:
-    wanted = []
+def _asked(name: str, parameters: Iterable[inspect.Parameter], known: set[str]) -> list[str]:
+    wanted, provided = [], {*known, *BROWSER_NAMES}
     for parameter in parameters:
         if parameter.kind in {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
             continue
-        if parameter.name in provided:
+        is_needed = parameter.default is inspect.Parameter.empty
+        if parameter.name in (provided if is_needed else known):
             wanted.append(parameter.name)
-        elif parameter.default is inspect.Parameter.empty:
+        elif is_needed:
             near = get_close_matches(parameter.name, provided, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TargetError(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from outlast.errors import BrowserCrashedError
 from outlast.events import EventType
 from outlast.failure.classify import classify
 from outlast.failure.describe import Failure, TracebackQuota, describe
@@ -202,6 +203,9 @@ class Failures:
         if kind.rule is None and (kind.fault is Fault.MACHINE or not wishes.classifying):
             # A full disk or too many open files says nothing about the item: it is tried again.
             return replace(kind, transient=True, max_attempts=None)
+        if kind.rule is None and isinstance(error, BrowserCrashedError) and error.is_page_alone:
+            # The others went on: what is on that page is to blame, or what was done to it.
+            return replace(kind, fault=Fault.ITEM)
         return kind
 
     def _excused_for(self, task: Task, kind: Classification, error: str) -> float | None:

@@ -1,7 +1,7 @@
 """What a run can be told, and from where: code, files, environment, arguments."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -13,10 +13,10 @@ from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
-    from outlast.config import AbortConfiguration, ExpectConfiguration, JobConfiguration
+    from outlast.config import AbortConfiguration, BrowserConfiguration, ExpectConfiguration, JobConfiguration
     from outlast.storage.keys import KeyProvider
 
-__all__ = ["RunOptions", "Settings", "configured"]
+__all__ = ["RunOptions", "Settings", "configured", "launcher_in"]
 
 
 class Settings(TypedDict, total=False):
@@ -42,7 +42,8 @@ class RunOptions(Settings, total=False):
     """Everything `Run` and `Job.run` accept.
 
     `config` is a job file or a configuration; `key` says what makes two items the same: a function, or a field; `resources` are factories by
-    parameter name; `rules` say what failures and results are, before those of the job file; `remedies` are functions by what they
+    parameter name; `browser` is that of handlers which ask for a page: the name of an engine, the settings of `[browser]`, or what
+    launches one; `rules` say what failures and results are, before those of the job file; `remedies` are functions by what they
     do about a failure; `fresh` puts what the job has recorded aside and starts over; `release_hold` starts a job that is held after
     a crash loop; `keys` gives the keys of a job with `checkpoint.encryption_enabled`, in place of those of the environment;
     `invocation` is kept for `outlast resume`.
@@ -53,6 +54,7 @@ class RunOptions(Settings, total=False):
     resources: Mapping[str, Factory]
     rules: Sequence[FailureRule]
     remedies: Mapping[str, Callable[..., Any]]
+    browser: "str | Mapping[str, Any] | BrowserConfiguration | Callable[[], Awaitable[Any]]"
     fresh: bool
     release_hold: bool
     keys: "KeyProvider"
@@ -61,7 +63,8 @@ class RunOptions(Settings, total=False):
     runtime: Runtime
 
 
-_SECTIONS = ("expect", "abort")
+# Those that code may give, whole or by their keys.
+_SECTIONS = frozenset({"abort", "browser", "expect"})
 _SETTINGS = frozenset(Settings.__annotations__)
 
 
@@ -75,7 +78,7 @@ def configured(options: RunOptions, defaults: RunOptions) -> "JobConfiguration":
     given, fallback = _settings(options), _settings(defaults)
     config = options.get("config", defaults.get("config"))
     if isinstance(config, JobConfiguration):
-        chosen = {name: _plain(getattr(config, name), only=name in _SECTIONS) for name in config.model_fields_set}
+        chosen = {name: _plain(name, getattr(config, name)) for name in config.model_fields_set}
         return JobConfiguration(**_joined(fallback, chosen, given))
     file = None if config is None else Path(config)
     loaded = load_configuration(file=file, arguments=given)
@@ -86,41 +89,52 @@ def configured(options: RunOptions, defaults: RunOptions) -> "JobConfiguration":
     return load_configuration(file=file, arguments=_joined(unset, given)).configuration
 
 
+def launcher_in(options: RunOptions) -> Callable[[], Awaitable[Any]] | None:
+    """What launches the browser, where the user has said that in code."""
+    browser = options.get("browser")
+    return browser if callable(browser) else None
+
+
 def _joined(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """The later layer wins; in a section key by key."""
     joined: dict[str, Any] = {}
     for layer in layers:
-        both = {name: {**joined[name], **layer[name]} for name in _SECTIONS if _has_both(joined, layer, name)}
+        both = {
+            name: {**joined[name], **layer[name]}
+            for name in _SECTIONS & joined.keys() & layer.keys()
+            if isinstance(joined[name], Mapping) and isinstance(layer[name], Mapping)
+        }
         joined |= {**layer, **both}
     return joined
 
 
 def _without(settings: Mapping[str, Any], origins: set[str]) -> dict[str, Any]:
     """Those of the settings that no layer above has."""
-    rest = {name: value for name, value in settings.items() if name not in origins}
-    for name in _SECTIONS:
-        section = rest.get(name)
-        if isinstance(section, Mapping):
-            rest[name] = {key: value for key, value in section.items() if f"{name}.{key}" not in origins}
+    names = {path.partition(".")[0] for path in origins}
+    rest: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name in _SECTIONS and isinstance(value, Mapping):
+            rest[name] = {key: each for key, each in value.items() if f"{name}.{key}" not in origins}
+        elif name not in names:
+            rest[name] = value
     return rest
-
-
-def _has_both(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
-    return isinstance(one.get(name), Mapping) and isinstance(other.get(name), Mapping)
 
 
 def _settings(options: RunOptions) -> dict[str, Any]:
     from outlast.config.expect import allowance_moved  # noqa: PLC0415 - pydantic is loaded on first use
 
-    given = {name: _plain(value, only=name in _SECTIONS) for name, value in options.items() if name in _SETTINGS}
+    given = {name: _plain(name, value) for name, value in options.items() if name in _SETTINGS}
+    browser = options.get("browser")
+    if browser is not None and not callable(browser):
+        given["browser"] = {"engine": browser} if isinstance(browser, str) else _plain("browser", browser)
     try:
         return allowance_moved(given)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
 
 
-def _plain(value: Any, *, only: bool) -> Any:
-    """`only`: of a section what was set in it."""
-    if only and hasattr(value, "model_fields_set"):
-        return {name: getattr(value, name) for name in value.model_fields_set}
+def _plain(name: str, value: Any) -> Any:
+    """Of a section what was set in it; anything else as text where it is a path."""
+    if name in _SECTIONS and hasattr(value, "model_fields_set"):
+        return {key: getattr(value, key) for key in value.model_fields_set}
     return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from outlast.ledger.port import Counts
 
-__all__ = ["Allowed", "Ending", "ExitCode", "Outcome", "Summary", "judge"]
+__all__ = ["BY_ITSELF", "Allowed", "Ending", "ExitCode", "Outcome", "Summary", "judge"]
 
 
 class Outcome(StrEnum):
@@ -52,6 +52,12 @@ class Ending(StrEnum):
     STOPPED = "stopped"
     OUT_OF_TIME = "out_of_time"
     NOT_AS_EXPECTED = "not_as_expected"
+    RESOURCE_LIMIT = "resource_limit"
+    NO_BROWSER = "no_browser"
+
+
+BY_ITSELF = frozenset({Ending.RESOURCE_LIMIT, Ending.NO_BROWSER})
+"""The endings for which there is a reason to be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +69,8 @@ class Summary:
     what could not is among the failed. `paused` are the hosts that items are left of because they are paused, when only such are
     left: `outlast unpause` lets the next run go on with them. `records` is how many records the job has that hold something.
     `unmet` are the expectations that are not met, a sentence with its numbers for each; of a run that left items to do those that
-    could be judged already.
+    could be judged already. `reason` is the sentence that says why a run ended by itself before its items did: which limit it ran into,
+    and what to do about it.
     """
 
     job_id: str
@@ -80,6 +87,7 @@ class Summary:
     paused: tuple[str, ...] = ()
     records: int = 0
     unmet: tuple[str, ...] = ()
+    reason: str | None = None
 
 
 _LEFT_UNDONE: Mapping[Ending, tuple[Outcome, ExitCode]] = {
@@ -87,6 +95,9 @@ _LEFT_UNDONE: Mapping[Ending, tuple[Outcome, ExitCode]] = {
     Ending.SIGTERM: (Outcome.STOPPED, ExitCode.TERMINATED),
     Ending.OUT_OF_TIME: (Outcome.TIMED_OUT, ExitCode.RESOURCE_LIMIT),
     Ending.NOT_AS_EXPECTED: (Outcome.STOPPED, ExitCode.TOO_MANY_FAILED),
+    Ending.RESOURCE_LIMIT: (Outcome.STOPPED, ExitCode.RESOURCE_LIMIT),
+    # None could be started: that is how it was set up, not how the work went.
+    Ending.NO_BROWSER: (Outcome.STOPPED, ExitCode.USAGE),
 }
 """How a run ended that left items to do; by any other ending it was stopped."""
 

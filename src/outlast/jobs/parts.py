@@ -11,25 +11,28 @@ from outlast.failure.results import ResultJudge
 from outlast.failure.rule import FailureRule, rules_of
 from outlast.jobs.abortion import Abortion
 from outlast.jobs.attempt import Attempts, Identity
-from outlast.jobs.bind import CONTEXT, Threads, asked_names, call_by_name, call_of, wanted_names
+from outlast.jobs.bind import Threads
+from outlast.jobs.browser import LaunchFunction, browsing_of
+from outlast.jobs.browsing import Browsing
 from outlast.jobs.dispatch import Dispatch
 from outlast.jobs.engine import Engine, Service
 from outlast.jobs.failures import Failures, Wishes
 from outlast.jobs.gate import Gate
 from outlast.jobs.inhand import Hands, InHand, no_hands
 from outlast.jobs.items import KeyFunction
-from outlast.jobs.mending import HOST, remedy_function
 from outlast.jobs.obeying import Obedience
 from outlast.jobs.promises import Promises
-from outlast.jobs.resources import Factory, available, enter
+from outlast.jobs.provision import Wanted, provided
+from outlast.jobs.resources import Factory
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
+from outlast.jobs.watching import watching_of
 from outlast.ledger.port import Record
 from outlast.retry import RetryManager
 from outlast.retry.remedies import Remedies
-from outlast.runtime import Runtime
+from outlast.runtime import Runtime, SystemClock
 
 if TYPE_CHECKING:
     from outlast.config import JobConfiguration, RetryConfiguration
@@ -52,13 +55,16 @@ class Parts:
     throttle: Throttle
     abortion: Abortion
     recorded: Callable[[Record], None]
+    launcher: LaunchFunction | None = None
 
     async def engine(
         self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack
     ) -> tuple[Engine, list[Service]]:
         """The engine for one handler, and its services; what was opened for it is closed with the stack."""
         session, config = self.session, self.config
-        attempts = await self._attempts(handler, key_of, stack)
+        wanted = Wanted.of(handler, self.remedies, self.resources)
+        browsing = await self._browsing(wanted, stack)
+        attempts = await self._attempts(wanted, key_of, stack, browsing)
         obedience = Obedience(session.orders, self.gate, self.runtime, session.job_id) if session.orders else None
         if obedience is not None:
             obedience.begin()
@@ -93,7 +99,20 @@ class Parts:
             services.append(session.checkpoints)
         if session.output is not None:
             services.append(session.output.follow)
-        return engine, services
+        return engine, [*services, *self._watched(engine, browsing)]
+
+    def _watched(self, engine: Engine, browsing: Browsing | None) -> list[Service]:
+        """What may end the run for want of a browser or of room, and the service that watches for that."""
+        session, config = self.session, self.config
+        if browsing is not None:
+            browsing.stops(engine.stop)
+        # The machine lives in its own time: beside a clock of a test's it is not watched.
+        if not config.resource.enabled or not isinstance(self.runtime.clock, SystemClock):
+            return []
+        watching = watching_of(config, session, self.throttle, browsing)
+        watching.stops(engine.stop)
+        session.usage = watching.told
+        return [watching.follow]
 
     def _hands(self, stack: AsyncExitStack) -> Hands:
         """Where the workers write what they have in hand; with a ledger of the user's own that is kept nowhere."""
@@ -116,31 +135,32 @@ class Parts:
             tally=self.tally,
         )
 
+    @property
+    def _attempt_seconds(self) -> float | None:
+        return _shorter(self.config.timeout, self.wishes.policy.attempt_timeout)
+
+    async def _browsing(self, wanted: Wanted, stack: AsyncExitStack) -> Browsing | None:
+        if not wanted.needs_browser:
+            return None
+        settings = self.config.browser
+        browsing = browsing_of(settings, self.session, launcher=self.launcher, timeout=self._attempt_seconds)
+        await browsing.open(stack)
+        if wanted.handler_borrows:
+            self.throttle.bound("pages", settings.concurrency)
+        return browsing
+
     async def _attempts(
-        self, handler: Callable[..., Any], key_of: KeyFunction | None, stack: AsyncExitStack
+        self, wanted: Wanted, key_of: KeyFunction | None, stack: AsyncExitStack, browsing: Browsing | None
     ) -> Attempts:
         session, config, wishes = self.session, self.config, self.wishes
-        known = available(self.resources)
-        names = wanted_names(handler, known)
-        asked = {remedy: asked_names(function, {*known, HOST}) for remedy, function in self.remedies.items()}
         threads = Threads(config.concurrency)
         stack.callback(threads.close)
-        needed = dict.fromkeys([*names, *(name for each in asked.values() for name in each)])
-        entered = await enter([name for name in needed if name in known], known, stack)
-        functions = {
-            remedy: remedy_function(
-                call_by_name(function, threads),
-                {name: entered[name] for name in asked[remedy] if name in entered},
-                wants_host=HOST in asked[remedy] and HOST not in entered,
-                timeout=config.timeout,
-            )
-            for remedy, function in self.remedies.items()
-        }
-        remedies = Remedies(functions, self.runtime)
+        given = await provided(wanted, threads, stack, browsing=browsing, seconds=config.timeout)
+        remedies = Remedies(given.remedies, self.runtime)
         return Attempts(
-            call_of(handler, threads),
-            {name: entered[name] for name in names if name in entered},
-            wants_context=CONTEXT in names,
+            given.call,
+            given.given,
+            wants_context=given.wants_context,
             identity=Identity(job_id=session.job_id, run_id=session.run_id, key_of=key_of, state=session.state),
             policy=wishes.policy,
             judge=ResultJudge(rules=wishes.rules),
@@ -155,7 +175,8 @@ class Parts:
                 tally=self.tally,
                 job=session.job_id,
             ),
-            timeout=_shorter(config.timeout, wishes.policy.attempt_timeout),
+            # What is lent has its own time, which begins when it is there.
+            timeout=None if wanted.handler_borrows else self._attempt_seconds,
             gate=self.gate,
             suspension=self.abortion.suspension,
             runtime=self.runtime,

@@ -13,18 +13,22 @@ from outlast.checkpoint import CheckpointManager
 from outlast.errors import CheckpointCorruptionError, CheckpointNotFoundError
 from outlast.jobs.lineage import Behind, Pin, compare
 
-__all__ = ["Pinned", "Recalled", "Recollection"]
+__all__ = ["BROWSER_STATE", "Pinned", "Recalled", "Recollection"]
+
+BROWSER_STATE = "browser_state"
+"""The key under which a checkpoint has the state of the job's browser, where it has one. It is a secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recalled:
-    """The state to go on with, from the checkpoint `state_of`.
+    """The state to go on with, and the browser's, from the checkpoint `state_of`.
 
     `behind` says how the ledger is behind, if it is and that is news; then `newest` pins what it should have.
     """
 
     state: dict[str, Any] = field(default_factory=dict)
     state_of: str | None = None
+    browser_state: dict[str, Any] | None = None
     behind: Behind | None = None
     newest: "Pinned | None" = None
 
@@ -37,6 +41,7 @@ class Pinned:
     sequence: int
     pin: Pin
     state: dict[str, Any]
+    browser_state: dict[str, Any] | None = None
 
 
 class Recollection:
@@ -85,7 +90,13 @@ class Recollection:
                 return await self._as_noted(known, behind, newest)
             verdict = compare(each.pin, found)
             if verdict is None:
-                return Recalled(state=each.state, state_of=each.id, behind=behind, newest=newest)
+                return Recalled(
+                    state=each.state,
+                    state_of=each.id,
+                    browser_state=each.browser_state,
+                    behind=behind,
+                    newest=newest,
+                )
             if verdict is Behind.OTHER and (after is None or each.sequence <= after):
                 continue  # of a ledger before this one
             if newest is None:
@@ -98,7 +109,13 @@ class Recollection:
         data = None if state_of is None else await self._data(state_of)
         if data is None:
             return Recalled(behind=behind, newest=newest)
-        return Recalled(state=data["state"], state_of=state_of, behind=behind, newest=newest)
+        return Recalled(
+            state=data["state"],
+            state_of=state_of,
+            browser_state=data.get(BROWSER_STATE),
+            behind=behind,
+            newest=newest,
+        )
 
     async def _intact(self) -> AsyncGenerator[Pinned, None]:
         try:
@@ -128,4 +145,4 @@ def _pinned(checkpoint_id: str, sequence: int, data: Mapping[str, Any], metadata
     state = data.get("state")
     if pin is None or not isinstance(state, dict):
         return None
-    return Pinned(id=checkpoint_id, sequence=sequence, pin=pin, state=state)
+    return Pinned(id=checkpoint_id, sequence=sequence, pin=pin, state=state, browser_state=data.get(BROWSER_STATE))

@@ -16,8 +16,8 @@ from outlast.jobs.items import Items, KeyFunction, key_function
 from outlast.jobs.mending import remedies_of
 from outlast.jobs.notices import Notices
 from outlast.jobs.opening import open_session
-from outlast.jobs.options import RunOptions, configured
-from outlast.jobs.outcome import Ending, Summary, judge
+from outlast.jobs.options import RunOptions, configured, launcher_in
+from outlast.jobs.outcome import BY_ITSELF, Ending, Outcome, Summary, judge
 from outlast.jobs.parts import Parts, gate_of, wishes_of
 from outlast.jobs.progress import Done, Progress
 from outlast.jobs.records import value_of
@@ -182,9 +182,10 @@ class Run:
 
     async def progress(self) -> Progress:
         """Where the run stands now."""
-        tally = self._tally
+        tally, session = self._tally, self._session
+        usage = {} if session.usage is None else session.usage()
         return Progress(
-            counts=await self._session.ledger.counts(),
+            counts=await session.ledger.counts(),
             done=tally.done,
             failed=tally.failed,
             retries=tally.retries,
@@ -192,6 +193,8 @@ class Run:
             parked=tuple(self._gate.parked_hosts()),
             waiting=tuple(self._gate.waiting(self._runtime.clock.monotonic())),
             suspended="" if self._abortion is None else self._abortion.told(),
+            memory_mb=usage.get("memory_mb"),
+            pages_max=usage.get("pages_max"),
         )
 
     async def failures(self, limit: int = FAILURES_AT_ONCE) -> list[dict[str, Any]]:
@@ -228,6 +231,7 @@ class Run:
             throttle=self._throttle,
             abortion=abortion,
             tally=self._tally,
+            launcher=launcher_in(self._options),
             recorded=self._expecting.recorded,
         )
 
@@ -251,12 +255,14 @@ class Run:
             damaged=session.scrub.damaged,
             exit_code=int(exit_code),
             paused=tuple(sorted(self._gate.paused)) if ending is Ending.PAUSED else (),
+            reason=session.reason if outcome is Outcome.STOPPED and ending in BY_ITSELF else None,
             records=judged.records,
             unmet=tuple(map(str, unmet)),
         )
         told = {name: getattr(self._summary, name) for name in EVENTS[EventType.RUN_ENDED].data}
         self._runtime.emit(EventType.RUN_ENDED, self.name, **told)
-        await session.ended(outcome.value, int(exit_code))
+        more = {} if self._summary.reason is None else {"reason": self._summary.reason}
+        await session.ended(outcome.value, int(exit_code), **more)
         return self._summary
 
     async def _rest_of_the_work(self) -> None:

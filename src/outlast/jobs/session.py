@@ -1,7 +1,7 @@
 """A job that is open: what every part of a run shares, and what the ledger is told of the run."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from outlast.events import EventType
 from outlast.jobs.lineage import Behind, Pin
 from outlast.jobs.orders import Watch
 from outlast.jobs.poison import Suspicion
-from outlast.jobs.recall import Recalled, Recollection
+from outlast.jobs.recall import BROWSER_STATE, Recalled, Recollection
 from outlast.jobs.scrub import Scrub
 from outlast.jobs.snapshot import small_text, undisturbed
 from outlast.jobs.starts import ITEMS_SHOWN_MAX, Starts, held
@@ -24,6 +24,7 @@ from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
     from outlast.jobs.output import Output
+    from outlast.storage.keys import Keyring
 
 __all__ = ["Session"]
 
@@ -33,7 +34,8 @@ PEEK_SECONDS = 60.0
 class Session:
     """What every part of a run shares. Opened by `open_session`: first `admit`, then `begin`.
 
-    `directory` is that of the job, and `orders` is what it is told there; with a ledger of the user's own there is none.
+    `directory` is that of the job, and `orders` is what it is told there; with a ledger of the user's own there is none. `keys` seal
+    what is kept; None: it is kept in clear.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Session:
         *,
         directory: JobDirectory | None = None,
         orders: Watch | None = None,
+        keys: "Keyring | None" = None,
     ) -> None:
         self.job_id = name
         self.run_id = runtime.new_id()
@@ -54,7 +57,16 @@ class Session:
         self.state: dict[str, Any] = {}
         self.directory = directory
         self.orders = orders
+        self.keys = keys
         self.repeated = 0
+        self.reason: str | None = None
+        """Why the run is ended by itself, in a sentence."""
+        self.browser_state: dict[str, Any] | None = None
+        """The newest known state of the job's browser: its checkpoints keep it."""
+        self.look_at_browser: Callable[[], Awaitable[None]] | None = None
+        """Brings `browser_state` up to date, while there is a browser."""
+        self.usage: Callable[[], dict[str, Any]] | None = None
+        """What the present work uses of the machine, where that is watched (`outlast.jobs.watching`)."""
         self.suspicion = Suspicion()
         self._left = LeftBehind(None, self.suspicion)
         self.output: Output | None = None
@@ -136,23 +148,30 @@ class Session:
         """Note that this start was no crash."""
         await self.ledger.put("starts", Starts().to_json())
 
-    async def save(self, reason: str) -> None:
-        """Take a checkpoint of `state` and the ledger's position, unless nothing changed since the last.
+    async def save(self, reason: str, *, browser_state: dict[str, Any] | None = None) -> str | None:
+        """Take a checkpoint of `state` and the ledger's position, unless nothing changed since the last; its id.
 
-        A state that is large is saved rather than compared: to compare it would hold up the event loop, or cost as much.
+        A state that is large is saved rather than compared: to compare it would hold up the event loop, or cost as much. With a
+        `browser_state`, that is what the browser holds; else it is asked, and what it holds alone is not saved.
         """
+        self.browser_state = browser_state or self.browser_state
         if not self.resilience.config.checkpoint.enabled:
-            return
+            return None
         counts = asdict(await self.ledger.counts())
         position = await self.ledger.position()
         text = small_text(self.state, "$.state")
-        if text is not None and self._saved == (text, counts, position):
-            return
+        if browser_state is None and text is not None and self._saved == (text, counts, position):
+            return None
+        if browser_state is None and self.look_at_browser is not None:
+            await self.look_at_browser()
         data = {"state": self.state, "counts": counts, "position": position, "start": self._pin.start}
+        if self.browser_state is not None:
+            data[BROWSER_STATE] = self.browser_state
         metadata = {"run_id": self.run_id, "lineage": self._pin.lineage, "reason": reason}
         create = self.resilience.checkpoints.create_checkpoint
-        await undisturbed(lambda: create(self.job_id, data, metadata))
+        saved = await undisturbed(lambda: create(self.job_id, data, metadata))
         self._saved = (text, counts, position)
+        return saved
 
     async def checkpoints(self) -> None:
         """Take a checkpoint every interval, until cancelled.
@@ -189,6 +208,7 @@ class Session:
             recalled = await recollection.of(found, await ledger.get("after"), await ledger.get("behind"))
             self._pin = replace(found, start=found.start + 1)
         await self._tell_if_behind(recalled)
+        self.browser_state = recalled.browser_state
         return recalled.state
 
     async def _tell_if_behind(self, recalled: Recalled) -> None:

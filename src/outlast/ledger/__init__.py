@@ -1,5 +1,6 @@
 """What is done and what is waiting: the port, SQLite, memory."""
 
+from outlast.ledger.connection import sqlite_version
 from outlast.ledger.health import Examined, Finding, Health, Remedy
 from outlast.ledger.memory import MemoryLedger
 from outlast.ledger.port import (
@@ -35,4 +36,5 @@ __all__ = [
     "SqliteLedger",
     "StoredFailure",
     "StoredItem",
+    "sqlite_version",
 ]

@@ -23,6 +23,7 @@ __all__ = [
     "cut_log",
     "explained",
     "sizes",
+    "sqlite_version",
     "translated",
 ]
 
@@ -142,6 +143,11 @@ def cut_log(db: apsw.Connection, disk: Disk) -> None:
         log = Path(db.filename_wal)
         if disk.stat(log).size > end:
             disk.truncate(log, end)
+
+
+def sqlite_version() -> str:
+    """The version of SQLite itself, which apsw brings with it."""
+    return apsw.sqlite_lib_version()
 
 
 def sizes(db: apsw.Connection) -> Sizes:

@@ -4,18 +4,22 @@ For virtual time under pytest-asyncio, let the hook `pytest_asyncio_loop_factori
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
+from outlast.testing.browser_site import BrowserSite, PageFault
 from outlast.testing.faults import Faults
 from outlast.testing.flaky_site import FlakySite, Pages
 from outlast.testing.virtual_time import VirtualClock
 
-__all__ = ["flaky_site", "virtual_clock"]
+__all__ = ["browser_site", "flaky_site", "virtual_clock"]
+
+
+_Site = TypeVar("_Site", FlakySite, BrowserSite)
 
 
 @pytest.fixture
@@ -38,10 +42,21 @@ def flaky_site() -> Iterator[Callable[..., FlakySite]]:
         yield start
 
 
+@pytest.fixture
+def browser_site() -> Iterator[Callable[..., BrowserSite]]:
+    """A function that starts a site for real browsers, as `flaky_site` does: the number of its pages, and its `PageFault`s."""
+    with ExitStack() as running:
+
+        def start(pages: int = 80, faults: Iterable[PageFault] = (), *, port: int = 0) -> BrowserSite:
+            return running.enter_context(_on_a_thread(BrowserSite(pages, faults, port=port)))
+
+        yield start
+
+
 @contextmanager
-def _on_a_thread(site: FlakySite) -> Iterator[FlakySite]:
+def _on_a_thread(site: _Site) -> Iterator[_Site]:
     started: Future[Callable[[], object]] = Future()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="flaky-site") as thread:
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="site") as thread:
         serving = thread.submit(asyncio.run, _serve(site, started))
         either: tuple[Future[Any], ...] = (started, serving)
         wait(either, return_when=FIRST_COMPLETED)
@@ -54,7 +69,7 @@ def _on_a_thread(site: FlakySite) -> Iterator[FlakySite]:
             serving.result()
 
 
-async def _serve(site: FlakySite, started: "Future[Callable[[], object]]") -> None:
+async def _serve(site: FlakySite | BrowserSite, started: "Future[Callable[[], object]]") -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     async with site:
         started.set_result(lambda: loop.call_soon_threadsafe(stop.set))

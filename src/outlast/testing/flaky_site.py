@@ -12,18 +12,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum, auto
-from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self, assert_never
 
 from outlast.testing.faults import Availability, Fault, Faults, Outage, OutageMode
 from outlast.testing.http1 import Answer, MalformedRequest, Request, read_request, render_head
+from outlast.testing.listening import Listener
 from outlast.testing.throttle import Throttle, Turnstile
 
 __all__ = ["Faults", "FlakySite", "Outage", "Pages", "Throttle", "Visit"]
 
 VISITS_KEPT_MAX = 1_000_000
-PAGE_ERRORS_KEPT_MAX = 100
 READ_BYTES = 65_536
 LOGIN = "/login"
 
@@ -59,10 +58,7 @@ class FlakySite:
         self._turnstile = None if self.faults.throttle is None else Turnstile(self.faults.throttle)
         self.walled = self.faults.wall
         """Whether pages are kept behind a block page; it may be set."""
-        self._server: asyncio.Server | None = None
-        self._closing = False
-        self._conversations: set[asyncio.Task[None]] = set()
-        self._errors: deque[BaseException] = deque(maxlen=PAGE_ERRORS_KEPT_MAX)
+        self._listener = Listener(self._exchange)
 
     @property
     def url(self) -> str:
@@ -92,44 +88,15 @@ class FlakySite:
         self._availability.restore()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, self._host, self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
+        self._port = await self._listener.open(self._host, self._port)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
-        self._closing = True
-        await _stop_listening(self._server)
-        self._server.close()
-        for conversation in self._conversations:
-            conversation.cancel()
-        await asyncio.gather(*self._conversations, return_exceptions=True)
-        await self._server.wait_closed()
-        if self._errors and error is None:
-            raise BaseExceptionGroup("pages of the site raised", list(self._errors))
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._closing:
-            writer.transport.abort()
-            return
-        # Without a buffer of its own, `drain` returns when the kernel has all of the answer.
-        writer.transport.set_write_buffer_limits(high=0)
-        conversation = asyncio.get_running_loop().create_task(self._converse(reader, writer))
-        self._conversations.add(conversation)
-        conversation.add_done_callback(partial(self._conversation_ended, writer))
-
-    def _conversation_ended(self, writer: asyncio.StreamWriter, conversation: asyncio.Task[None]) -> None:
-        # Not in the conversation itself: one that is cancelled before its first step never gets to a `finally`.
-        writer.transport.abort()
-        self._conversations.discard(conversation)
-        if not conversation.cancelled() and (error := conversation.exception()) is not None:
-            self._errors.append(error)
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await self._exchange(reader, writer):
-            continue
+        await self._listener.close()
+        if self._listener.errors and error is None:
+            raise BaseExceptionGroup("pages of the site raised", list(self._listener.errors))
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; whether another may follow."""
@@ -262,13 +229,6 @@ async def _deliver(writer: asyncio.StreamWriter, plan: _Plan, request: Request |
     except OSError:
         return False
     return _reset(writer) if plan.ending is _Ending.CUT else request is not None
-
-
-async def _stop_listening(server: asyncio.Server) -> None:
-    # asyncio accepts a connection in two turns of the loop, and leaks its socket when the server is closed between them.
-    for listener in server.sockets:
-        asyncio.get_running_loop().remove_reader(listener.fileno())
-    await asyncio.sleep(0)
 
 
 async def _hang(reader: asyncio.StreamReader, seconds: float) -> bool:

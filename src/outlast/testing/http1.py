@@ -16,11 +16,15 @@ class MalformedRequest(ValueError):  # noqa: N818 - what was received, not what 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is the target as it was sent, with its query. `keep_alive`: the client wants to send another one."""
+    """`path` is the target as it was sent, with its query. `keep_alive`: the client wants to send another one.
+
+    The names of `headers` are in lower case.
+    """
 
     method: str
     path: str
     keep_alive: bool
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +54,11 @@ def parse_head(head: bytes) -> Request:
     words = first.split(" ")
     if len(words) != 3 or words[2] not in {"HTTP/1.1", "HTTP/1.0"}:
         raise MalformedRequest(f"not a request line: {first[:100]!r}")
-    headers = {
-        name.strip().lower(): value.strip().lower() for name, _, value in (line.partition(":") for line in lines)
-    }
-    connection = headers.get("connection", "keep-alive" if words[2] == "HTTP/1.1" else "close")
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    connection = headers.get("connection", "keep-alive" if words[2] == "HTTP/1.1" else "close").lower()
     # What follows a head that announces a body is not the next request.
     has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-    return Request(words[0], words[1], keep_alive="close" not in connection and not has_body)
+    return Request(words[0], words[1], "close" not in connection and not has_body, headers)
 
 
 def render_head(answer: Answer, *, keep_alive: bool) -> bytes:

@@ -214,3 +214,21 @@ def test_a_group_that_has_no_name_is_not_offered_to_be_tried_again(group):
     lines = ending(ended(told, groups=(other,)))
     assert lines[1].startswith("  other  5")
     assert not any("--group" in line for line in lines)
+
+
+def test_a_run_that_a_limit_has_stopped_says_which_and_what_to_type():
+    told = ended(
+        summary(Outcome.STOPPED, done=60, deferred=40, exit_code=7, reason="The disk of /srv has 100 MB free.")
+    )
+    lines = ending(told)
+    assert lines[:3] == [
+        "STOPPED BY A LIMIT after 9 h 12 min.",
+        "The disk of /srv has 100 MB free.",
+        "60 of 100 done, 40 still to do. What is recorded is kept.",
+    ]
+    assert any("outlast resume docs" in line for line in lines[3:])
+
+
+def test_a_run_without_a_browser_has_not_started():
+    told = ended(summary(Outcome.STOPPED, done=0, deferred=100, exit_code=2, reason="There is no browser."))
+    assert ending(told)[:2] == ["NOT STARTED after 9 h 12 min.", "There is no browser."]

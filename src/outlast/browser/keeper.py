@@ -1,0 +1,286 @@
+"""Keeps a browser at hand: starts it at the first need, notices when it has failed, and lets nobody wait for ever."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from outlast.browser.budget import Budget
+from outlast.browser.calls import Calls
+from outlast.browser.gate import Gate
+from outlast.browser.generation import Generation
+from outlast.browser.health import Health
+from outlast.browser.policy import BrowserPolicy
+from outlast.browser.restart import Cause, Kind, Restart
+from outlast.browser.room import Room
+from outlast.errors import BrowserUnavailableError
+from outlast.events import EventType
+from outlast.runtime import Runtime
+
+__all__ = ["Keeper"]
+
+GC_SECONDS = 1.0
+
+Crashed = Callable[[str, str], None]
+
+
+class Keeper:
+    """The browser of a lifecycle. One start, restart or renewal is under way at a time, and all wait for that one."""
+
+    def __init__(
+        self,
+        policy: BrowserPolicy,
+        runtime: Runtime,
+        calls: Calls,
+        *,
+        restart: Restart,
+        job_id: str,
+        on_crash: Crashed | None,
+    ) -> None:
+        self.policy = policy
+        self.runtime = runtime
+        self.calls = calls
+        self.sessions = restart.sessions
+        self.generation: Generation | None = None
+        self.pages_served = 0
+        self._restart = restart
+        self._health = Health(policy, runtime, calls)
+        self._budget = Budget(policy.restarts_max, policy.restart_window)
+        self._gate = Gate()
+        self._job_id = job_id
+        self._on_crash = on_crash
+        self._work: asyncio.Task[bool] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._was_started = False
+        self._is_closed = False
+
+    @property
+    def restarts_left(self) -> int:
+        return self._budget.left(self.now())
+
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
+
+    def now(self) -> float:
+        return self.runtime.clock.monotonic()
+
+    async def admitted(self, *, nested: bool = False) -> Generation:
+        """A browser that works; waits while one is being started. Raises `BrowserUnavailableError` when there will be none.
+
+        `nested`: who asks uses the browser already; a restart that waits for it must not make it wait.
+        """
+        while True:
+            self._refuse_if_closed()
+            generation = self.generation
+            if generation is not None and generation.look() and (self._gate.is_open or nested):
+                # A probe takes its time: what was true before it is asked again.
+                if self._is_fresh(generation):
+                    return generation
+                await self.healthy(generation)
+                continue
+            if self._work is None:
+                self._start()
+            await self._gate.passed()
+
+    async def healthy(self, generation: Generation) -> bool:
+        """Whether it answers; one that does not has failed by then."""
+        return await self._health.healthy(generation)
+
+    async def suspect(self, generation: Generation) -> None:
+        """Something took too long: find out whether it is the browser."""
+        if generation.failure is None:
+            await self.healthy(generation)
+
+    async def asked(self, cause: Cause) -> bool:
+        """Restart it; whoever asks while one is under way gets what comes of that one."""
+        if self._is_closed or not self._restart.is_possible:
+            return False
+        if self._work is None:
+            if self.generation is not None and not self._budget.spend(self.now()):
+                self.runtime.emit(EventType.BROWSER_UNAVAILABLE, self._job_id, reason=str(self._spent()))
+                return False
+            self._begin(cause if self.generation is not None else Cause(Kind.START, cause.reason))
+        work = self._work
+        assert work is not None
+        return await asyncio.shield(work)
+
+    def plan(self, reason: str) -> None:
+        """Renew it when nothing else is under way: it works, and has done enough."""
+        if self._work is None and not self._is_closed and self.generation is not None and self._restart.is_possible:
+            self._begin(Cause(Kind.PLANNED, reason))
+
+    def adopt(self, generation: Generation) -> None:
+        """Use a browser that somebody else launched."""
+        self._was_started = True
+        generation.watch(self._failed, self.runtime.new_id)
+        self._use(generation)
+        if generation.failure is None:
+            self._gate.open()
+
+    async def close(self) -> None:
+        """End everything, in order; whoever waits or works is told."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        gone = BrowserUnavailableError("the browser was closed", context={"scope": "browser"})
+        work, generation = self._work, self.generation
+        if work is not None:
+            work.cancel()
+            await asyncio.wait({work})
+            generation = self.generation
+        self._gate.fail(gone)
+        self._stop_watching()
+        if generation is not None:
+            generation.retire()
+            generation.fail_leases(gone)
+            await generation.drained(self.policy.deadlines.close_context)
+        self.generation = None
+        await self._restart.close(generation)
+        await self.calls.end(self.policy.deadlines.stop)
+
+    async def close_page(self, page: Any, room: Room) -> None:
+        """Close a page; when that does not work, its context is given up too, and the browser is asked whether it lives."""
+        deadlines = self.policy.deadlines
+        if page.is_closed() or await self.calls.closed(page, deadlines.close_page, "page.close"):
+            return
+        room.is_broken = True
+        await self.suspect(room.generation)
+
+    def close_page_soon(self, page: Any, room: Room | None) -> None:
+        if room is not None:
+            self.calls.spawn(self.close_page(page, room))
+
+    async def close_context(self, room: Room) -> None:
+        """Close a context; when that does not work, the browser is asked whether it lives."""
+        room.generation.contexts.discard(room.context)
+        if not await self.close_stray_context(room.context):
+            room.generation.is_tainted = True
+            await self.suspect(room.generation)
+
+    async def close_stray_context(self, context: Any) -> bool:
+        """Close a context; whether that worked."""
+        return await self.calls.closed(context, self.policy.deadlines.close_context, "context.close")
+
+    async def collect_garbage(self, generation: Generation) -> None:
+        """Let every page give back what it no longer needs."""
+        pages = [page for context in tuple(generation.browser.contexts) for page in tuple(context.pages)]
+        asked = [each.request_gc() for each in pages if hasattr(each, "request_gc")]
+        await asyncio.gather(*(self.calls.tried(each, GC_SECONDS, "page.request_gc") for each in asked))
+
+    def _is_fresh(self, generation: Generation) -> bool:
+        return self.now() - generation.answered <= self.policy.idle_before_probe
+
+    def _start(self) -> None:
+        """Start the first browser, or one after starting failed; only the first is free."""
+        self._refuse_if_closed()
+        if not self._restart.is_possible:
+            raise _no_launcher()
+        if self._was_started and not self._budget.spend(self.now()):
+            raise self._spent()
+        self._was_started = True
+        self._begin(Cause(Kind.START, "the first need"))
+
+    def _failed(self, generation: Generation) -> None:
+        failure = generation.failure
+        assert failure is not None
+        self._tell_crash(failure.incident, failure.reason, generation.number)
+        # A restart that is under way finds it out by itself.
+        if self._work is None and not self._is_closed and generation is self.generation:
+            self._replace(failure.reason)
+
+    def _replace(self, reason: str) -> None:
+        self._gate.close()
+        if not self._restart.is_possible:
+            self._give_up(_no_launcher())
+        elif not self._budget.spend(self.now()):
+            self._give_up(self._spent())
+        else:
+            self._begin(Cause(Kind.CRASH, reason))
+
+    def _begin(self, cause: Cause) -> None:
+        self._gate.close()
+        self._stop_watching()
+        self._work = self.calls.start(self._run(cause))
+
+    async def _run(self, cause: Cause) -> bool:
+        """Whatever becomes of it, the gate is opened or those who wait are sent away."""
+        try:
+            generation = await self._restart.run(cause, self.generation, self._failed)
+        except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must hear of it
+            self.generation, self._work = None, None
+            self._give_up(error)
+            return False
+        except BaseException:
+            self._work = None
+            self._gate.fail(BrowserUnavailableError("the browser was closed", context={"scope": "browser"}))
+            raise
+        self._work = None
+        self._use(generation)
+        if generation.failure is not None:
+            self._replace(generation.failure.reason)
+            return False
+        self._gate.open()
+        return True
+
+    def _use(self, generation: Generation) -> None:
+        self.generation = generation
+        self._stop_watching()
+        self._watching = self.calls.start(self._watch(generation))
+
+    async def _watch(self, generation: Generation) -> None:
+        """Ask it now and then, keep what its sessions hold, and say when it has done enough."""
+        snapshot_at = self.now() + self.policy.snapshot_interval
+        limits = self._restart.limits()
+        while generation.failure is None:
+            await self.runtime.clock.sleep(min(self.policy.health_interval, self.policy.snapshot_interval))
+            if not await self.healthy(generation):
+                return
+            if self.now() >= snapshot_at:
+                await self._restart.snapshot(generation)
+                snapshot_at = self.now() + self.policy.snapshot_interval
+            reason = self._reason_to_renew(generation) or await self._restart.due(generation, limits)
+            if reason is not None:
+                self.plan(reason)
+
+    def _reason_to_renew(self, generation: Generation) -> str | None:
+        if self._health.is_slow:
+            return "slow"
+        return "a context that does not close" if generation.is_tainted else None
+
+    def _stop_watching(self) -> None:
+        watching, self._watching = self._watching, None
+        if watching is not None and watching is not asyncio.current_task():
+            watching.cancel()
+
+    def _give_up(self, error: Exception) -> None:
+        told = error
+        if not isinstance(error, BrowserUnavailableError):
+            told = BrowserUnavailableError(f"the browser cannot be started: {error}", context={"scope": "browser"})
+            told.__cause__ = error
+        self.runtime.emit(EventType.BROWSER_UNAVAILABLE, self._job_id, reason=str(told))
+        self._gate.fail(told)
+
+    def _spent(self) -> BrowserUnavailableError:
+        wait = self._budget.next_at(self.now())
+        told = {"scope": "browser", "restarts_max": self.policy.restarts_max, "retry_after": wait}
+        return BrowserUnavailableError(
+            f"the browser was restarted {self.policy.restarts_max} times within {self.policy.restart_window:g} s, "
+            f"which is all that is allowed; the next restart is allowed in {wait:.0f} s",
+            context=told,
+        )
+
+    def _refuse_if_closed(self) -> None:
+        if self._is_closed:
+            raise BrowserUnavailableError("the browser was closed", context={"scope": "browser"})
+
+    def _tell_crash(self, incident: str, reason: str, number: int) -> None:
+        self.runtime.emit(
+            EventType.BROWSER_CRASHED, self._job_id, incident_id=incident, reason=reason, generation=number
+        )
+        if self._on_crash is not None:
+            # Later, by itself: what goes wrong in it must not stop the browser from being replaced.
+            asyncio.get_running_loop().call_soon(self._on_crash, incident, reason)
+
+
+def _no_launcher() -> BrowserUnavailableError:
+    return BrowserUnavailableError("there is no browser, and no launcher to start one", context={"scope": "browser"})

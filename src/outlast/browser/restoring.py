@@ -1,0 +1,96 @@
+"""Puts back what a session held: its context with cookies and storage, its lasting pages, and the proof that they are there."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from json import dumps
+from typing import Any
+
+from outlast.browser.calls import Calls
+from outlast.browser.policy import Deadlines
+from outlast.browser.state import missing_after
+from outlast.runtime import Clock
+
+__all__ = ["Restoring", "close_late"]
+
+# Runs before the page's own scripts. It acts for a short while only: a page that clears its storage later is not overruled.
+SESSION_STORAGE_SCRIPT = """(() => {{
+  if (window.top !== window || location.origin !== {origin} || Date.now() > {until}) return;
+  for (const [key, value] of {entries}) sessionStorage.setItem(key, value);
+}})()"""
+SCROLL_SCRIPT = "([x, y]) => window.scrollTo(x, y)"
+
+# Without this a browser keeps every download as a file; who wants them says so in the options.
+DEFAULT_OPTIONS: Mapping[str, Any] = {"accept_downloads": False}
+
+
+class Restoring:
+    """Makes contexts and pages as they were."""
+
+    def __init__(self, calls: Calls, deadlines: Deadlines, clock: Clock, options: Mapping[str, Any]) -> None:
+        self._calls = calls
+        self._deadlines = deadlines
+        self._clock = clock
+        self._options = {**DEFAULT_OPTIONS, **options}
+
+    async def context(self, browser: Any, state: Mapping[str, Any] | None) -> Any:
+        """A new context that holds the state's cookies and storage."""
+        options = dict(self._options)
+        if state is not None:
+            options["storage_state"] = state["storage_state"]
+        call = browser.new_context(**options)
+        return await self._calls.wait(call, self._deadlines.new_context, "browser.new_context", late=close_late)
+
+    async def page(self, context: Any) -> Any:
+        """A new page."""
+        return await self._calls.wait(context.new_page(), self._deadlines.new_page, "context.new_page", late=close_late)
+
+    async def reopened(self, context: Any, recorded: Mapping[str, Any]) -> tuple[Any, list[str]]:
+        """A page where a recorded one stood, and what of it could not be restored."""
+        page = await self.page(context)
+        url, missing = str(recorded["url"]), []
+        script = await self._session_storage(page, recorded)
+        if url and url != "about:blank":
+            wait = self._deadlines.goto
+            call = page.goto(url, wait_until="domcontentloaded", timeout=wait * 1_000)
+            if not await self._calls.tried(call, wait + 1, "page.goto"):
+                missing.append(f"page {recorded['name']}")
+        if hasattr(script, "close"):  # newer versions of Playwright take a script back
+            await self._calls.tried(script.close(), self._deadlines.probe, "init_script.close")
+        scroll = list(recorded.get("scroll") or [0, 0])
+        if scroll != [0, 0]:
+            await self._calls.tried(page.evaluate(SCROLL_SCRIPT, scroll), self._deadlines.probe, "page.evaluate")
+        return page, missing
+
+    async def lacking(self, context: Any, state: Mapping[str, Any]) -> list[str]:
+        """What of the state's cookies and local storage the context does not hold."""
+        wanted = state["storage_state"]
+        if not wanted.get("cookies") and not wanted.get("origins"):
+            return []
+        if wanted.get("origins"):
+            call = context.storage_state()
+            found = await self._calls.wait(call, self._deadlines.verify, "context.storage_state")
+        else:
+            found = {"cookies": await self._calls.wait(context.cookies(), self._deadlines.probe, "context.cookies")}
+        return missing_after(wanted, found, self._clock.now().timestamp())
+
+    async def _session_storage(self, page: Any, recorded: Mapping[str, Any]) -> Any:
+        entries = recorded.get("session_storage") or []
+        if not entries:
+            return None
+        until = self._clock.now() + timedelta(seconds=self._deadlines.goto)
+        script = SESSION_STORAGE_SCRIPT.format(
+            origin=_for_script(recorded.get("origin", "")),
+            until=int(until.timestamp() * 1_000),
+            entries=_for_script([list(each) for each in entries]),
+        )
+        return await self._calls.wait(page.add_init_script(script), self._deadlines.probe, "page.add_init_script")
+
+
+async def close_late(thing: Any) -> None:
+    """Close what arrived after nobody waited for it any more."""
+    await thing.close()
+
+
+def _for_script(value: object) -> str:
+    # JSON is JavaScript but for what would end the script's tag, were it in one.
+    return dumps(value).replace("</", "<\\/")

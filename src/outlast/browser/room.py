@@ -1,0 +1,53 @@
+"""One context in one browser: who is in it, and what it has served."""
+
+import asyncio
+from typing import Any
+
+from outlast.browser.generation import Generation
+from outlast.browser.recycling import Limits
+
+__all__ = ["Room"]
+
+
+class Room:
+    """A context and its users. `lasting` are the pages that stay open between leases, `leased` those that are handed out."""
+
+    def __init__(self, context: Any, generation: Generation, opened_at: float, limits: Limits) -> None:
+        self.context = context
+        self.generation = generation
+        self.opened_at = opened_at
+        self.limits = limits
+        self.pages = 0
+        self.is_broken = False
+        self.lasting: dict[str, Any] = {}
+        self.leased: set[Any] = set()
+        self.whole_users = 0
+        self._users = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def users(self) -> int:
+        return self._users
+
+    def enter(self) -> None:
+        self._users += 1
+        self._empty.clear()
+
+    def leave(self) -> None:
+        self._users -= 1
+        if not self._users:
+            self._empty.set()
+
+    async def emptied(self, seconds: float) -> bool:
+        """Whether everybody left within `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def is_due(self, now: float) -> bool:
+        """Whether it has served enough."""
+        return self.limits.reached(pages=self.pages, age=now - self.opened_at) is not None

@@ -1,0 +1,121 @@
+"""Browsers by Playwright (extra `browser`): a launcher for `BrowserLifecycle`."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from inspect import signature
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+
+from outlast.browser.finding import find_browser
+from outlast.browser.launched import Launched
+from outlast.browser.processes import Process, children, command, is_alive, look, remove_temporary
+from outlast.errors import BrowserUnavailableError
+from outlast.runtime import new_id
+
+if TYPE_CHECKING:
+    from playwright.async_api import Playwright
+
+__all__ = ["PlaywrightLauncher", "playwright_launcher"]
+
+ARTIFACTS = "playwright-artifacts-"
+OWNER = "--outlast-owner="
+"""The browser's switch that says whose it is; Chromium ignores what it does not know."""
+
+# A terminal sends Ctrl-C to every process of the job. What is in flight is to end, so the browser must not go at once.
+_OURS_TO_HANDLE = {"handle_sigint": False, "handle_sigterm": False, "handle_sighup": False}
+
+
+class PlaywrightLauncher:
+    """Launches browsers one after the other, from one driver for as long as that works. `owner` marks them as its own."""
+
+    def __init__(
+        self,
+        engine: str = "chromium",
+        *,
+        executable: str | os.PathLike[str] | None = None,
+        args: Sequence[str] = (),
+        headless: bool = True,
+        owner: str | None = None,
+        **launch_options: Any,
+    ) -> None:
+        self.engine = engine
+        self.owner = owner or new_id()
+        self._executable = executable
+        self._args = tuple(args)
+        self._headless = headless
+        self._options = launch_options
+        self._playwright: Playwright | None = None
+        self._driver: Process | None = None
+        self._starting = asyncio.Lock()
+
+    async def __call__(self) -> Launched:
+        """A new browser. Raises `BrowserUnavailableError` when there is none on this machine, or no Playwright."""
+        found = await asyncio.to_thread(find_browser, self.engine, self._executable, headless=self._headless)
+        async with self._starting:
+            playwright = await self._started()
+            driver = self._driver
+        marker = f"{OWNER}{self.owner}" if self.engine == "chromium" else ""
+        launch = getattr(playwright, self.engine).launch
+        options = {**_OURS_TO_HANDLE, **self._options}
+        directories: tuple[str, ...] = ()
+        if "artifacts_dir" in signature(launch).parameters and "artifacts_dir" not in options:
+            # Made here so that it is known, and removed, whatever becomes of the driver.
+            options["artifacts_dir"] = await asyncio.to_thread(mkdtemp, prefix=ARTIFACTS)
+            directories = (options["artifacts_dir"],)
+        try:
+            browser = await launch(
+                executable_path=found.path,
+                headless=self._headless,
+                args=[*self._args, *([marker] if marker else [])],
+                **options,
+            )
+        except BaseException:
+            remove_temporary(directories)
+            raise
+        return Launched(browser, self.stop, None if driver is None else driver.pid, marker, directories)
+
+    async def stop(self) -> None:
+        """End the driver; the next launch starts a new one."""
+        playwright, self._playwright, self._driver = self._playwright, None, None
+        if playwright is not None:
+            await playwright.stop()
+
+    async def _started(self) -> "Playwright":
+        if self._playwright is not None and (self._driver is None or is_alive(self._driver)):
+            return self._playwright
+        try:
+            from playwright.async_api import async_playwright  # noqa: PLC0415 - an extra, and slow to import
+        except ImportError as error:
+            raise BrowserUnavailableError(
+                "browsers need Playwright: pip install 'outlast[browser]'", context={"scope": "browser"}
+            ) from error
+        before = await asyncio.to_thread(_drivers)
+        self._playwright = await async_playwright().start()
+        new = await asyncio.to_thread(_drivers) - before
+        self._driver = next(iter(new), None)
+        return self._playwright
+
+
+def playwright_launcher(
+    engine: str = "chromium",
+    executable: str | os.PathLike[str] | None = None,
+    args: Sequence[str] = (),
+    *,
+    headless: bool = True,
+    owner: str | None = None,
+    **launch_options: Any,
+) -> PlaywrightLauncher:
+    """A launcher of Playwright's browsers. `launch_options` go to Playwright's `launch` as they are.
+
+    `executable` is the browser's program; without one it is looked for. `owner` is what marks the browser's process as ours.
+    """
+    return PlaywrightLauncher(
+        engine, executable=executable, args=args, headless=headless, owner=owner, **launch_options
+    )
+
+
+def _drivers() -> set[Process]:
+    """Our children that are Playwright drivers."""
+    own = look(os.getpid())
+    return set() if own is None else {each for each in children(own) if "run-driver" in command(each)}

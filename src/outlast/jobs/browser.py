@@ -1,0 +1,88 @@
+"""Which browser a job has: its settings as a lifecycle, and what launches it."""
+
+from collections.abc import Awaitable, Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outlast.browser import BrowserLifecycle, BrowserPolicy
+from outlast.browser.state import VERSION, checked
+from outlast.errors import ConfigurationError
+from outlast.jobs.browsing import SHARED, Browsing
+from outlast.jobs.session import Session
+from outlast.storage.strictjson import decode
+
+if TYPE_CHECKING:
+    from outlast.config import BrowserConfiguration
+
+__all__ = ["LaunchFunction", "browsing_of"]
+
+GROUP = "outlast.browsers"
+"""The entry points that launch browsers, by the name of the library."""
+LIBRARY = "playwright"
+_KEPT = frozenset({"shared", "fresh"})
+
+LaunchFunction = Callable[[], Awaitable[Any]]
+
+
+def browsing_of(
+    config: "BrowserConfiguration",
+    session: Session,
+    *,
+    launcher: LaunchFunction | None,
+    timeout: float | None,
+    crashed: Callable[[str, str], None] | None = None,
+) -> Browsing:
+    """The browser of a run. Raises `ConfigurationError` for a session that cannot be read, `TargetError` when the extra is missing."""
+    began_with = None if config.storage_state in _KEPT else _session_in(Path(config.storage_state))
+    if session.browser_state is None and began_with is not None:
+        session.browser_state = began_with
+    directory = session.directory
+    lifecycle = BrowserLifecycle(
+        launcher or _launcher(config),
+        policy=BrowserPolicy(browser_pages=config.max_pages or None, browser_age=config.lifetime or None),
+        context_options=config.context.plain(),
+        storage=None if directory is None else directory.path,
+        checkpoints=_Saver(session),
+        keys=session.keys,
+        events=session.runtime.bus,
+        clock=session.runtime.clock,
+        job_id=session.job_id,
+        on_crash=crashed,
+    )
+    seconds = [each for each in (config.page_timeout, timeout) if each is not None]
+    return Browsing(
+        lifecycle, session, fresh=config.storage_state == "fresh", seconds=min(seconds) if seconds else None
+    )
+
+
+class _Saver:
+    """Takes the checkpoint that a restart asks for: the job's own, with the states of the browser in it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def create_checkpoint(
+        self, _job_id: str, data: dict[str, Any], _metadata: dict[str, Any] | None = None
+    ) -> str:
+        state = data["browser_state"].get(SHARED)
+        return await self._session.save("browser_restart", browser_state=state) or ""
+
+
+def _launcher(config: "BrowserConfiguration") -> LaunchFunction:
+    make = next(each for each in entry_points(group=GROUP) if each.name == LIBRARY).load()
+    launcher: LaunchFunction = make(
+        config.engine, executable=config.executable, args=config.args, headless=config.headless
+    )
+    return launcher
+
+
+def _session_in(path: Path) -> dict[str, Any]:
+    """A file that Playwright's `context.storage_state(path=...)` has written, as a state to begin with."""
+    try:
+        return checked({"version": VERSION, "session_id": SHARED, "storage_state": decode(path.read_bytes())})
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"browser.storage_state: {str(path)!r} is neither 'shared' nor 'fresh', nor a session that can be read: {error}",
+            context={"path": str(path)},
+        ) from error

@@ -1,0 +1,71 @@
+"""A server on loopback that leaves nothing behind: a task for each connection, all of them ended when it closes."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+__all__ = ["Exchange", "Listener"]
+
+ERRORS_KEPT_MAX = 100
+
+Exchange = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
+
+
+class Listener:
+    """Calls `exchange` for each connection, again and again until it says that no other request may follow.
+
+    An error that `exchange` raises closes its connection and is kept in `errors`.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.errors: deque[BaseException] = deque(maxlen=ERRORS_KEPT_MAX)
+        self._exchange = exchange
+        self._server: asyncio.Server | None = None
+        self._closing = False
+        self._conversations: set[asyncio.Task[None]] = set()
+
+    async def open(self, host: str, port: int) -> int:
+        """Listen; the port, which is a free one for 0."""
+        self._server = await asyncio.start_server(self._accept, host, port)
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    async def close(self) -> None:
+        """Stop listening, and end every conversation where it stands."""
+        assert self._server is not None
+        self._closing = True
+        await _stop_listening(self._server)
+        self._server.close()
+        for conversation in self._conversations:
+            conversation.cancel()
+        await asyncio.gather(*self._conversations, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closing:
+            writer.transport.abort()
+            return
+        # Without a buffer of its own, `drain` returns when the kernel has all of the answer.
+        writer.transport.set_write_buffer_limits(high=0)
+        conversation = asyncio.get_running_loop().create_task(self._converse(reader, writer))
+        self._conversations.add(conversation)
+        conversation.add_done_callback(partial(self._conversation_ended, writer))
+
+    def _conversation_ended(self, writer: asyncio.StreamWriter, conversation: asyncio.Task[None]) -> None:
+        # Not in the conversation itself: one that is cancelled before its first step never gets to a `finally`.
+        writer.transport.abort()
+        self._conversations.discard(conversation)
+        if not conversation.cancelled() and (error := conversation.exception()) is not None:
+            self.errors.append(error)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await self._exchange(reader, writer):
+            continue
+
+
+async def _stop_listening(server: asyncio.Server) -> None:
+    # asyncio accepts a connection in two turns of the loop, and leaks its socket when the server is closed between them.
+    for listener in server.sockets:
+        asyncio.get_running_loop().remove_reader(listener.fileno())
+    await asyncio.sleep(0)

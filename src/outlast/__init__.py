@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from outlast.events import EventBus, EventType, ResilienceEvent, Severity
     from outlast.failure import FailureHandler, FailureRule, Remedy, refuse_blocked
     from outlast.jobs import Context, Job, Outcome, Progress, Run, Summary, job
+    from outlast.logs import LoggingIntegration
     from outlast.retry import RetryManager
 
     __version__: str
@@ -98,6 +99,7 @@ _NAMES_BY_MODULE = {
     """,
     "events": "EventBus EventType ResilienceEvent Severity",
     "failure": "FailureHandler FailureRule Remedy refuse_blocked",
+    "logs": "LoggingIntegration",
     "jobs": "Context Job Outcome Progress Run Summary job",
     "retry": "RetryManager",
 }
@@ -142,6 +144,7 @@ __all__ = [
     "LedgerError",
     "LedgerUnavailableError",
     "LoggingConfiguration",
+    "LoggingIntegration",
     "MaxRetriesExceededError",
     "Outcome",
     "OutputError",

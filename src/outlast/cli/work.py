@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Worked", "logging_for", "seen", "work"]
 
-_LEVELS: Mapping[int, dict[str, str]] = {
+_LEVELS: Mapping[int, dict[str, str | int]] = {
     0: {"level": "WARNING", "event_severity_min": "critical"},
-    1: {"level": "INFO", "event_severity_min": "info"},
-    2: {"level": "DEBUG", "event_severity_min": "info"},
+    1: {"level": "INFO", "event_severity_min": "info", "repeats_per_minute": 0},
+    2: {"level": "DEBUG", "event_severity_min": "info", "repeats_per_minute": 0},
 }
 
 

@@ -8,12 +8,16 @@ from typing import Any
 from typing_extensions import override
 
 from outlast.correlation import correlation_id
-from outlast.logs.text import Mask, escaped
+from outlast.logs.text import TEXT_MAX, Mask, escaped
 
 __all__ = ["JsonFormatter", "LineFormatter", "TextFormatter"]
 
 _STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 _CONTINUED = "\n  | "
+
+TRACE_HEAD_MAX = 3_000
+TRACE_TAIL_MAX = TEXT_MAX - TRACE_HEAD_MAX
+"""A longer traceback loses its middle: where it began and what was raised are at its ends."""
 
 
 class LineFormatter(logging.Formatter):
@@ -37,7 +41,12 @@ class LineFormatter(logging.Formatter):
     def trace_of(self, record: logging.LogRecord) -> str:
         """The traceback and the stack, or nothing."""
         trace = self.formatException(record.exc_info) if record.exc_info else record.exc_text
-        return str(self._mask("\n".join(filter(None, (trace, record.stack_info)))))
+        whole = "\n".join(filter(None, (trace, record.stack_info)))
+        left = len(whole) - TRACE_HEAD_MAX - TRACE_TAIL_MAX
+        if left <= 0:
+            return str(self._mask(whole))
+        head, tail = whole[:TRACE_HEAD_MAX], whole[-TRACE_TAIL_MAX:].partition("\n")[2]
+        return f"{self._mask(head)}\n... ({left} characters left out) ...\n{self._mask(tail)}"
 
 
 class TextFormatter(LineFormatter):

@@ -21,6 +21,7 @@ __all__ = [
     "correlation_id",
     "handed_on",
     "new_correlation_id",
+    "span_id",
     "spanned",
     "trace_id_of",
     "traceparent",
@@ -70,22 +71,30 @@ def new_correlation_id() -> str:
 
 
 @contextmanager
-def spanned(span_id: str) -> Iterator[None]:
+def spanned(own: str) -> Iterator[None]:
     """Run a block as the span of this id: 16 lower-case hex digits."""
-    token = _span.set(span_id)
+    token = _span.set(own)
     try:
         yield
     finally:
         _span.reset(token)
 
 
-def traceparent() -> str:
-    """The current chain of work as a `traceparent` header: its correlation id, and the span that is under way."""
-    span = _span.get()
+def span_id() -> str | None:
+    """The span that is under way, where somebody has said so."""
+    return _span.get()
+
+
+def traceparent(trace_id: str | None = None, span: str | None = None) -> str:
+    """A chain of work as a `traceparent` header: its correlation id, and the span that is under way; those of here, unless given.
+
+    Where nobody has named a span, this context is one, under an id of its own.
+    """
+    span = span or _span.get()
     if span is None:
         span = secrets.token_hex(8)
         _span.set(span)
-    return f"00-{correlation_id()}-{span}-01"
+    return f"00-{trace_id or correlation_id()}-{span}-01"
 
 
 def child_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from outlast.config.complaints import Complaint
 from outlast.config.job import JobConfiguration
 from outlast.config.layers import Loaded, load_configuration
+from outlast.config.metrics import MetricsConfiguration
 from outlast.config.model import (
     AbortConfiguration,
     CheckpointConfiguration,
@@ -23,6 +24,7 @@ __all__ = [
     "JobConfiguration",
     "Loaded",
     "LoggingConfiguration",
+    "MetricsConfiguration",
     "ResilienceConfiguration",
     "ResourceConfiguration",
     "RetryConfiguration",

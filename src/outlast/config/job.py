@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from outlast.config.metrics import MetricsConfiguration
 from outlast.config.model import ResilienceConfiguration
 from outlast.config.rates import Rates, RatesSetting
 from outlast.config.values import Allowance, AllowanceSetting, Count, ExactSeconds, Text
@@ -58,3 +59,4 @@ class JobConfiguration(ResilienceConfiguration):
     """Have fewer items of a host in flight while it throttles or slows down."""
     store: Text = ".outlast"
     """The directory in which jobs are kept."""
+    metrics: MetricsConfiguration = Field(default_factory=MetricsConfiguration)

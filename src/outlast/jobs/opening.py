@@ -64,6 +64,7 @@ async def open_session(
         release=options.get("release_hold", False),
         hint=_hint(config),
     )
+    await session.diary.begin(stack, config, session.directory, keys)
     if keys is not None:
         await _rotate(session, own, keys)
     output = config.output or await Output.noted(ledger)

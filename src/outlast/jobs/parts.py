@@ -52,7 +52,7 @@ class Parts:
     ) -> tuple[Engine, list[Service]]:
         """The engine for one handler, and its services; what was opened for it is closed with the stack."""
         session, config = self.session, self.config
-        attempts = await self._attempts(handler, key_of, stack)
+        attempts = session.diary.observed(await self._attempts(handler, key_of, stack))
         obedience = Obedience(session.orders, self.gate, self.runtime, session.job_id) if session.orders else None
         if obedience is not None:
             obedience.begin()
@@ -75,6 +75,7 @@ class Parts:
         services: list[Service] = [partial(session.scrub.follow, dispatch.changed), promises.follow]
         if obedience is not None:
             services.append(partial(obedience.follow, dispatch.changed))
+        services.append(partial(session.diary.follow, self.gate, self.tally))
         if config.checkpoint.enabled:
             services.append(session.checkpoints)
         if session.output is not None:

@@ -40,6 +40,7 @@ class Entry:
     correlation_id: str = ""
     item_key: str | None = None
     attempt: int | None = None
+    span_id: str | None = None
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
@@ -59,6 +60,7 @@ class Entry:
             correlation_id=str(value.get("correlation_id", "")),
             item_key=None if value.get("item_key") is None else str(value["item_key"]),
             attempt=None if attempt is None else int(attempt),
+            span_id=None if value.get("span_id") is None else str(value["span_id"]),
         )
 
     @property
@@ -89,6 +91,7 @@ class Entry:
             "correlation_id": self.correlation_id,
             "item_key": self.item_key,
             "attempt": self.attempt,
+            "span_id": self.span_id,
         }
 
 

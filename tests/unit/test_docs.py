@@ -28,7 +28,10 @@ from outlast.jobs import (
     poison,
     store,
 )
+from outlast.integrations.prometheus import HOSTS_MAX
 from outlast.ledger import ItemStatus, Shape
+from outlast.logs import account, eventlog
+from outlast.logs.text import TEXT_MAX
 from outlast.retry import breaker, remedies
 from outlast.retry.policy import shipped_policies
 from outlast.storage import strictjson
@@ -203,6 +206,13 @@ NUMBERS = {
     "levels that JSON may be nested": strictjson.DEPTH_MAX,
     "an async sink": SINK_QUEUE_MAX,
     "characters of a traceback": TRACEBACK_MAX,
+    "logged in a minute": CONFIGURED.logging.repeats_per_minute,
+    "characters of one text in a log line": TEXT_MAX,
+    "a kill costs the event log": eventlog.FLUSH_SECONDS,
+    "between two samples": account.SAMPLE_SECONDS,
+    "a run writes some of them only": account.FREQUENT_AT_ONCE,
+    "may wait to be written": eventlog.PENDING_MAX,
+    "hosts that metrics tell apart": HOSTS_MAX,
 }
 
 

@@ -15,6 +15,7 @@ from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode, Tra
 
 from outlast.correlation import spanned, trace_id_of
 from outlast.events import ResilienceEvent
+from outlast.failure.facts import text_of, type_name
 from outlast.ledger.port import ItemStatus, Record
 from outlast.logs.text import clipped
 from outlast.storage.strictjson import decode
@@ -102,7 +103,7 @@ class Traces:
             _mark(begun.attempt, str(failure.get("type")), str(failure.get("message", "")))
             begun.attempt.set_attribute("outlast.failure.class", str(failure.get("class", "unknown")))
         elif error is not None:
-            _mark(begun.attempt, type(error).__qualname__, str(error))
+            _mark(begun.attempt, type_name(error), text_of(error))
         begun.attempt.end()
         self._settle(begun.item, task, record)
 
@@ -144,7 +145,7 @@ class Traces:
 
 
 def _mark(span: Span, kind: str, message: str) -> None:
-    span.set_attribute("error.type", kind)
+    span.set_attribute("error.type", kind.removeprefix("builtins."))
     span.set_status(Status(StatusCode.ERROR, clipped(message, TEXT_MAX)))
 
 

@@ -75,10 +75,14 @@ class About:
 
 
 class Watched:
-    """The observers of a run. One that raises is told of once, and then left alone: it must not become a failure of the job."""
+    """The observers of a run. One that raises is told of once, and then told no more than the end of what it saw begin.
+
+    It must not become a failure of the job.
+    """
 
     def __init__(self, told: list[Observer]) -> None:
-        self._told = told
+        self._all = tuple(told)
+        self._told = list(told)
 
     def __bool__(self) -> bool:
         return bool(self._told)
@@ -110,7 +114,7 @@ class Watched:
                 self._dismiss(observer, error)
 
     async def close(self) -> None:
-        for observer in self._told:
+        for observer in self._all:
             try:
                 await observer.close()
             except Exception as error:  # noqa: BLE001 - see the class

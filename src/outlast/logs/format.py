@@ -10,7 +10,7 @@ from typing_extensions import override
 from outlast.correlation import correlation_id
 from outlast.logs.text import TEXT_MAX, Mask, escaped
 
-__all__ = ["JsonFormatter", "LineFormatter", "TextFormatter"]
+__all__ = ["JsonFormatter", "LineFormatter", "TextFormatter", "word"]
 
 _STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 _CONTINUED = "\n  | "
@@ -54,7 +54,7 @@ class TextFormatter(LineFormatter):
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        extras = (f"{escaped(name)}={_word(value)}" for name, value in self.extras_of(record).items())
+        extras = (f"{escaped(name)}={word(value)}" for name, value in self.extras_of(record).items())
         head = (_timestamp(record), record.levelname, record.name, escaped(self.message_of(record)))
         # A mark before each further line, so that an error's own text cannot pass for a record.
         trace = escaped(self.trace_of(record), keep="\n").replace("\n", _CONTINUED)
@@ -78,12 +78,13 @@ class JsonFormatter(LineFormatter):
         return json.dumps({**fields, **self.extras_of(record), **fields})
 
 
-def _timestamp(record: logging.LogRecord) -> str:
-    moment = datetime.fromtimestamp(record.created, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """A value in one word: text as it is where it is plain, everything else as JSON."""
     if isinstance(value, str) and value.isprintable() and not set(value) & set(" \"'="):
         return value
     return json.dumps(value)
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

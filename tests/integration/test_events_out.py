@@ -203,3 +203,25 @@ def _until(happened, seconds=60):
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+HOSTILE = """
+async def scrape(item):
+    raise ValueError("<script>\\x1b[2J\\n2026-01-31T12:00:00.000Z INFO run_ended \\udc80\\u2028" + "y" * 1_000_000)
+"""
+
+
+def test_what_is_hostile_stays_in_its_line(outlast, tmp_path):
+    (tmp_path / "hostile.py").write_text(HOSTILE)
+    (tmp_path / "hostile.jsonl").write_text(
+        json.dumps("https://x.test/\x1b[2J\nINFO run_ended " + "z" * 100_000) + "\n"
+    )
+    outlast("run", "hostile.py:scrape", "hostile.jsonl", "--job", "docs", "-q")
+    for options in ([], ["--json"], ["--cloudevents"]):
+        code, out, err = outlast("events", "docs", *options)
+        assert (code, err) == (0, "")
+        assert "\x1b" not in out
+        assert max(map(len, out.split("\n"))) < 40_000
+    kinds = [line.split()[2] for line in outlast("events", "docs")[1].split("\n")[:-1]]
+    assert kinds.count("run_ended") == 1
+    assert [row["event_type"] for row in rows(outlast("events", "docs", "--json")[1])] == kinds

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from outlast.events import EventBus, EventType, ResilienceEvent, Severity
     from outlast.failure import FailureHandler, FailureRule, Remedy, refuse_blocked
     from outlast.jobs import Context, Job, Outcome, Progress, Run, Summary, job
+    from outlast.logs import LoggingIntegration
     from outlast.resource import ResourceMonitor
     from outlast.retry import RetryManager
 
@@ -112,6 +113,7 @@ _NAMES_BY_MODULE = {
     """,
     "events": "EventBus EventType ResilienceEvent Severity",
     "failure": "FailureHandler FailureRule Remedy refuse_blocked",
+    "logs": "LoggingIntegration",
     "jobs": "Context Job Outcome Progress Run Summary job",
     "resource": "ResourceMonitor",
     "retry": "RetryManager",
@@ -168,6 +170,7 @@ __all__ = [
     "LedgerError",
     "LedgerUnavailableError",
     "LoggingConfiguration",
+    "LoggingIntegration",
     "MaxRetriesExceededError",
     "Notice",
     "Notifier",

@@ -14,6 +14,7 @@ from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import Any
 
+from outlast.cloudevent import cloudevent
 from outlast.correlation import correlation_id
 
 __all__ = ["EVENTS", "EventBus", "EventSpec", "EventType", "ResilienceEvent", "Severity", "Sink"]
@@ -216,6 +217,15 @@ class ResilienceEvent:
             "data": dict(self.data),
             "correlation_id": self.correlation_id,
         }
+
+    def to_cloudevent(
+        self, *, run_id: str | None = None, item_key: str | None = None, span_id: str | None = None
+    ) -> dict[str, Any]:
+        """The event as a CloudEvent 1.0 in JSON. The same event has the same `id` every time.
+
+        Run and item are those given; else those that the event names, or that are worked on here.
+        """
+        return cloudevent(self.to_dict(), run_id=run_id, item_key=item_key, span_id=span_id)
 
 
 Sink = Callable[[ResilienceEvent], Awaitable[None] | None]

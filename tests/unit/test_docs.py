@@ -30,9 +30,12 @@ from outlast.jobs import (
     poison,
     store,
 )
+from outlast.integrations.prometheus import HOSTS_MAX
 from outlast.ledger import ItemStatus, Shape
 from outlast.resource import callback, cleaning, estimator, ladder, restarting, steps
 from outlast.resource.policy import Rule
+from outlast.logs import account, eventlog
+from outlast.logs.text import TEXT_MAX
 from outlast.retry import breaker, remedies
 from outlast.retry.policy import shipped_policies
 from outlast.storage import strictjson
@@ -214,6 +217,13 @@ NUMBERS = {
     "the callback of a breach": callback.DEADLINE,
     "a cleaner may take": cleaning.DEADLINE,
     "a restart of the browser may take": restarting.DEADLINE,
+    "logged in a minute": CONFIGURED.logging.repeats_per_minute,
+    "characters of one text in a log line": TEXT_MAX,
+    "a kill costs the event log": eventlog.FLUSH_SECONDS,
+    "between two samples": account.SAMPLE_SECONDS,
+    "a run writes some of them only": account.FREQUENT_AT_ONCE,
+    "may wait to be written": eventlog.PENDING_MAX,
+    "hosts that metrics tell apart": HOSTS_MAX,
 }
 
 

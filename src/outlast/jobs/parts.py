@@ -64,7 +64,7 @@ class Parts:
         session, config = self.session, self.config
         wanted = Wanted.of(handler, self.remedies, self.resources)
         browsing = await self._browsing(wanted, stack)
-        attempts = await self._attempts(wanted, key_of, stack, browsing)
+        attempts = session.diary.observed(await self._attempts(wanted, key_of, stack, browsing))
         obedience = Obedience(session.orders, self.gate, self.runtime, session.job_id) if session.orders else None
         if obedience is not None:
             obedience.begin()
@@ -95,6 +95,7 @@ class Parts:
         services: list[Service] = [partial(session.scrub.follow, dispatch.changed), promises.follow]
         if obedience is not None:
             services.append(partial(obedience.follow, dispatch.changed))
+        services.append(partial(session.diary.follow, self.gate, self.tally))
         if config.checkpoint.enabled:
             services.append(session.checkpoints)
         if session.output is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from outlast.assembly import Resilience
 from outlast.errors import CheckpointError, ResilienceException, ValidationError
 from outlast.events import EventType
+from outlast.jobs.diary import Diary
 from outlast.jobs.lineage import Behind, Pin
 from outlast.jobs.orders import Watch
 from outlast.jobs.poison import Suspicion
@@ -58,6 +59,7 @@ class Session:
         self.directory = directory
         self.orders = orders
         self.keys = keys
+        self.diary = Diary(name, self.run_id, ledger, runtime)
         self.repeated = 0
         self.reason: str | None = None
         """Why the run is ended by itself, in a sentence."""

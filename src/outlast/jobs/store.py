@@ -167,6 +167,7 @@ class JobDirectory:
         ensure_directory(old)
         # The ledger's log goes before the ledger: SQLite throws away a log that it finds without one.
         parts = [*sorted(self.path.glob("ledger.db*"), reverse=True), self.checkpoints, self.orders, self.in_hand]
+        parts += self.path.glob("events*.ndjson")
         for part in parts:
             if part.exists():
                 part.rename(old / part.name)

@@ -111,7 +111,9 @@ class Observed:
         self.window.add(now, False)
 
     def crashed(self, now: float, incident: str | None) -> str | None:
-        """Count a crash; which rule it has fulfilled, in words."""
+        """Count a crash, once for its incident; which rule it has fulfilled, in words."""
+        if incident is not None and self.is_known(f"\0{incident}"):
+            return None
         rule = self.crashes.crashed(now)
         if incident is None or not self.is_known(incident):
             self.weigh(now, None, _BROWSER, "")

@@ -293,6 +293,18 @@ def test_two_hosts_of_three_do_not_suspend_the_job_and_all_three_do(driven):
     assert job.decision is Decision.SUSPEND
 
 
+def test_what_hosts_were_guilty_of_before_is_not_held_against_the_job(driven):
+    # Each host's last two pages were broken; then one host goes down.
+    job = driven()
+    hosts = [f"host{n}" for n in range(10)]
+    for host in hosts:
+        job.work(20, host=host)
+        job.fail(2, host=host)
+    job.work(5, host="host9")
+    job.fail(200, host="host9")
+    assert job.decision is Decision.CONTINUE
+
+
 def test_half_of_the_hosts_must_be_in_trouble(driven):
     job = driven()
     for n in range(8):

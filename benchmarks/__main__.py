@@ -23,6 +23,7 @@ BENCHMARKS = {
     "crawl": "crawl",
     "import": "imports",
     "retry": "retry",
+    "abort": "abort",
     "resources": "resources",
 }
 

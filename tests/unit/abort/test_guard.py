@@ -144,6 +144,14 @@ def test_an_abort_is_final_once_something_was_told_after_it(driven):
     assert job.verdict.should_abort
 
 
+def test_settling_what_is_not_suspected_changes_nothing(driven):
+    job = driven()
+    job.fail(1)
+    job.work(30)
+    job.guard.settle(job.now + 10_000)
+    assert job.decision is Decision.CONTINUE
+
+
 def test_looking_changes_nothing(driven):
     job = driven()
     for step in (lambda: job.fail_until_suspected(), lambda: job.guard.drained(job.now), lambda: job.probe_until(500)):
@@ -270,6 +278,31 @@ def test_two_hosts_are_judged_by_their_total(driven):
     job.work(100, host="one")
     job.work(1, host="two")
     assert job.fail_until_suspected(host="one") == 17
+
+
+def test_two_hosts_of_three_do_not_suspend_the_job_and_all_three_do(driven):
+    job = driven()
+    for host in "abc":
+        job.work(10, host=host)
+    for _ in range(50):
+        job.fail(1, host="a")
+        job.fail(1, host="b")
+    assert job.decision is Decision.CONTINUE
+    for _ in range(10):
+        job.fail(1, host="c")
+    assert job.decision is Decision.SUSPEND
+
+
+def test_what_hosts_were_guilty_of_before_is_not_held_against_the_job(driven):
+    # Each host's last two pages were broken; then one host goes down.
+    job = driven()
+    hosts = [f"host{n}" for n in range(10)]
+    for host in hosts:
+        job.work(20, host=host)
+        job.fail(2, host=host)
+    job.work(5, host="host9")
+    job.fail(200, host="host9")
+    assert job.decision is Decision.CONTINUE
 
 
 def test_half_of_the_hosts_must_be_in_trouble(driven):

@@ -31,6 +31,12 @@ def server():
             running.got.append((self.path, self.headers["Content-Type"], json.loads(body)))
             time.sleep(running.delay)
             self.send_response(running.status)
+            if running.status == 302:
+                self.send_header("Location", "/login")
+            self.end_headers()
+
+        def do_GET(self):
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_):
@@ -68,6 +74,13 @@ async def test_an_address_that_refuses_is_reported_without_its_secret(server):
     assert server.got[0][0] == "/hook/s3cr3t-token"
     assert delivery.problem == "it answered 503"
     assert "s3cr3t" not in str(delivery)
+
+
+@pytest.mark.real_time
+async def test_an_address_that_leads_elsewhere_has_not_taken_it(server):
+    server.status = 302
+    [delivery] = await told(webhook=server.url)
+    assert delivery.problem == "it answered 302"
 
 
 @pytest.mark.real_time

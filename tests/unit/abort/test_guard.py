@@ -111,6 +111,26 @@ def test_it_gives_up_when_the_patience_for_such_a_cause_is_spent(kind, patience,
     assert job.verdict.reason.endswith(f"no recovery in {job.now - began:.0f} s")
 
 
+def test_the_cause_is_that_of_the_trouble_not_of_the_noise_before(driven):
+    job = driven()
+    for _ in range(100):
+        job.work(12)
+        job.fail(1, failure_class="programming", signature="ValueError")
+    job.work(5)
+    job.fail_until_suspected(failure_class="network", signature="ConnectError")
+    assert (job.verdict.dominant_signature, job.verdict.dominant_class) == ("ConnectError", "network")
+    assert job.verdict.gives_up_at == job.now + 900
+
+
+def test_silence_has_the_patience_of_its_own_cause(driven):
+    job = driven()
+    job.fail(5, failure_class="programming", signature="ValueError")
+    job.fail(3, failure_class="network", signature="ConnectError")
+    job.guard.silent(job.now, job.now, failure_class="network")
+    assert (job.verdict.dominant_signature, job.verdict.dominant_class) == ("ConnectError", "network")
+    assert job.verdict.gives_up_at == job.now + 900
+
+
 def test_the_patience_of_a_policy_can_be_capped(driven):
     policy = AbortPolicy(name="default").within(6.0)
     assert (policy.patience, policy.patience_blocked) == (6.0, 6.0)

@@ -97,6 +97,13 @@ async def test_who_does_not_answer_in_time_is_given_up(server):
     assert not delivery.ok
 
 
+@pytest.mark.real_time
+async def test_an_error_that_quotes_the_address_is_shown_without_its_secrets():
+    [delivery] = await told(webhook="http://127.0.0.1:9/s3cr3t token")
+    assert "control characters" in delivery.problem
+    assert "s3cr3t" not in delivery.problem
+
+
 async def test_other_schemes_are_no_web_address():
     [delivery] = await told(webhook="ftp://127.0.0.1/x")
     assert delivery.problem == "a webhook must be an http or https address"

@@ -49,6 +49,18 @@ def test_what_fails_now_and_then_is_never_suspected(driven):
     assert job.decision is Decision.CONTINUE
 
 
+def test_an_excursion_ends_with_as_many_successes_as_there_were_failures(driven):
+    job = driven()
+    job.work(1)
+    job.fail(1)
+    first = job.verdict.threshold
+    job.work(1)
+    assert job.verdict.evidence == 0
+    job.fail(1)
+    # The threshold is that of the operation with which the new one began.
+    assert job.verdict.threshold > first
+
+
 def test_a_probe_is_due_after_1_2_4_5_and_5_seconds_after_each_other(driven):
     job = driven()
     job.fail_until_suspected()

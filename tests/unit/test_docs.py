@@ -99,7 +99,9 @@ def test_every_setting_stands_with_its_default(name):
 def test_every_section_is_read():
     sections = set(SETTINGS_OF_SECTIONS)
     sources = SOURCES.values()
-    assert not {name for name in sections if not any(re.search(rf"config(uration)?\.{name}\b", text) for text in sources)}
+    assert not {
+        name for name in sections if not any(re.search(rf"config(uration)?\.{name}\b", text) for text in sources)
+    }
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def failure(kind="ConnectError", what=FailureClass.NETWORK, message="refused"):
-    return Failure(type=kind, message=message, status=None, failure_class=what, signature=f"{kind} {message}", traceback="")
+    return Failure(
+        type=kind, message=message, status=None, failure_class=what, signature=f"{kind} {message}", traceback=""
+    )
 
 
 def fail(history, now, *, host="site", key="k", **told):

@@ -45,7 +45,9 @@ async def dead_host(story):
 
 
 async def dns(story):
-    await story.fails(30, ["host5.example"], error_type="gaierror", message="Name or service not known", failure_class="network")
+    await story.fails(
+        30, ["host5.example"], error_type="gaierror", message="Name or service not known", failure_class="network"
+    )
 
 
 async def wall(story):
@@ -72,7 +74,9 @@ async def timeouts(story):
 
 async def browser(story):
     for n in range(6):
-        await story.fails(10, HOSTS, error_type="BrowserCrash", message="Target crashed", failure_class="browser", incident_id=f"c{n}")
+        await story.fails(
+            10, HOSTS, error_type="BrowserCrash", message="Target crashed", failure_class="browser", incident_id=f"c{n}"
+        )
 
 
 async def session(story):

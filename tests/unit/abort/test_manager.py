@@ -280,7 +280,9 @@ async def test_a_surge_is_announced_once_with_everything_that_is_known_of_it(man
     abort = manager()
     for n in range(60):
         clock.seconds += 1
-        await abort.record_failure("job", {"error_type": "ParseError", "message": f"no price on {n}", "host": f"h{n % 3}"})
+        await abort.record_failure(
+            "job", {"error_type": "ParseError", "message": f"no price on {n}", "host": f"h{n % 3}"}
+        )
     [event] = of_type(events, "failure_pattern_detected")
     told = event.data
     assert "ParseError" in told["signature"]

@@ -18,7 +18,9 @@ from outlast.abort.masking import masked_url, without
 from outlast.config import NotifyConfiguration
 from outlast.errors import ConfigurationError
 
-NOTICE = Notice(occasion="aborted", job_id="shop", summary="shop was aborted: 26 of 30 failed", at=datetime(2026, 1, 1, tzinfo=UTC))
+NOTICE = Notice(
+    occasion="aborted", job_id="shop", summary="shop was aborted: 26 of 30 failed", at=datetime(2026, 1, 1, tzinfo=UTC)
+)
 
 
 @pytest.fixture
@@ -240,7 +242,17 @@ async def test_one_that_fails_does_not_keep_the_others_from_being_told(server):
 )
 def test_the_occasions_are_those_that_were_asked_for(on, wanted):
     notifier = Notifier(NotifyConfiguration(on=on, webhook="https://x.example"))
-    every = {"completed", "completed_with_failures", "aborted", "stopped", "timed_out", "empty", "held", "stalled", "failed"}
+    every = {
+        "completed",
+        "completed_with_failures",
+        "aborted",
+        "stopped",
+        "timed_out",
+        "empty",
+        "held",
+        "stalled",
+        "failed",
+    }
     assert {each for each in every if notifier.wants(each)} == wanted
     assert not [each for each in every if Notifier(NotifyConfiguration(on=on)).wants(each)]
 

@@ -117,7 +117,7 @@ class Guard:
         if self.state is not State.RUNNING:
             self._give_up_if_spent(now)
             return
-        self._seen.recent.add(failure_class, "")
+        self._seen.recent.keep_only(failure_class)
         self._begin(now, since, "no host answers")
         self._is_silence = True
 

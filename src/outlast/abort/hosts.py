@@ -5,6 +5,8 @@ Only what failed since the job's evidence last was nothing counts: what a host w
 
 from collections import OrderedDict
 
+from outlast.abort.evidence import NOTHING
+
 __all__ = ["HOSTS_MAX", "Hosts"]
 
 HOSTS_MAX = 1_000
@@ -87,7 +89,9 @@ class Hosts:
             self._troubled.discard(forgotten)
 
     def _weaken(self, host: str, before: float, n: int) -> None:
-        after = max(0.0, before - n * self._down)
+        after = before - n * self._down
+        if after <= NOTHING:
+            after = 0.0
         self._evidence[host] = after
         self.total += after - before
         if after < self._in_trouble:

@@ -63,6 +63,21 @@ async def test_a_job_that_was_to_be_aborted_stays_so_until_it_is_forgotten(manag
     assert not (await abort.evaluate_abort_conditions("job", "strict"))["should_abort"]
 
 
+async def test_an_abort_that_was_said_is_not_taken_back_by_what_succeeds_later(manager, clock):
+    abort = manager()
+    await fail(abort, 40, {**REFUSED, "failure_class": "blocked"})
+    began = clock.seconds
+    for second in (100, 182):
+        clock.seconds = began + second
+        await abort.record_probe("job", good=False, failure_event={**REFUSED, "failure_class": "blocked"})
+    clock.seconds = began + 185
+    assert (await abort.evaluate_abort_conditions("job", "default"))["should_abort"]
+    for _ in range(5):
+        await abort.record_probe("job", good=True)
+    await abort.record_success("job", 100)
+    assert (await abort.evaluate_abort_conditions("job", "default"))["should_abort"]
+
+
 async def test_evaluations_are_announced_on_change_and_once_in_an_interval(manager, events, clock):
     abort = manager(AbortConfiguration(evaluation_interval=10))
     for second in range(25):
@@ -226,6 +241,18 @@ async def test_a_browser_that_crashes_is_a_crash(manager):
         for n in range(3):
             await abort.record_failure(str(told), {**told, "incident_id": f"i{n}"})
         assert (await abort.evaluate_abort_conditions(str(told), "default"))["decision"] == "suspend"
+
+
+async def test_a_crash_counts_once_for_its_incident_whether_its_pages_or_it_came_first(manager):
+    abort = manager(AbortConfiguration(min_operations_before_eval=0))
+    page = {"error_type": "TargetClosedError", "failure_class": "browser"}
+    for n in range(3):
+        assert (await abort.evaluate_abort_conditions("job", "default"))["decision"] == "continue"
+        await fail(abort, 5, {**page, "incident_id": f"i{n}"})
+        await fail(abort, 4, {**page, "incident_id": f"i{n}", "crashed": True})
+    verdict = await abort.evaluate_abort_conditions("job", "default")
+    assert verdict["reason"].startswith("3 crashes in a row")
+    assert verdict["operations"] == 3
 
 
 async def test_probes_resume_a_suspended_job(manager, clock):

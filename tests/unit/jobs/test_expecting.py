@@ -171,7 +171,7 @@ async def test_the_number_of_records_is_compared_with_the_last_finished_run_befo
     assert (await run_of(9, fresh=True)).exit_code == 0
 
 
-async def test_a_run_that_was_stopped_is_no_measure(options):
+async def test_a_run_that_was_stopped_or_had_no_items_is_no_measure(options):
     async def run_of(records, *, stop_at=None, **more):
         async with Run("measure", expect={"compared_with_last": 0.1}, **{**options, **more}) as run:
 
@@ -184,6 +184,7 @@ async def test_a_run_that_was_stopped_is_no_measure(options):
 
     assert (await run_of(100)).exit_code == 0
     assert (await run_of(100, stop_at=5, fresh=True)).outcome is Outcome.STOPPED
+    assert (await run_of(0, fresh=True)).outcome is Outcome.EMPTY
     assert (await run_of(50, fresh=True)).exit_code == 1
 
 

@@ -38,6 +38,7 @@ FOREIGN = {
     "isal": None,
     "orjson": None,
     "ormsgpack": None,
+    "psutil": None,
     "pyarrow": None,
     "pydantic": "config",
     "pytest": "testing",

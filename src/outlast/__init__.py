@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from outlast.events import EventBus, EventType, ResilienceEvent, Severity
     from outlast.failure import FailureHandler, FailureRule, Remedy, refuse_blocked
     from outlast.jobs import Context, Job, Outcome, Progress, Run, Summary, job
+    from outlast.resource import ResourceMonitor
     from outlast.retry import RetryManager
 
     __version__: str
@@ -103,6 +104,7 @@ _NAMES_BY_MODULE = {
     "events": "EventBus EventType ResilienceEvent Severity",
     "failure": "FailureHandler FailureRule Remedy refuse_blocked",
     "jobs": "Context Job Outcome Progress Run Summary job",
+    "resource": "ResourceMonitor",
     "retry": "RetryManager",
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
@@ -165,6 +167,7 @@ __all__ = [
     "ResourceCleanupError",
     "ResourceConfiguration",
     "ResourceError",
+    "ResourceMonitor",
     "ResourceMonitoringError",
     "ResourceThresholdExceededError",
     "ResourceThresholdNotFoundError",

@@ -8,6 +8,7 @@ from outlast.checkpoint import CheckpointManager
 from outlast.config import JobConfiguration, ResilienceConfiguration
 from outlast.events import EventBus
 from outlast.failure import FailureHandler, rules_of
+from outlast.resource import ResourceMonitor
 from outlast.retry import RetryManager
 from outlast.runtime import Clock, Runtime
 from outlast.storage.keys import KeyProvider, Keyring
@@ -42,6 +43,9 @@ class Resilience:
             checkpoints=self.checkpoints,
             notifier=Notifier(self.config.notify) if isinstance(self.config, JobConfiguration) else None,
         )
+        self.resources = ResourceMonitor(
+            self.config.resource, events=self.events, clock=chosen, storage_path=self.config.checkpoint.storage_path
+        )
         self.failures = FailureHandler(
             retry=self.retry,
             checkpoints=self.checkpoints,
@@ -55,6 +59,7 @@ class Resilience:
         await self.checkpoints.__aenter__()
         await self.retry.__aenter__()
         await self.abort.__aenter__()
+        await self.resources.__aenter__()
         await self.failures.__aenter__()
         return self
 
@@ -63,6 +68,7 @@ class Resilience:
     ) -> None:
         await self.failures.__aexit__(kind, error, trace)
         await self.abort.__aexit__(kind, error, trace)
+        await self.resources.__aexit__(kind, error, trace)
         await self.retry.__aexit__(kind, error, trace)
         await self.checkpoints.__aexit__(kind, error, trace)
         await self.events.aclose()

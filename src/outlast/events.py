@@ -70,6 +70,9 @@ class EventType(StrEnum):
     REMEDY_APPLIED = "remedy_applied"
     RETRY_POLICY_REPLACED = "retry_policy_replaced"
     RETRY_POLICY_REFUSED = "retry_policy_refused"
+    RESOURCE_SAMPLING_FAILED = "resource_sampling_failed"
+    BREACH_CALLBACK_FAILED = "breach_callback_failed"
+    CLEANUP_FAILED = "cleanup_failed"
     ABORT_ANALYSED = "abort_analysed"
 
 
@@ -88,7 +91,6 @@ def _table() -> Mapping[EventType, EventSpec]:
     kind = EventType
     saved = ("checkpoint_id", "sequence_number", "size_bytes")
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
-    level = ("threshold_id", "breached", "metrics")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     ended = ("run_id", "outcome", "done", "failed", "deferred", "records", "unmet")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
@@ -102,10 +104,8 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.RETRY_SUCCEEDED: EventSpec("retry", info, ("policy_id", "attempt", "max_attempts")),
             kind.RETRY_EXHAUSTED: EventSpec("retry", error, (*tried, "reason")),
             kind.PERMANENT_FAILURE: EventSpec("retry", error, tried),
-            kind.THRESHOLD_BREACHED: EventSpec("resource", warning, level),
-            kind.THRESHOLD_RECOVERED: EventSpec("resource", info, level),
-            kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step")),
-            kind.BROWSER_RESTARTED: EventSpec("resource", warning, ("reason", "duration")),
+            **_of_the_machine(),
+            **_of_aborts(),
             kind.CHECKPOINT_FAILED: EventSpec("job", error, ("reason",), published=False),
             kind.RUN_STARTED: EventSpec("job", info, ("run_id", "done", "pending", "resumed"), published=False),
             kind.RUN_ENDED: EventSpec("job", info, ended, published=False),
@@ -121,7 +121,8 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.EXPECTATION_FAILED: EventSpec("job", error, ("run_id", "expectation", "reason"), published=False),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
             **_of_retries(),
-            **_of_aborts(),
+            **_of_resources(),
+            kind.ABORT_ANALYSED: EventSpec("abort", error, ("reason", "analysis"), published=False),
         }
     )
 
@@ -140,26 +141,39 @@ def _of_retries() -> Mapping[EventType, EventSpec]:
 
 
 def _of_aborts() -> Mapping[EventType, EventSpec]:
-    info, warning, error, critical = Severity
+    info, warning, _, critical = Severity
     kind = EventType
     verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
-    surge = (
-        "signature",
-        "share",
-        "hosts",
-        "failure_class",
-        "failures",
-        "operations",
-        "first_seen",
-        "last_seen",
-        "example",
-    )
+    surge = ("signature", "share", "hosts", "failure_class", "failures", "operations")
+    times = ("first_seen", "last_seen", "example")
     return {
         kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
         kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
         kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions", "policy_id", "succeeded")),
-        kind.ABORT_ANALYSED: EventSpec("abort", error, ("reason", "analysis"), published=False),
-        kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, surge),
+        kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, (*surge, *times)),
+    }
+
+
+def _of_the_machine() -> Mapping[EventType, EventSpec]:
+    info, warning, *_ = Severity
+    kind = EventType
+    level = ("threshold_id", "breached", "metrics")
+    return {
+        kind.THRESHOLD_BREACHED: EventSpec("resource", warning, (*level, "level")),
+        kind.THRESHOLD_RECOVERED: EventSpec("resource", info, (*level, "duration", "peak", "samples")),
+        kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step", "freed_mb", "duration")),
+        kind.BROWSER_RESTARTED: EventSpec("resource", warning, ("reason", "duration")),
+    }
+
+
+def _of_resources() -> Mapping[EventType, EventSpec]:
+    _, warning, error, _ = Severity
+    kind = EventType
+    called = ("session_id", "threshold_id", "error")
+    return {
+        kind.RESOURCE_SAMPLING_FAILED: EventSpec("resource", warning, ("gauge", "error"), published=False),
+        kind.BREACH_CALLBACK_FAILED: EventSpec("resource", error, called, published=False),
+        kind.CLEANUP_FAILED: EventSpec("resource", error, ("threshold_id", "step", "error"), published=False),
     }
 
 

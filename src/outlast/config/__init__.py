@@ -15,6 +15,7 @@ from outlast.config.model import (
     RetryConfiguration,
 )
 from outlast.config.notify import NotifyConfiguration
+from outlast.config.resource import ResourceRuleSettings, ResourceThresholdSettings
 from outlast.config.values import Allowance
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "NotifyConfiguration",
     "ResilienceConfiguration",
     "ResourceConfiguration",
+    "ResourceRuleSettings",
+    "ResourceThresholdSettings",
     "RetryConfiguration",
     "load_configuration",
 ]

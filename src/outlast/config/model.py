@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from outlast.config.abort import AbortConfiguration
+from outlast.config.resource import ResourceConfiguration
 from outlast.config.section import Section
-from outlast.config.values import Amount, Count, ExactSeconds, Pattern, Seconds, Text, Words
+from outlast.config.values import Count, ExactSeconds, Pattern, Seconds, Text, Words
 
 __all__ = [
     "AbortConfiguration",
@@ -123,25 +124,6 @@ class RetryConfiguration(Section):
     """Tell lasting failures from passing ones; if not, every failure is tried again."""
     rule: tuple[FailureRuleSettings, ...] = ()
     """Rules of one's own, each a table `[[retry.rule]]`; the first that matches decides."""
-
-
-class ResourceConfiguration(Section):
-    """What the job may use of the machine."""
-
-    enabled: bool = True
-    """Monitor resources."""
-    monitoring_interval: Annotated[Seconds, Field(ge=1)] = 5
-    """Seconds between two samples."""
-    default_threshold: Text = "production"
-    """The id of the thresholds in force."""
-    auto_cleanup_enabled: bool = True
-    """Clean up when a threshold stays breached."""
-    browser_restart_enabled: bool = True
-    """Restart the browser when cleaning up was not enough."""
-    memory_limit_mb: Annotated[Count, Field(ge=0)] = 0
-    """A further bound on the memory of the job, in MB; 0: none."""
-    cpu_limit_percent: Annotated[Amount, Field(ge=0)] = 0.0
-    """A further bound on the CPU, in percent of one core; 0: none."""
 
 
 class LoggingConfiguration(Section):

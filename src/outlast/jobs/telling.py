@@ -21,6 +21,7 @@ _WORTH_A_WARNING = (
     EventType.LEDGER_DAMAGED,
     EventType.ITEM_QUARANTINED,
     EventType.ORDERS_CHANGED,
+    EventType.ABORT_TRIGGERED,
 )
 
 _log = logging.getLogger("outlast.job")

@@ -52,6 +52,7 @@ def test_the_defaults_are_the_documented_ones():
             "browser_restart_enabled": True,
             "memory_limit_mb": 0,
             "cpu_limit_percent": 0.0,
+            "threshold": (),
         },
         "abort": {
             "enabled": True,
@@ -59,6 +60,7 @@ def test_the_defaults_are_the_documented_ones():
             "evaluation_interval": 10,
             "min_operations_before_eval": 20,
             "abort_notification_enabled": True,
+            "policy": (),
         },
         "logging": {
             "level": "INFO",

@@ -1,0 +1,112 @@
+"""Measuring from the event loop: the work is done in the sampling thread, and its trouble is told once."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from outlast.errors import ResourceMonitoringError
+from outlast.events import EventType
+from outlast.resource.lag import LagProbe
+from outlast.resource.readings import Readings
+from outlast.resource.sample import Ask, Probe, Sample
+from outlast.resource.sampler import Sampler
+from outlast.resource.thread import SamplingThread
+from outlast.runtime import Runtime
+
+if TYPE_CHECKING:
+    from outlast.resource.ports import BrowserTree
+
+__all__ = ["Measuring"]
+
+SAMPLE_DEADLINE = 10.0
+
+
+class Measuring:
+    """Takes samples one at a time. The thread is there while somebody is `using` it."""
+
+    def __init__(self, build: Callable[[], Sampler], runtime: Runtime, *, interval: float, job_id: str) -> None:
+        self.browsers: BrowserTree | None = None
+        self.limit: float | None = None
+        """The lowest limit in force for `memory_usage`, in MB."""
+        self.lag = LagProbe(window=interval)
+        self._build = build
+        self._runtime = runtime
+        self._job_id = job_id
+        self._thread = SamplingThread()
+        self._users = 0
+        self._sampler: Sampler | None = None
+        self._under_way: asyncio.Future[Sample] | None = None
+        self._troubled: frozenset[str] = frozenset()
+
+    @property
+    def sampler(self) -> Sampler:
+        """What measures; made when it is first needed, since that looks at the machine."""
+        if self._sampler is None:
+            self._sampler = self._build()
+        return self._sampler
+
+    def add_probe(self, name: str, probe: Probe) -> None:
+        self.sampler.probes[name] = probe
+
+    @contextmanager
+    def using(self) -> Iterator[None]:
+        """While the block lasts, the thread stays."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._thread.shutdown(wait=False)
+
+    async def take(self, *, exactly: bool = False) -> Readings:
+        """A sample of now. Raises `ResourceMonitoringError` when nothing can be read, or not within 10 s."""
+        with self.using():
+            try:
+                async with asyncio.timeout(SAMPLE_DEADLINE):
+                    sample = await self._sample(exactly=exactly)
+            except TimeoutError as error:
+                problem = f"no measurement within {SAMPLE_DEADLINE:g} s"
+                self._tell({"sampling": problem})
+                raise ResourceMonitoringError(problem) from error
+        self._tell(dict(sample.failed))
+        if sample.is_blind:
+            raise ResourceMonitoringError(
+                f"nothing can be measured: {'; '.join(sample.failed.values())}", context={"failed": dict(sample.failed)}
+            )
+        return sample.readings
+
+    async def run(self, act: Callable[[], object]) -> None:
+        """Have something done in the sampling thread."""
+        with self.using():
+            await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, act))
+
+    async def _sample(self, *, exactly: bool) -> Sample:
+        # One that hangs is waited for by everybody, so that no others pile up behind it.
+        while self._under_way is not None and not self._under_way.done():
+            shared = await asyncio.shield(self._under_way)
+            if not exactly:
+                return shared
+        ask = self._ask(exactly=exactly)
+        loop = asyncio.get_running_loop()
+        self._under_way = loop.run_in_executor(self._thread, self.sampler.sample, ask)
+        return await asyncio.shield(self._under_way)
+
+    def _ask(self, *, exactly: bool) -> Ask:
+        clock, browsers = self._runtime.clock, self.browsers
+        return Ask(
+            now=clock.monotonic(),
+            timestamp=clock.now().isoformat(),
+            roots=() if browsers is None else tuple((pid, float(start)) for pid, start in browsers.roots()),
+            uptime=None if browsers is None else browsers.uptime,
+            lag=self.lag.worst(),
+            limit=self.limit,
+            exactly=exactly,
+        )
+
+    def _tell(self, failed: dict[str, str]) -> None:
+        # Once for as long as it lasts: what cannot be read now could mostly not be read a second ago either.
+        for name in failed.keys() - self._troubled:
+            self._runtime.emit(EventType.RESOURCE_SAMPLING_FAILED, self._job_id, gauge=name, error=failed[name])
+        self._troubled = frozenset(failed)

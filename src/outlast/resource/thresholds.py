@@ -1,0 +1,40 @@
+"""The thresholds in force, by id."""
+
+from collections.abc import Iterable
+
+from outlast.errors import ResourceThresholdNotFoundError
+from outlast.failure.checks import nearest
+from outlast.resource.policy import ResourceThreshold, Rule, shipped_thresholds
+
+__all__ = ["DEFAULT", "Thresholds"]
+
+DEFAULT = "default"
+"""The id that stands for `ResourceConfiguration.default_threshold`, unless a threshold was created under it."""
+
+
+class Thresholds:
+    """The shipped thresholds and those that are kept here; each has the further bounds of the configuration too."""
+
+    def __init__(self, *, default: str, further: Iterable[Rule]) -> None:
+        self._default = default
+        self._further = tuple(further)
+        self._thresholds: dict[str, ResourceThreshold] = {}
+        for threshold in shipped_thresholds():
+            self.keep(threshold)
+
+    def keep(self, threshold: ResourceThreshold) -> None:
+        """Put it in force; sessions that watch an older one of this id go on with that."""
+        self._thresholds[threshold.id] = threshold.with_rules(self._further)
+
+    def get(self, threshold_id: str) -> ResourceThreshold:
+        """Raises `ResourceThresholdNotFoundError`, which names the nearest id there is."""
+        wanted = threshold_id
+        if wanted == DEFAULT and DEFAULT not in self._thresholds:
+            wanted = self._default
+        found = self._thresholds.get(wanted)
+        if found is None:
+            raise ResourceThresholdNotFoundError(
+                f"there is no resource threshold {wanted!r}{nearest(str(wanted), self._thresholds)}",
+                context={"threshold_id": wanted, "known": sorted(self._thresholds)},
+            )
+        return found

@@ -184,7 +184,8 @@ async def test_a_run_that_was_stopped_or_had_no_items_is_no_measure(options):
 
     assert (await run_of(100)).exit_code == 0
     assert (await run_of(100, stop_at=5, fresh=True)).outcome is Outcome.STOPPED
-    assert (await run_of(0, fresh=True)).outcome is Outcome.EMPTY
+    async with Run("measure", fresh=True, **options) as run:
+        assert (await run.process(record, [])).outcome is Outcome.EMPTY
     assert (await run_of(50, fresh=True)).exit_code == 1
 
 

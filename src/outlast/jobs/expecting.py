@@ -118,7 +118,8 @@ class Expecting:
             self._found(each)
         await self._note(unmet)
         barren = is_barren(wanted, total)
-        if not counts.waiting and not barren and not any(each.name == "compared_with_last" for each in found):
+        is_measure = total.items and not barren and not any(each.name == "compared_with_last" for each in found)
+        if is_measure and not counts.waiting:
             await self._keep_total(total.records)
         return Judged(counts=counts, records=total.records, unmet=tuple(unmet), barren=barren)
 

@@ -95,7 +95,10 @@ class Measuring:
     def _measure(self, ask: Ask) -> Sample:
         # In the thread: even finding out what there is to measure reads files.
         if self._sampler is None:
-            self._sampler = self._build()
+            try:
+                self._sampler = self._build()
+            except Exception as error:  # noqa: BLE001 - a platform like no other; told, and tried again
+                return Sample({}, {"platform": f"{type(error).__name__}: {error}"}, is_blind=True)
         return self._sampler.sample(ask, self.probes)
 
     def _ask(self, *, exactly: bool) -> Ask:

@@ -4,10 +4,11 @@ import asyncio
 import gc
 import threading
 import time
+from collections.abc import Mapping
 
 import pytest
 
-from outlast.config import load_configuration
+from outlast.config import ResourceConfiguration, load_configuration
 from outlast.errors import ConfigurationError, ResourceMonitoringError, ValidationError
 from outlast.resource import ResourceMonitor
 from outlast.resource.callback import Calls
@@ -344,6 +345,32 @@ async def test_when_nothing_can_be_read_the_one_who_asks_is_told_and_a_session_l
         gauge.sees = True
         await asyncio.sleep(2)
         assert len(calls) == 1
+
+
+async def test_a_platform_that_cannot_be_measured_is_told_of_and_tried_again(machine, bus, heard):
+    class Odd(Mapping):
+        odd = True
+
+        def __iter__(self):
+            if self.odd:
+                raise OSError("like no other")
+            return iter(["machine"])
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, name):
+            return machine
+
+    gauges = Odd()
+    async with ResourceMonitor(ResourceConfiguration(monitoring_interval=1), events=bus, gauges=gauges) as monitor:
+        with pytest.raises(ResourceMonitoringError, match="like no other"):
+            await monitor.get_current_metrics()
+        await monitor.start_monitoring("production", lambda told: None)
+        await asyncio.sleep(3.5)
+        gauges.odd = False
+        assert (await monitor.get_current_metrics())["memory_usage"] == 100
+    assert [event.data["gauge"] for event in heard] == ["platform"]
 
 
 async def test_a_probe_of_ones_own_is_a_metric_and_may_break_a_bound(build):

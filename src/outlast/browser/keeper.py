@@ -57,10 +57,6 @@ class Keeper:
     def restarts_left(self) -> int:
         return self._budget.left(self.now())
 
-    @property
-    def is_closed(self) -> bool:
-        return self._is_closed
-
     def now(self) -> float:
         return self.runtime.clock.monotonic()
 

@@ -135,8 +135,18 @@ async def test_a_restart_that_is_cut_short_sends_those_away_who_wait(stage):
         with pytest.raises(BrowserUnavailableError):
             async with asyncio.timeout(1):
                 await waiting
-        with pytest.raises(asyncio.CancelledError):
-            await restart
+        assert await restart is False
+
+
+async def test_who_asked_for_a_restart_is_not_cancelled_by_the_end(stage):
+    it = stage()
+    lifecycle = it.lifecycle
+    await log_in(lifecycle)
+    it.launcher.always("launch", HANG)
+    restart = asyncio.create_task(lifecycle.on_browser_restart_required("memory", {}))
+    await asyncio.sleep(1)
+    await lifecycle.close()
+    assert await restart is False
 
 
 FAULTS = (HANG, FakeBrowserError("broken"))

@@ -23,6 +23,8 @@ BENCHMARKS = {
     "crawl": "crawl",
     "import": "imports",
     "retry": "retry",
+    "abort": "abort",
+    "resources": "resources",
     "browser": "browser",
 }
 

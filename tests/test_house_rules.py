@@ -18,7 +18,7 @@ FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 45
 
 BANNED_IN_NAMES = {"Manager", "Handler", "Helper", "Util", "Utils", "Base", "Impl", "Data", "Info", "V2"}
-PUBLISHED_NAMES = {"CheckpointManager", "FailureHandler", "RetryManager"}
+PUBLISHED_NAMES = {"AbortManager", "CheckpointManager", "FailureHandler", "RetryManager"}
 # Modules that promise the contract are called as it calls them.
 PUBLISHED_STEMS = {"handler", "manager"}
 PROMISES = re.compile(
@@ -30,6 +30,7 @@ WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z]|\b|_)|[A-Z]?[a-z]+|\d+")
 # Where a foreign library may be imported, in one place or several; None: in a single module, whichever it is.
 FOREIGN = {
     "aiohttp": None,
+    "apprise": None,
     "apsw": ("ledger", "testing"),
     "click": "cli",
     "cryptography": None,

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from outlast.abort import AbortManager, AbortPolicy, Notice, Notifier
     from outlast.assembly import Resilience
     from outlast.browser import BrowserLifecycle, BrowserPolicy, Launched
     from outlast.checkpoint import CheckpointManager
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
         Allowance,
         BrowserConfiguration,
         CheckpointConfiguration,
+        ExpectConfiguration,
         JobConfiguration,
         LoggingConfiguration,
+        NotifyConfiguration,
         ResilienceConfiguration,
         ResourceConfiguration,
         RetryConfiguration,
@@ -82,12 +85,14 @@ if TYPE_CHECKING:
     __version__: str
 
 _NAMES_BY_MODULE = {
+    "abort": "AbortManager AbortPolicy Notice Notifier",
     "assembly": "Resilience",
     "browser": "BrowserLifecycle BrowserPolicy Launched",
     "checkpoint": "CheckpointManager",
     "config": """
-        AbortConfiguration Allowance BrowserConfiguration CheckpointConfiguration JobConfiguration LoggingConfiguration
-        ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
+        AbortConfiguration Allowance BrowserConfiguration CheckpointConfiguration ExpectConfiguration JobConfiguration
+        LoggingConfiguration NotifyConfiguration ResilienceConfiguration ResourceConfiguration RetryConfiguration
+        load_configuration
     """,
     "contracts": """
         IAbortManager IBrowserLifecycleIntegration ICheckpointManager IFailureHandler ILoggingIntegration
@@ -118,6 +123,8 @@ __all__ = [
     "AbortConfigurationError",
     "AbortError",
     "AbortExecutionError",
+    "AbortManager",
+    "AbortPolicy",
     "AbortPolicyNotFoundError",
     "Allowance",
     "BlockedPageError",
@@ -140,6 +147,7 @@ __all__ = [
     "CrashLoopError",
     "EventBus",
     "EventType",
+    "ExpectConfiguration",
     "FailureHandler",
     "FailureRule",
     "IAbortManager",
@@ -161,6 +169,9 @@ __all__ = [
     "LedgerUnavailableError",
     "LoggingConfiguration",
     "MaxRetriesExceededError",
+    "Notice",
+    "Notifier",
+    "NotifyConfiguration",
     "Outcome",
     "OutputError",
     "PermanentFailureError",

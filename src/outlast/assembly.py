@@ -3,8 +3,9 @@
 from types import TracebackType
 from typing import Self
 
+from outlast.abort import AbortManager, Notifier
 from outlast.checkpoint import CheckpointManager
-from outlast.config import ResilienceConfiguration
+from outlast.config import JobConfiguration, ResilienceConfiguration
 from outlast.events import EventBus
 from outlast.failure import FailureHandler, rules_of
 from outlast.resource import ResourceMonitor
@@ -34,12 +35,21 @@ class Resilience:
         chosen = clock or Runtime().clock
         self.checkpoints = CheckpointManager(self.config.checkpoint, events=self.events, clock=chosen, keys=keys)
         self.retry = RetryManager(self.config.retry, events=self.events, clock=chosen)
+        self.abort = AbortManager(
+            self.config.abort,
+            events=self.events,
+            clock=chosen,
+            rules=rules_of(self.config.retry.rule),
+            checkpoints=self.checkpoints,
+            notifier=Notifier(self.config.notify) if isinstance(self.config, JobConfiguration) else None,
+        )
         self.resources = ResourceMonitor(
             self.config.resource, events=self.events, clock=chosen, storage_path=self.config.checkpoint.storage_path
         )
         self.failures = FailureHandler(
             retry=self.retry,
             checkpoints=self.checkpoints,
+            abort=self.abort,
             rules=rules_of(self.config.retry.rule),
             events=self.events,
             clock=chosen,
@@ -48,6 +58,7 @@ class Resilience:
     async def __aenter__(self) -> Self:
         await self.checkpoints.__aenter__()
         await self.retry.__aenter__()
+        await self.abort.__aenter__()
         await self.resources.__aenter__()
         await self.failures.__aenter__()
         return self
@@ -56,6 +67,7 @@ class Resilience:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.failures.__aexit__(kind, error, trace)
+        await self.abort.__aexit__(kind, error, trace)
         await self.resources.__aexit__(kind, error, trace)
         await self.retry.__aexit__(kind, error, trace)
         await self.checkpoints.__aexit__(kind, error, trace)

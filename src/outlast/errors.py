@@ -189,6 +189,11 @@ class BrowserError(ResilienceException):
         """Whether one page alone is concerned, and the browser goes on."""
         return self.context.get("scope") == "page"
 
+    @property
+    def incident_id(self) -> str | None:
+        """Which incident this belongs to: a browser takes all of its pages along, and that is one."""
+        return self.context.get("incident_id")
+
 
 class BrowserCrashedError(BrowserError):
     """The page or its browser crashed, so nothing that came from it counts."""

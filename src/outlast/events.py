@@ -63,6 +63,7 @@ class EventType(StrEnum):
     KEYS_ROTATED = "keys_rotated"
     ITEM_QUARANTINED = "item_quarantined"
     ORDERS_CHANGED = "orders_changed"
+    EXPECTATION_FAILED = "expectation_failed"
     FAILURE_HANDLED = "failure_handled"
     CIRCUIT_OPENED = "circuit_opened"
     CIRCUIT_CLOSED = "circuit_closed"
@@ -74,6 +75,7 @@ class EventType(StrEnum):
     CLEANUP_FAILED = "cleanup_failed"
     BROWSER_CRASHED = "browser_crashed"
     BROWSER_UNAVAILABLE = "browser_unavailable"
+    ABORT_ANALYSED = "abort_analysed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ def _table() -> Mapping[EventType, EventSpec]:
     kind = EventType
     saved = ("checkpoint_id", "sequence_number", "size_bytes")
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
-    verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
+    ended = ("run_id", "outcome", "done", "failed", "deferred", "records", "unmet")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
     return MappingProxyType(
         {
@@ -105,15 +107,10 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.RETRY_EXHAUSTED: EventSpec("retry", error, (*tried, "reason")),
             kind.PERMANENT_FAILURE: EventSpec("retry", error, tried),
             **_of_the_machine(),
-            kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
-            kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
-            kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions")),
-            kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, ("signature", "share", "hosts")),
+            **_of_aborts(),
             kind.CHECKPOINT_FAILED: EventSpec("job", error, ("reason",), published=False),
             kind.RUN_STARTED: EventSpec("job", info, ("run_id", "done", "pending", "resumed"), published=False),
-            kind.RUN_ENDED: EventSpec(
-                "job", info, ("run_id", "outcome", "done", "failed", "deferred"), published=False
-            ),
+            kind.RUN_ENDED: EventSpec("job", info, ended, published=False),
             kind.HOST_PARKED: EventSpec(
                 "job", warning, ("host", "failures", "error", "next_probe_in"), published=False
             ),
@@ -123,11 +120,13 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
             kind.ITEM_QUARANTINED: EventSpec("job", error, ("key", "kills"), published=False),
             kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
+            kind.EXPECTATION_FAILED: EventSpec("job", error, ("run_id", "expectation", "reason"), published=False),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
             kind.BROWSER_CRASHED: EventSpec("browser", error, ("incident_id", "reason", "generation"), published=False),
             kind.BROWSER_UNAVAILABLE: EventSpec("browser", error, ("reason",), published=False),
             **_of_retries(),
             **_of_resources(),
+            kind.ABORT_ANALYSED: EventSpec("abort", error, ("reason", "analysis"), published=False),
         }
     )
 
@@ -142,6 +141,20 @@ def _of_retries() -> Mapping[EventType, EventSpec]:
         kind.REMEDY_APPLIED: EventSpec("retry", info, ("remedy", "host", "error"), published=False),
         kind.RETRY_POLICY_REPLACED: EventSpec("retry", info, ("policy_id", "policy"), published=False),
         kind.RETRY_POLICY_REFUSED: EventSpec("retry", error, ("policy_id", "complaints"), published=False),
+    }
+
+
+def _of_aborts() -> Mapping[EventType, EventSpec]:
+    info, warning, _, critical = Severity
+    kind = EventType
+    verdict = ("policy_id", "decision", "reason", "failure_rate", "operations")
+    surge = ("signature", "share", "hosts", "failure_class", "failures", "operations")
+    times = ("first_seen", "last_seen", "example")
+    return {
+        kind.ABORT_EVALUATED: EventSpec("abort", info, verdict),
+        kind.ABORT_TRIGGERED: EventSpec("abort", critical, verdict),
+        kind.ABORT_EXECUTED: EventSpec("abort", critical, ("reason", "actions", "policy_id", "succeeded")),
+        kind.FAILURE_PATTERN_DETECTED: EventSpec("abort", warning, (*surge, *times)),
     }
 
 

@@ -44,6 +44,8 @@ def test_the_table_gives_a_published_event_its_component(component, names):
 BEYOND = {
     "CheckpointConfiguration": ["retention_age", "retention_bytes", "keep_hourly"],
     "RetryConfiguration": ["rule"],
+    "AbortConfiguration": ["policy"],
+    "ResourceConfiguration": ["threshold"],
 }
 
 

@@ -69,6 +69,13 @@ def test_a_browser_that_is_not_where_it_is_said_to_be_makes_the_machine_unfit(ou
     assert outlast("doctor", "--quiet")[1:] == ("", err)
 
 
+def test_the_browser_of_a_job_file_is_the_one_that_is_tried(outlast, tmp_path, quick):
+    (tmp_path / "job.toml").write_text("[browser]\nexecutable = '/nowhere/chrome'\n")
+    code, out, _ = outlast("doctor", "--config", "job.toml")
+    assert code == 1
+    assert "the configuration names /nowhere/chrome" in out
+
+
 def test_a_store_that_cannot_be_kept_makes_the_machine_unfit(outlast, tmp_path, quick):
     (tmp_path / "file").write_text("")
     code, out, _ = outlast("doctor", "--store", tmp_path / "file" / "store", "--json")

@@ -20,15 +20,19 @@ from outlast.jobs import (
     dispatch,
     engine,
     excuses,
+    expect,
     gate,
     host,
     obeying,
     options,
     output,
+    patience,
     poison,
     store,
 )
 from outlast.ledger import ItemStatus, Shape
+from outlast.resource import callback, cleaning, estimator, ladder, restarting, steps
+from outlast.resource.policy import Rule
 from outlast.retry import breaker, remedies
 from outlast.retry.policy import shipped_policies
 from outlast.storage import strictjson
@@ -46,6 +50,7 @@ SETTINGS_OF_SECTIONS = {
 }
 CONFIGURED = config.JobConfiguration()
 POLICY = next(each for each in shipped_policies() if each.id == CONFIGURED.retry.default_policy)
+RULE = Rule(name="any", metric="any", limit=1)
 
 
 def test_the_events_are_those_of_the_table_in_the_code():
@@ -95,16 +100,12 @@ def test_every_setting_stands_with_its_default(name):
     assert all(row[2] for row in rows)
 
 
-def test_settings_that_nothing_reads_are_said_to_be_so():
-    idle = {
-        section
-        for section, model in SETTINGS_OF_SECTIONS.items()
-        if not any(re.search(rf"config(uration)?\.{section}\b", text) for text in SOURCES.values())
+def test_every_section_is_read():
+    sections = set(SETTINGS_OF_SECTIONS)
+    sources = SOURCES.values()
+    assert not {
+        name for name in sections if not any(re.search(rf"config(uration)?\.{name}\b", text) for text in sources)
     }
-    heading = re.search(r"## (.*)\n\n.*\*\*nothing in this version reads them\*\*", page("reference/configuration.md"))[
-        1
-    ]
-    assert set(re.findall(r"\[(\w+)\]", heading)) == idle
 
 
 @pytest.mark.parametrize(
@@ -184,9 +185,12 @@ NUMBERS = {
     "a paused host is put off": host.PUT_OFF_PAUSED,
     "to look at the standing orders": obeying.LOOK_SECONDS,
     "before a run is aborted": CONFIGURED.patience,
-    "a job is nearly finished": dispatch.TAIL_SHARE,
+    "a job is nearly finished": patience.TAIL_SHARE,
     "after the first signal": CONFIGURED.drain,
     "items that may fail": CONFIGURED.max_failed.items,
+    "looks at what is expected": CONFIGURED.expect.check_every,
+    "before the share of a field": expect.RECORDS_MIN,
+    "compared with those of all before": expect.WINDOW,
     "seconds between checkpoints": CONFIGURED.checkpoint.interval,
     "checkpoints kept": CONFIGURED.checkpoint.retention_count,
     "longest `Retry-After`": POLICY.retry_after_cap,
@@ -199,6 +203,17 @@ NUMBERS = {
     "levels that JSON may be nested": strictjson.DEPTH_MAX,
     "an async sink": SINK_QUEUE_MAX,
     "characters of a traceback": TRACEBACK_MAX,
+    "two samples of the machine": CONFIGURED.resource.monitoring_interval,
+    "until it counts as broken": RULE.breach_samples,
+    "until it counts as whole": RULE.recover_samples,
+    "is not broken anew": RULE.cooldown,
+    "two exact measurements": estimator.EXACT_EVERY,
+    "the same, near a limit": estimator.NEAR_EVERY,
+    "something is done again about a bound": ladder.AGAIN_AFTER,
+    "a step that freed nothing twice": steps.SKIPPED_FOR,
+    "the callback of a breach": callback.DEADLINE,
+    "a cleaner may take": cleaning.DEADLINE,
+    "a restart of the browser may take": restarting.DEADLINE,
 }
 
 

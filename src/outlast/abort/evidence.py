@@ -20,7 +20,7 @@ def threshold_at(k: int, alpha: float) -> float:
 class Evidence:
     """The evidence against one job. It never exceeds its threshold, so that a long trouble is not remembered for long."""
 
-    __slots__ = ("_alpha", "down", "operations", "threshold", "up", "value")
+    __slots__ = ("_alpha", "began", "down", "failures", "operations", "threshold", "up", "value")
 
     def __init__(self, alpha: float, rate_healthy: float, rate_failing: float) -> None:
         self._alpha = alpha
@@ -30,17 +30,22 @@ class Evidence:
         """All that were counted, those before a reset included."""
         self.value = 0.0
         self.threshold = threshold_at(1, alpha)
+        self.began = 1
+        """The operation with which the excursion began."""
+        self.failures = 0
+        """The failures since then."""
 
     def failed(self) -> None:
         self.operations += 1
         if not self.value:
+            self.began, self.failures = self.operations, 0
             self.threshold = threshold_at(self.operations, self._alpha)
+        self.failures += 1
         self.value = min(self.threshold, self.value + self.up)
 
-    def succeeded(self, n: int = 1) -> None:
-        self.operations += n
-        if self.value:
-            self.value = max(0.0, self.value - n * self.down)
+    def weaken(self, n: int = 1) -> None:
+        """Take away what `n` successes speak for the job."""
+        self.value = max(0.0, self.value - n * self.down)
 
     @property
     def is_enough(self) -> bool:

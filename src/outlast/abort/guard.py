@@ -4,22 +4,16 @@ Whoever runs the job tells it what happened and asks `decision` (one look at a s
 times are monotonic seconds that the caller gives. An operation costs the same whether it is the first or the millionth.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 from outlast.abort import reasons
-from outlast.abort.crashes import Crashes
-from outlast.abort.evidence import Evidence
-from outlast.abort.hosts import HOSTS_FEW, Hosts
-from outlast.abort.patterns import Pattern, Patterns
+from outlast.abort.observed import Observed
+from outlast.abort.patterns import Pattern
 from outlast.abort.policy import AbortPolicy
 from outlast.abort.probing import PROBE_EVERY_MAX, Probing
-from outlast.abort.recent import Recent
 from outlast.abort.states import TRANSITIONS, Decision, State, Turn
 from outlast.abort.verdict import Share, Verdict
-from outlast.abort.window import Window
 from outlast.abort.words import Kind
-from outlast.failure.model import FailureClass
 
 __all__ = ["RECOVERY_SECONDS", "RECOVERY_SUCCESSES", "Guard"]
 
@@ -35,11 +29,9 @@ RELAPSE_SECONDS = 180.0
 CLEARING_SUCCESSES = 20
 """So many successes in a row, with no evidence left, end a suspicion where nobody probes."""
 
-INCIDENTS_MAX = 1_024
 HOSTS_TOLD_MAX = 20
-RATE_WINDOW = 100
 
-_BROWSER = FailureClass.BROWSER.value
+_BOUNDED = frozenset({Kind.TWO_STAGE, Kind.STRICT})
 
 
 class Guard:
@@ -63,32 +55,17 @@ class Guard:
         self.since: float | None = None
         """When the trouble began that is being waited out; None while running."""
         self._judges = enabled and policy.kind is not Kind.NEVER
+        self._calm = () if self._judges else (reasons.NEVER if enabled else reasons.SWITCHED_OFF,)
+        self._bound = policy.false_alarm_bound if policy.kind in _BOUNDED else None
         self._min_operations = max(min_operations, policy.min_operations)
-        self._on_pattern = on_pattern
-        self._evidence = Evidence(policy.false_alarm_bound, policy.rate_healthy, policy.rate_failing)
-        self._hosts = Hosts(self._evidence.up, self._evidence.down)
-        is_windowed = policy.kind is Kind.WINDOWED
-        self._window = Window(
-            policy.window_size if is_windowed else RATE_WINDOW, policy.window_duration if is_windowed else None
-        )
-        self._crashes = Crashes(
-            in_a_row=policy.consecutive_crashes,
-            row_window=policy.crash_window,
-            many=policy.crashes_max,
-            many_window=policy.crashes_window,
-        )
-        self._patterns = Patterns()
-        self._recent = Recent()
+        self._seen = Observed(policy, on_pattern)
         self._probing = Probing()
-        self._incidents: OrderedDict[str, None] = OrderedDict()
-        self._ignored = 0
-        self._in_a_row = 0
-        self._failed_at = 0.0
         self._is_silence = False
         self._why = ""
         self._suspected_at = self._waiting_since = self._waited = 0.0
         self._first_since: float | None = None
         self._resumed_at: float | None = None
+        self._condemned_at: float | None = None
         self._since_resume = 0
 
     # What happened.
@@ -103,28 +80,19 @@ class Guard:
         incident: str | None = None,
     ) -> None:
         """An operation failed. Of one `incident` the first counts; a class that the policy ignores counts as a pattern only."""
-        if incident is not None and self._is_known(incident):
+        seen = self._seen
+        if incident is not None and seen.is_known(incident):
             return
-        if failure_class in self.policy.ignored_classes:
-            self._ignored += 1
-            self._look_for_patterns(now, host, failure_class, signature)
+        if not seen.failed(now, host, failure_class, signature):
             return
-        self._count_failure(now, host, failure_class, signature)
-        self._look_for_patterns(now, host, failure_class, signature)
-        if self.state is State.RUNNING:
-            if self._judges and self._is_suspect():
-                self._suspect(now, self._statistics())
-        else:
+        if self.state is not State.RUNNING:
             self._give_up_if_spent(now)
+        elif self._judges and self._is_suspect():
+            self._suspect(now, seen.told())
 
     def succeeded(self, now: float, *, host: str = "", n: int = 1) -> None:
         """So many operations succeeded."""
-        self._evidence.succeeded(n)
-        self._hosts.succeeded(host, n)
-        self._crashes.completed()
-        for _ in range(min(n, self._window.size)):
-            self._window.add(now, False)
-        self._in_a_row += n
+        self._seen.succeeded(now, host, n)
         if self.state is not State.RUNNING:
             self._clear_if_well()
         elif self._resumed_at is not None:
@@ -134,23 +102,21 @@ class Guard:
 
     def crashed(self, now: float, *, incident: str | None = None) -> None:
         """A browser or a worker process died; the failures of the same `incident` are counted with it."""
-        rule = self._crashes.crashed(now)
-        if incident is None or not self._is_known(incident):
-            self._count_failure(now, "", _BROWSER, "")
+        rule = self._seen.crashed(now, incident)
         if self.state is not State.RUNNING:
             self._give_up_if_spent(now)
-        elif rule is not None and self._judges:
-            self._suspect(now, rule)
+        elif self._judges and (rule is not None or self._is_suspect()):
+            self._suspect(now, rule or self._seen.told())
 
     def silent(self, now: float, since: float, *, failure_class: str) -> None:
         """Nobody answers any more, the caller knows, and that since `since`; to be told again while it is so."""
         if not self._judges:
             return
-        self._failed_at = now
+        self._seen.failed_at = now
         if self.state is not State.RUNNING:
             self._give_up_if_spent(now)
             return
-        self._recent.add(failure_class, "")
+        self._seen.recent.add(failure_class, "")
         self._begin(now, since, "no host answers")
         self._is_silence = True
 
@@ -169,14 +135,13 @@ class Guard:
         if self.state is not State.PROBING:
             self._late(now, good=good, host=host, failure_class=failure_class, signature=signature)
         elif good:
-            self._evidence.operations += 1
-            self._window.add(now, False)
+            self._seen.answered(now)
             if self._probing.probed(now, good=True):
                 self._recover(now)
         elif failure_class in self.policy.ignored_classes:
             self._probing.postpone(now)
         else:
-            self._count_failure(now, host, failure_class, signature)
+            self._seen.weigh(now, None, failure_class, signature)
             self._probing.probed(now, good=False)
             self._give_up_if_spent(now)
 
@@ -196,32 +161,19 @@ class Guard:
     def look(self, now: float) -> Verdict:
         """The decision, and the numbers that it rests on. Nothing is changed by looking."""
         decision = self.decision(now)
-        evidence, hosts, window = self._evidence, self._hosts, self._window
-        seen = hosts.seen
-        is_calm = decision is Decision.CONTINUE
-        dominant = (None, None) if is_calm else (self._recent.dominant_signature, self._recent.dominant_class)
+        if decision is Decision.CONTINUE:
+            return self._verdict(decision, self._calm, None, None, ())
+        recent = self._seen.recent
+        signature, kind = recent.dominant_signature, recent.dominant_class
         due = self._probing.next_at if self.state is State.PROBING else None
-        told = () if is_calm and self._judges else self._reasons(now, decision, dominant[0] or dominant[1], due)
-        return Verdict(
-            decision,
-            State.ABORTED if decision is Decision.ABORT else self.state,
-            told[0] if told else "",
-            told,
-            window.rate,
-            evidence.operations,
-            Share(window.count, window.failures, window.size),
-            dominant[0],
-            dominant[1],
-            () if is_calm else tuple(hosts.troubled[:HOSTS_TOLD_MAX]),
-            seen,
-            evidence.value if seen <= HOSTS_FEW else min(evidence.value, hosts.total),
-            evidence.threshold,
-            self.policy.id,
-            self.since,
-            due,
-            None if is_calm else self.gives_up_at,
-            self.policy.false_alarm_bound if self.policy.kind in _BOUNDED else None,
-        )
+        told = self._reasons(now, decision, signature or kind, due)
+        hosts = tuple(self._seen.hosts.troubled[:HOSTS_TOLD_MAX])
+        verdict = self._verdict(decision, told, signature, kind, hosts)
+        return verdict._replace(since=self.since, next_probe_at=due, gives_up_at=self.gives_up_at)
+
+    def settle(self, now: float) -> None:
+        """Make an abort that is due final: what succeeds later does not change it."""
+        self._give_up_if_spent(now)
 
     def concurrency_factor(self, now: float) -> float:
         """The share of the concurrency that may be used: a half after a resume, all again after 50 successes or 60 seconds."""
@@ -232,28 +184,26 @@ class Guard:
     @property
     def gives_up_at(self) -> float:
         """When the patience is spent, which an outage has more of than a wall."""
-        patience = self.policy.patience if self._recent.is_outage else self.policy.patience_blocked
+        patience = self.policy.patience if self._seen.recent.is_outage else self.policy.patience_blocked
         return self._waiting_since + patience
 
     # How it is decided.
 
     def _is_suspect(self) -> bool:
-        operations = self._evidence.operations
-        if operations < self._min_operations:
+        seen = self._seen
+        if seen.evidence.operations < self._min_operations:
             return False
         if self.policy.kind is Kind.WINDOWED:
-            window = self._window
-            is_full = window.count >= min(window.size, max(1, self._min_operations))
-            return is_full and window.failures >= self.policy.failure_rate_threshold * window.count
-        return self._evidence.is_enough and self._hosts.is_everywhere(self._evidence.threshold)
+            return seen.is_full_of_failures(self._min_operations)
+        return seen.is_against_the_job()
 
     def _suspect(self, now: float, why: str) -> None:
         """By statistics or by crashes. What has no second stage is aborted."""
         if self.policy.kind is Kind.TWO_STAGE:
             self._begin(now, now, why)
-        elif self._evidence.operations >= self._min_operations:
-            self.since, self._why = now, why
-            self._turn(Turn.CONDEMNED)
+        elif self._seen.evidence.operations >= self._min_operations:
+            self.since, self._why, self._waiting_since = now, why, now
+            self._condemn(now)
 
     def _begin(self, now: float, since: float, why: str) -> None:
         is_relapse = self._resumed_at is not None and now - self._resumed_at < RELAPSE_SECONDS
@@ -261,59 +211,75 @@ class Guard:
         self.since = self._first_since if is_relapse else since
         self._first_since, self._waited, self._waiting_since = self.since, waited, since - waited
         self._suspected_at, self._resumed_at = now, None
-        self._probing, self._in_a_row, self._why, self._is_silence = Probing(), 0, why, False
+        self._probing, self._why, self._is_silence = Probing(), why, False
         self._turn(Turn.SUSPECTED)
 
     def _clear_if_well(self) -> None:
         """What was in flight, or goes on all the same, succeeds: there was nothing to suspect."""
-        if self._is_silence or (self._in_a_row >= CLEARING_SUCCESSES and not self._evidence.value):
-            self._forget()
+        if self.state is State.ABORTED:
+            return
+        if self._is_silence or (self._seen.in_a_row >= CLEARING_SUCCESSES and not self._seen.evidence.value):
+            self._seen.forget()
+            self.since = None
             self._turn(Turn.CLEARED)
 
     def _recover(self, now: float) -> None:
         self._waited, self._resumed_at, self._since_resume = now - self._waiting_since, now, 0
-        self._window.clear()
-        self._forget()
-        self._turn(Turn.RECOVERED)
-
-    def _forget(self) -> None:
-        self._evidence.reset()
-        self._hosts.reset()
-        self._crashes.reset()
-        self._recent.clear()
+        self._seen.window.clear()
+        self._seen.forget()
         self.since = None
+        self._turn(Turn.RECOVERED)
 
     def _is_spent(self, now: float) -> bool:
         """Whether the patience is over, and something failed so late that it is not only the clock that says so."""
-        if self._evidence.operations < self._min_operations and not self._is_silence:
+        if self._seen.evidence.operations < self._min_operations and not self._is_silence:
             return False
         end = self.gives_up_at
-        return now >= end and self._failed_at >= end - 2 * PROBE_EVERY_MAX
+        return now >= end and self._seen.failed_at >= end - 2 * PROBE_EVERY_MAX
 
     def _give_up_if_spent(self, now: float) -> None:
         if self.state is not State.ABORTED and self._is_spent(now):
-            self._turn(Turn.CONDEMNED)
+            self._condemn(now)
+
+    def _condemn(self, now: float) -> None:
+        self._condemned_at = now
+        self._turn(Turn.CONDEMNED)
+
+    def _verdict(
+        self,
+        decision: Decision,
+        told: tuple[str, ...],
+        signature: str | None,
+        kind: str | None,
+        hosts: tuple[str, ...],
+    ) -> Verdict:
+        seen = self._seen
+        window, evidence, met = seen.window, seen.evidence, seen.hosts
+        count, failures = window.count, window.failures
+        return Verdict(
+            decision,
+            State.ABORTED if decision is Decision.ABORT else self.state,
+            told[0] if told else reasons.CALM,
+            told,
+            failures / count if count else None,
+            evidence.operations,
+            Share(count, failures, window.size),
+            signature,
+            kind,
+            hosts,
+            met.seen,
+            evidence.value if met.are_few else min(evidence.value, met.total),
+            evidence.threshold,
+            self.policy.id,
+            None,
+            None,
+            None,
+            self._bound,
+        )
 
     def _reasons(self, now: float, decision: Decision, cause: str | None, due: float | None) -> tuple[str, ...]:
-        if not self._judges:
-            return (reasons.SWITCHED_OFF if not self.enabled else reasons.NEVER,)
-        waited = now - self._waiting_since
+        waited = (now if self._condemned_at is None else self._condemned_at) - self._waiting_since
         return reasons.of_suspicion(self._why, decision, cause, waited, None if due is None else due - now)
-
-    # How it is counted.
-
-    def _count_failure(self, now: float, host: str, failure_class: str, signature: str) -> None:
-        self._evidence.failed()
-        self._hosts.failed(host, self._evidence.threshold)
-        self._window.add(now, True)
-        self._recent.add(failure_class, signature)
-        self._in_a_row, self._failed_at = 0, now
-
-    def _look_for_patterns(self, now: float, host: str, failure_class: str, signature: str) -> None:
-        operation = self._evidence.operations + self._ignored
-        found = self._patterns.failed(now, operation, signature or failure_class, failure_class, host)
-        if found is not None and self._on_pattern is not None:
-            self._on_pattern(found)
 
     def _late(self, now: float, *, good: bool, host: str, failure_class: str, signature: str) -> None:
         """A probe that is answered when nobody waits for it is an operation like others."""
@@ -322,20 +288,5 @@ class Guard:
         else:
             self.failed(now, host=host, failure_class=failure_class, signature=signature)
 
-    def _is_known(self, incident: str) -> bool:
-        if incident in self._incidents:
-            return True
-        self._incidents[incident] = None
-        if len(self._incidents) > INCIDENTS_MAX:
-            self._incidents.popitem(last=False)
-        return False
-
-    def _statistics(self) -> str:
-        window = self._window
-        return f"{window.failures} of the last {window.count} operations failed"
-
     def _turn(self, turn: Turn) -> None:
         self.state = TRANSITIONS[self.state, turn]
-
-
-_BOUNDED = frozenset({Kind.TWO_STAGE, Kind.STRICT})

@@ -2,9 +2,10 @@
 
 from outlast.abort.states import Decision
 
-__all__ = ["NEVER", "SWITCHED_OFF", "of_suspicion"]
+__all__ = ["CALM", "NEVER", "SWITCHED_OFF", "of_suspicion"]
 
 SWITCHED_OFF = "aborting is switched off (abort.enabled = false)"
+CALM = "nothing is suspected"
 NEVER = "the policy never aborts"
 
 

@@ -20,6 +20,8 @@ PLAYWRIGHT_BROWSERS = "PLAYWRIGHT_BROWSERS_PATH"
 # Debian's script runs the shell as its child: the process that was started would not be the browser.
 _WRAPPER = "/usr/bin/chromium-headless-shell"
 
+_CORRECT = "Correct it, or take it out to look in the usual places"
+
 # Where Playwright unpacks each of its browsers, of its newer versions and of its older ones.
 _SHELL = "chromium-headless-shell"
 _UNPACKED = {
@@ -75,7 +77,7 @@ def find_browser(
     Looked at in this order: `configured` (a path, or a command on PATH), the variable OUTLAST_CHROMIUM, what Playwright has
     installed for itself, Debian's packages, and the usual commands on PATH. What was asked for by configuration or environment and is
     not there is an error and not a reason to take another one. Firefox and WebKit are Playwright's own or configured.
-    Raises `BrowserUnavailableError`, which names every place.
+    Raises `BrowserUnavailableError`, which names every place; the `problem` and the `remedy` stand in its context, too.
     """
     if engine not in ENGINES:
         raise ConfigurationError(f"there is no engine {engine!r}; there are: {', '.join(ENGINES)}")
@@ -87,9 +89,11 @@ def find_browser(
     for place in places:
         if (path := next(filter(exists, place.paths), None)) is not None:
             return Found(path, _kind(engine, path), place.how)
-    raise BrowserUnavailableError(
-        f"no {engine} was found. Looked at: {', '.join(place.said for place in places)}. {_remedy(engine)}",
-        context={"engine": engine, "looked_at": [path for place in places for path in place.paths]},
+    raise _unavailable(
+        engine,
+        f"no {engine} was found; looked at: {', '.join(place.said for place in places)}",
+        _remedy(engine),
+        [path for place in places for path in place.paths],
     )
 
 
@@ -112,17 +116,21 @@ def _asked_for(
 
 
 def _as_asked(engine: str, how: str, asked: str, environ: Mapping[str, str], exists: Callable[[str], bool]) -> Found:
-    paths = [str(Path(asked).expanduser())] if "/" in asked else _on_path(asked, environ)
+    paths = [_at_home(asked)] if "/" in asked else _on_path(asked, environ)
     path = next(filter(exists, paths), None)
     if path is None:
         what = f"{VARIABLE} names" if how == "environment" else "the configuration names"
-        raise BrowserUnavailableError(
-            f"{what} {asked} as the browser, which is no program that can be run. Correct it, or take it out to look in the "
-            "usual places.",
-            context={"engine": engine, "looked_at": [asked]},
-        )
+        problem = f"{what} {asked} as the browser, which is no program that can be run"
+        raise _unavailable(engine, problem, _CORRECT, [asked], asked=True)
     path = DEBIAN[0] if path == _WRAPPER and exists(DEBIAN[0]) else path
     return Found(path, _kind(engine, path), how)
+
+
+def _unavailable(
+    engine: str, problem: str, remedy: str, looked_at: list[str], *, asked: bool = False
+) -> BrowserUnavailableError:
+    context = {"engine": engine, "looked_at": looked_at, "asked": asked, "problem": problem, "remedy": remedy}
+    return BrowserUnavailableError(f"{problem}. {remedy}", context=context)
 
 
 def _places(engine: str, environ: Mapping[str, str], *, headless: bool) -> Iterator[_Place]:
@@ -162,7 +170,7 @@ def _playwright_directory(package: Path, environ: Mapping[str, str]) -> Path:
         return package / ".local-browsers"
     if chosen:
         return Path(chosen).absolute()
-    home = Path(environ.get("HOME") or Path.home())
+    home = Path(environ.get("HOME") or _at_home("~"))
     mac = home / "Library" / "Caches"
     cache = mac if mac.is_dir() else Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
     return cache / "ms-playwright"
@@ -182,6 +190,11 @@ def _on_path(name: str, environ: Mapping[str, str]) -> Iterator[str]:
     for directory in environ.get("PATH", os.defpath).split(os.pathsep):
         if directory:
             yield f"{directory.rstrip('/')}/{name}"
+
+
+def _at_home(path: str) -> str:
+    # Not `Path.expanduser`: it raises where the user has no home, as in a container under a number of its own.
+    return os.path.expanduser(path)  # noqa: PTH111
 
 
 def _kind(engine: str, path: str) -> str:

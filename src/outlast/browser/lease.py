@@ -62,11 +62,15 @@ class Lease:
         task, self._task = self._task, None
         assert task is not None
         interrupted = self._is_interrupted and self._woken(task, error)
+        generation = self._generation
         try:
             if self._error is None and (error is None or isinstance(error, Exception)):
                 await self._confirm(in_doubt=error is not None)
         finally:
             await self._return(clean=error is None and self._error is None)
+        if isinstance(self._error, BrowserTimeoutError) and generation is not None and generation.failure is not None:
+            # The page took so long because nothing of this browser answers any more.
+            self._error = generation.failure.error(generation.number)
         if self._error is not None and (interrupted or error is None or isinstance(error, Exception)):
             raise self._error from error
 

@@ -133,7 +133,8 @@ class BrowserLifecycle(IBrowserLifecycleIntegration):
         if isinstance(meant, int) and present > meant:
             return True
         deadlines = self._policy.deadlines
-        drain = context.get("drain", deadlines.drain_critical if context.get("critical") else None)
+        is_critical = context.get("critical") or context.get("is_critical")
+        drain = context.get("drain", deadlines.drain_critical if is_critical else None)
         return await self._keeper.asked(Cause(Kind.ASKED, reason, drain))
 
     @override

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from outlast.cli.abort_words import aborted_lines, aborted_steps, suspended_line, why
 from outlast.cli.grouping import NamedGroup
 from outlast.cli.note_words import note_lines
 from outlast.cli.pause_words import paused_text
-from outlast.cli.phrases import BY_SCRIPT, columns, commands, moment, percent, quoted, safe, size
+from outlast.cli.phrases import BY_SCRIPT, MEBIBYTE, columns, commands, moment, percent, quoted, safe, size, units
 from outlast.cli.reading import JobRecord
 from outlast.cli.words import failure_lines, failure_steps, go_on_steps
 from outlast.jobs.store import PartSizes
@@ -37,7 +38,9 @@ def status_lines(record: JobRecord, groups: Sequence[NamedGroup], hint: str) -> 
         f"job {safe(record.name)}: {finished} of {counts.total} finished ({percent(finished, counts.total)})",
         f"{counts.done} done, {counts.failed} failed, {ignored}{counts.waiting} to do",
         _last_run(record),
+        *_standing(record),
         *_paused(record),
+        *_resources(record),
         *failure_lines(groups),
         *note_lines(record.notes),
         *([_on_disk(record.sizes)] if record.sizes is not None else []),
@@ -82,10 +85,39 @@ def status_document(record: JobRecord, groups: Sequence[NamedGroup] | None) -> d
     return document if groups is None else {**document, "failures": [group.to_dict() for group in groups]}
 
 
+def _standing(record: JobRecord) -> list[str]:
+    """Why the run is suspended that goes on now, or why the last one was aborted."""
+    notes, run = record.notes, record.run.get("id")
+    if record.running is not None:
+        return [suspended_line(notes.suspended)] if notes.suspended and notes.suspended.get("run") == run else []
+    if notes.aborted is None or notes.aborted.get("run") != run:
+        return []
+    return [f"aborted: {why(notes.aborted)}", *aborted_lines(notes.aborted)]
+
+
 def _paused(record: JobRecord) -> list[str]:
     paused = record.paused
     lines = [f"paused: {paused_text(paused.hosts)}"] if paused.hosts else []
     return [*lines, *([safe(paused.problem, 500)] if paused.problem else [])]
+
+
+def _resources(record: JobRecord) -> list[str]:
+    """What a run that goes on holds of the machine, as it noted last."""
+    noted = record.notes.resources
+    if record.running is None or noted is None or noted["run"] != record.run.get("id") or noted["memory_mb"] is None:
+        return []
+    browser = noted["browser_mb"]
+    parts = [
+        f"memory {_mebibytes(noted['memory_mb'])}",
+        *([f"of it the browser {_mebibytes(browser)}"] if browser else []),
+        *([f"{units(noted['pages'], 'page')} open"] if noted["pages"] is not None else []),
+        *([f"at most {noted['pages_max']} for want of memory"] if noted["pages_max"] is not None else []),
+    ]
+    return [f"{', '.join(parts)} (at {moment(str(noted['at']))})"]
+
+
+def _mebibytes(amount: float) -> str:
+    return size(int(amount * MEBIBYTE))
 
 
 def _steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hint: str) -> list[tuple[str, str]]:
@@ -105,7 +137,11 @@ def _steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hint: str
         return [*_by_script(record.counts, name, hint), *rest]
     if record.notes.hold:
         return [("when that is mended", f"outlast resume {name}{hint} --release-hold"), *rest]
-    return [*go_on_steps(record.name, record.counts, hint, record.paused.hosts), *rest]
+    aborted = record.notes.aborted
+    around = (
+        aborted_steps(record.name, aborted, hint, ()) if aborted and aborted.get("run") == record.run.get("id") else []
+    )
+    return [*go_on_steps(record.name, record.counts, hint, record.paused.hosts), *around, *rest]
 
 
 def _on_disk(sizes: PartSizes) -> str:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from outlast.cli.phrases import clock_face, percent, rate, safe
-from outlast.cli.progress import REDRAW_SECONDS, View, counted, told_eta
+from outlast.cli.progress import REDRAW_SECONDS, View, counted, suspended_text, told_eta
 
 __all__ = ["LiveScreen", "live_screen", "picture"]
 
@@ -75,7 +75,10 @@ def picture(title: str, view: View) -> RenderableType:
         Text(clock_face(view.elapsed), style="dim"),
     )
     foot = f"stopping: {view.in_flight} in flight ... (again: stop now)" if view.stopping else _KEYS
-    return Group(head, _numbers(view), Text(foot, style="dim", no_wrap=True, overflow="ellipsis"))
+    lines: list[RenderableType] = [head, _numbers(view), Text(foot, style="dim", no_wrap=True, overflow="ellipsis")]
+    if view.suspended:
+        lines.insert(2, Text(suspended_text(view.suspended), style="yellow", no_wrap=True, overflow="ellipsis"))
+    return Group(*lines)
 
 
 def _numbers(view: View) -> Text:

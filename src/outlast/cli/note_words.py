@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from outlast.cli.expect_words import unmet_lines
 from outlast.cli.phrases import moment, safe, units
 from outlast.cli.reading import Notes
 
@@ -29,6 +30,8 @@ def note_lines(notes: Notes) -> list[str]:
 def _lines(notes: Notes) -> Iterator[str]:
     if notes.hold:
         yield _held(notes.hold)
+    if notes.unmet:
+        yield from (f"{_at(notes.unmet)}: {line}" for line in unmet_lines(_sentences(notes.unmet)))
     if notes.damage:
         yield _damaged(notes.damage)
     if notes.behind:
@@ -45,6 +48,10 @@ def _held(hold: Mapping[str, Any]) -> str:
     items = ", ".join(safe(str(key), KEY_WIDTH_MAX) for key in hold["items"][:ITEMS_SHOWN_MAX])
     began = f"; they began with {items}" if items else ""
     return f"ON HOLD since {_at(hold)}: its last {units(starts['fruitless'], 'start')} got nothing done: {how}{began}"
+
+
+def _sentences(unmet: Mapping[str, Any]) -> list[str]:
+    return [f"{each['name']}: {each['reason']}" for each in unmet["unmet"]]
 
 
 def _damaged(damage: Mapping[str, Any]) -> str:

@@ -122,6 +122,7 @@ def run_options(function: F) -> F:
             click.option(
                 "--max-failed", metavar="1%|N", help="How many items may fail in a job that counts as finished."
             ),
+            click.option("--max-time", metavar="6h|none", help="How long the run may take before it stops in order."),
             click.option(
                 "--rate",
                 multiple=True,
@@ -129,6 +130,14 @@ def run_options(function: F) -> F:
                 metavar="HOST=30/min",
                 help="How often a host may be asked; '*': each of the others. May be repeated.",
             ),
+            click.option(
+                "--abort-policy",
+                metavar="NAME",
+                help="When the job gives up: default, conservative, strict, never, ...",
+            ),
+            click.option("--pages", type=int, metavar="N", help="Pages of the browser open at once."),
+            # No flag that is false: what is not given has to be left to the job file.
+            click.option("--headed", is_flag=True, default=None, help="Show the browser's window."),
             click.option("--config", metavar="FILE", help="A job file for the settings that are not given here."),
             click.option("--key", metavar="FIELD", help="The field of an item that says which item it is."),
         ]

@@ -17,7 +17,7 @@ from outlast.jobs.store import JobDirectory, job_directory
 
 __all__ = ["Order", "Plan", "planned"]
 
-_SETTINGS = ("concurrency", "timeout", "max_failed", "output", "rate")
+_SETTINGS = ("concurrency", "timeout", "max_failed", "max_time", "output", "rate", "abort")
 # Paths in a job file are meant from where the file is.
 _PATHS = ("output", "store")
 
@@ -127,6 +127,12 @@ def _given(order: Order, settings: Settings) -> dict[str, Any]:
     given = {name: order.options[name] for name in _SETTINGS if name in order.options}
     if "output" in given:
         given["output"] = str(order.directory / given["output"])
+    if "abort_policy" in order.options:
+        given["abort"] = {"default_policy": order.options["abort_policy"]}
+    browser = {"concurrency": order.options.get("pages"), "headless": False if order.options.get("headed") else None}
+    chosen = {name: value for name, value in browser.items() if value is not None}
+    if chosen:
+        given["browser"] = chosen
     return given | ({"store": settings.store} if settings.store is not None else {})
 
 

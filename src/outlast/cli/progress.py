@@ -5,10 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from outlast.cli.phrases import clock_face, moment, percent, rate, safe
+from outlast.cli.phrases import MEBIBYTE, clock_face, moment, percent, rate, safe, size
 from outlast.ledger.port import Counts
 
-__all__ = ["REDRAW_SECONDS", "Eta", "Pace", "View", "counted", "finished_of", "plain_line", "told_eta"]
+__all__ = [
+    "REDRAW_SECONDS",
+    "Eta",
+    "Pace",
+    "View",
+    "counted",
+    "finished_of",
+    "plain_line",
+    "suspended_text",
+    "told_eta",
+]
 
 REDRAW_SECONDS = 0.25
 SAMPLE_SECONDS = 1.0
@@ -19,6 +29,7 @@ WAITED_SECONDS = 5.0
 SLICES = 20
 SLICES_MIN = 4
 HOSTS_SHOWN_MAX = 3
+SUSPENDED_WIDTH_MAX = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,8 @@ class View:
     """What a progress view shows at one moment.
 
     `parked` are the hosts that are down and waited for, `paused` those that somebody has paused, `asked_to_wait` those that have
-    asked for a pause themselves.
+    asked for a pause themselves. `suspended` says why nobody but probes may go; empty: anybody may. `memory_mb` is what the job holds,
+    where that is known, and `pages_max` how many pages memory is enough for, where those are fewer than were asked for.
     """
 
     now: datetime
@@ -47,6 +59,9 @@ class View:
     stopping: bool = False
     paused: tuple[str, ...] = ()
     asked_to_wait: tuple[str, ...] = ()
+    suspended: str = ""
+    memory_mb: float | None = None
+    pages_max: int | None = None
 
     @property
     def finished(self) -> int:
@@ -135,6 +150,10 @@ def counted(view: View) -> dict[str, str]:
         "failed": str(view.counts.failed),
         "in_flight": str(view.in_flight),
     }
+    if view.memory_mb is not None:
+        numbers["memory"] = size(int(view.memory_mb * MEBIBYTE)).replace(" ", "")
+    if view.pages_max is not None:
+        numbers["pages_max"] = str(view.pages_max)
     waiting = {"parked": view.parked, "paused": view.paused, "asked_to_wait": view.asked_to_wait}
     return numbers | {name: _hosts(hosts) for name, hosts in waiting.items() if hosts}
 
@@ -156,9 +175,15 @@ def plain_line(view: View) -> str:
     total = view.counts.total
     numbers = " ".join(f"{name}={value}" for name, value in counted(view).items())
     share = percent(view.finished, total)
-    return (
+    line = (
         f"{moment(view.now)} INFO {view.finished}/{total} {share} {rate(view.rate)} {numbers} eta={told_eta(view.eta)}"
     )
+    return f"{line} {suspended_text(view.suspended)}" if view.suspended else line
+
+
+def suspended_text(reason: str) -> str:
+    """Why nobody but probes may go, in a line."""
+    return safe(f"suspended: {reason.replace('builtins.', '')}", SUSPENDED_WIDTH_MAX)
 
 
 def _rate(before: _Sample, after: _Sample) -> float:

@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,13 +44,21 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What runs have noted for whoever asks later: that rows were damaged, that results were missing, that the job is on hold."""
+    """What runs have noted for whoever asks later.
+
+    That rows were damaged, that results were missing, that the job is on hold, that it is not what was expected of it,
+    that it is suspended, why it was aborted.
+    """
 
     damage: dict[str, Any] | None = None
     behind: dict[str, Any] | None = None
     unknown_lines: dict[str, Any] | None = None
     hold: dict[str, Any] | None = None
     repaired: dict[str, Any] | None = None
+    unmet: dict[str, Any] | None = None
+    suspended: dict[str, Any] | None = None
+    aborted: dict[str, Any] | None = None
+    resources: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,9 +186,7 @@ async def record_of(directory: JobDirectory) -> JobRecord:
             invocation=await _told(access, "invocation"),
             running=holder_of(directory),
             locked_by=access.locked_by,
-            notes=Notes(
-                *[await _told(access, name) for name in ("damage", "behind", "unknown_lines", "hold", "repaired")]
-            ),
+            notes=Notes(*[await _told(access, each.name) for each in fields(Notes)]),
             sizes=directory.sizes(),
             paused=paused_hosts(directory, access),
         )

@@ -12,9 +12,11 @@ from outlast.cli.options import Settings
 from outlast.cli.phrases import units
 from outlast.cli.plan import Order, Plan, planned
 from outlast.cli.printing import answer, say
+from outlast.cli.reading import record_of
 from outlast.cli.sources import STANDARD_INPUT
 from outlast.cli.words import Ended, ending, style_of
 from outlast.cli.work import Worked, work
+from outlast.jobs import Outcome
 from outlast.jobs.bind import HANDLER_THREADS
 from outlast.runtime import Runtime
 
@@ -43,6 +45,7 @@ def carry_out(order: Order, settings: Settings) -> int:
         sources=[source.text for source in plan.sources],
         hint=plan.hint,
         repeatable=STANDARD_INPUT not in plan.texts,
+        aborted=_aborted(plan, worked),
     )
     if settings.json:
         answer(_document(ended))
@@ -72,11 +75,18 @@ def _groups(plan: Plan, worked: Worked) -> Sequence[NamedGroup]:
     return asyncio.run(failure_groups(plan.directory, plan.name)).groups
 
 
+def _aborted(plan: Plan, worked: Worked) -> dict[str, Any] | None:
+    if worked.summary.outcome is not Outcome.ABORTED:
+        return None
+    return asyncio.run(record_of(plan.directory)).notes.aborted
+
+
 def _document(ended: Ended) -> dict[str, Any]:
     return {
         **asdict(ended.summary),
         "duration": round(ended.seconds, 3),
         "failures": [group.to_dict() for group in ended.groups],
         "hosts_down": [{"host": each.host, "since": each.since.isoformat()} for each in ended.down],
+        "aborted": ended.aborted,
         "output": ended.output,
     }

@@ -1,9 +1,12 @@
 """What is said at the beginning and at the end of a run. Only what is true."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from outlast.cli.abort_words import aborted_lines, aborted_steps, why
+from outlast.cli.expect_words import MEANT, barren_line, is_barren, shown_unmet, unmet_lines
 from outlast.cli.group_words import cause_of
 from outlast.cli.grouping import NamedGroup
 from outlast.cli.hosts import Down
@@ -21,7 +24,10 @@ REASON_MAX = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """All that is known when a run has ended. `before` is how the job stood when it began. `repeatable`: its items can be read again."""
+    """All that is known when a run has ended. `before` is how the job stood when it began.
+
+    `repeatable`: its items can be read again. `aborted`: why it was aborted, if it was.
+    """
 
     summary: Summary
     before: Counts
@@ -35,6 +41,7 @@ class Ended:
     sources: Sequence[str]
     hint: str
     repeatable: bool = True
+    aborted: Mapping[str, Any] | None = None
 
 
 def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool) -> str:
@@ -52,17 +59,17 @@ def ending(ended: Ended) -> list[str]:
     summary = ended.summary
     match summary.outcome:
         case Outcome.EMPTY:
-            return _empty(ended)
+            return _barren(ended) if is_barren(summary) else _empty(ended)
         case Outcome.COMPLETED | Outcome.COMPLETED_WITH_FAILURES:
             return _completed(ended)
         case Outcome.ABORTED:
-            return [*_aborted(ended), _left(ended), *_mended(summary), *_groups(ended), *_next_steps(ended)]
+            return [*_aborted(ended), _left(ended), *_remarks(summary), *_groups(ended), *_next_steps(ended)]
         case _:
             return [
                 f"{_stopped(summary)} after {duration(ended.seconds)}.{_waits(ended)}",
                 *([safe(summary.reason, REASON_MAX)] if summary.reason else []),
                 _left(ended),
-                *_mended(summary),
+                *_remarks(summary),
                 *_groups(ended),
                 *_next_steps(ended),
             ]
@@ -72,7 +79,8 @@ def style_of(summary: Summary) -> str:
     """The colour of the first line."""
     if summary.exit_code == ExitCode.FINISHED:
         return "green"
-    return "yellow" if summary.outcome is Outcome.STOPPED else "red"
+    went_on = summary.outcome in {Outcome.STOPPED, Outcome.TIMED_OUT} and summary.exit_code != ExitCode.TOO_MANY_FAILED
+    return "yellow" if went_on else "red"
 
 
 def failure_lines(groups: Sequence[NamedGroup]) -> list[str]:
@@ -123,6 +131,14 @@ def _empty(ended: Ended) -> list[str]:
     return [f"EMPTY: there were no items: {held} held none.", *commands([("when there are some", again)])]
 
 
+def _barren(ended: Ended) -> list[str]:
+    summary = ended.summary
+    lines = [barren_line(summary, duration(ended.seconds)), *unmet_lines(shown_unmet(summary)), MEANT]
+    again = f"outlast resume {quoted(summary.job_id)}{ended.hint}" if ended.repeatable else "the same run command with"
+    steps = [("when that is mended", f"{again} --fresh"), *failure_steps(summary.job_id, ended.groups, ended.hint)]
+    return [*lines, *_mended(summary), *_groups(ended), *commands(steps)]
+
+
 def _completed(ended: Ended) -> list[str]:
     summary, before = ended.summary, ended.before
     now = summary.done + summary.failed - before.done - before.failed
@@ -130,18 +146,27 @@ def _completed(ended: Ended) -> list[str]:
         failed = f", {summary.failed} of them failed" if summary.failed else ""
         all_of_them = f"all {units(summary.total, 'item')} of job {safe(summary.job_id)} are finished"
         first = f"Nothing left to do: {all_of_them}{failed}{_ignored(summary)}."
-        return [first, *_mended(summary), *_allowance(ended), *_groups(ended), *_next_steps(ended, over=True)]
-    word = "FINISHED WITH FAILURES" if summary.failed else "FINISHED"
+        return [first, *_remarks(summary), *_allowance(ended), *_groups(ended), *_next_steps(ended, over=True)]
+    word = _finished(summary)
     share = f" ({percent(summary.failed, summary.total)}; allowed: {safe(ended.allowed)})" if summary.failed else ""
     resumed = f" ({now} in this run)" if now != summary.total else ""
     first = (
         f"{word} in {duration(ended.seconds)}: {summary.done} of {summary.total} done{resumed}, "
         f"{summary.failed or 'none'} failed{share}{_ignored(summary)}, {units(summary.retries, 'retry').replace('retrys', 'retries')}."
     )
-    return [first, *_repeated(summary), *_mended(summary), *_groups(ended), *_next_steps(ended)]
+    return [first, *_repeated(summary), *_remarks(summary), *_groups(ended), *_next_steps(ended)]
+
+
+def _finished(summary: Summary) -> str:
+    if shown_unmet(summary):
+        return "FINISHED, NOT AS EXPECTED,"
+    return "FINISHED WITH FAILURES" if summary.failed else "FINISHED"
 
 
 def _aborted(ended: Ended) -> list[str]:
+    note = ended.aborted or {"silence": True}
+    if not note.get("silence"):
+        return [f"ABORTED after {duration(ended.seconds)}: {why(note)}.", *aborted_lines(note)]
     lines = [f"ABORTED after {duration(ended.seconds)}: no host answered for {duration(ended.patience)}."]
     rows = [
         (safe(each.host) or "(items without a host)", f"down since {moment(each.since)} ({_for(each, ended)})")
@@ -165,6 +190,7 @@ def _stopped(summary: Summary) -> str:
         ExitCode.TERMINATED: "Stopped by SIGTERM",
         ExitCode.RESOURCE_LIMIT: "STOPPED BY A LIMIT",
         ExitCode.USAGE: "NOT STARTED",
+        ExitCode.TOO_MANY_FAILED: "STOPPED, NOT AS EXPECTED,",
     }
     return by.get(ExitCode(summary.exit_code), "Stopped")
 
@@ -193,6 +219,10 @@ def _repeated(summary: Summary) -> list[str]:
     return [f"An earlier process was killed: at most {units(summary.repeated, 'item')} may have been fetched twice."]
 
 
+def _remarks(summary: Summary) -> list[str]:
+    return [*unmet_lines(shown_unmet(summary)), *_mended(summary)]
+
+
 def _mended(summary: Summary) -> list[str]:
     if not summary.damaged:
         return []
@@ -201,7 +231,10 @@ def _mended(summary: Summary) -> list[str]:
 
 
 def _allowance(ended: Ended) -> list[str]:
-    if ended.summary.exit_code == ExitCode.FINISHED:
+    summary = ended.summary
+    if summary.exit_code == ExitCode.FINISHED or (
+        shown_unmet(summary) and len(shown_unmet(summary)) == len(summary.unmet)
+    ):
         return []
     return [f"That is more than may fail (allowed: {safe(ended.allowed)})."]
 
@@ -210,12 +243,11 @@ def _groups(ended: Ended) -> list[str]:
     return failure_lines(ended.groups)
 
 
-def _without_host(ended: Ended) -> list[tuple[str, str]]:
-    host = next((each.host for each in ended.down if each.host), None)
-    if host is None or ended.summary.outcome is not Outcome.ABORTED:
+def _around_it(ended: Ended) -> list[tuple[str, str]]:
+    if ended.summary.outcome is not Outcome.ABORTED:
         return []
-    command = f"outlast resume {quoted(ended.summary.job_id)} --pause-host {quoted(host)}{ended.hint}"
-    return [("go on without it", command)]
+    down = [each.host for each in ended.down]
+    return aborted_steps(ended.summary.job_id, ended.aborted or {}, ended.hint, down)
 
 
 def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
@@ -224,7 +256,7 @@ def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
     counts = Counts(pending=summary.deferred, done=summary.done, failed=summary.failed)
     steps = [
         *go_on_steps(summary.job_id, counts, ended.hint, summary.paused),
-        *_without_host(ended),
+        *_around_it(ended),
         *failure_steps(summary.job_id, ended.groups, ended.hint),
     ]
     if summary.deferred:

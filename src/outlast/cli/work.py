@@ -14,9 +14,9 @@ from typing_extensions import override
 from outlast.cli.hosts import HostWatch
 from outlast.cli.notices import NOTICED, told
 from outlast.cli.options import Settings
-from outlast.cli.phrases import safe
+from outlast.cli.phrases import moment, safe
 from outlast.cli.plan import Plan
-from outlast.cli.progress import Pace, View
+from outlast.cli.progress import Pace, View, suspended_text
 from outlast.cli.screens import Screen, screen
 from outlast.cli.sources import read
 from outlast.cli.words import beginning
@@ -163,7 +163,7 @@ class _Watcher:
                 logging.getLogger("outlast.cli").warning("progress could not be shown: %s", problem)
 
     async def _watch(self, run: Run, started: float) -> None:
-        announced = 0
+        announced, suspended = 0, False
         while True:
             progress = await run.progress()
             elapsed = self._clock.monotonic() - started
@@ -171,6 +171,9 @@ class _Watcher:
             if announced < self._stops.count:
                 announced = self._stops.count
                 self.screen.say(_stopping(announced, progress.in_flight))
+            if bool(view.suspended) != suspended:
+                suspended = bool(view.suspended)
+                self.screen.say(_suspension(view))
             self.screen.show(view)
             await self._rest()
 
@@ -187,7 +190,7 @@ def seen(progress: Progress, pace: Pace, now: datetime, elapsed: float, *, stopp
     """Note in `pace` where a run stands, and what there is to show of it."""
     paused = _waiting(progress, Reason.PAUSED)
     asked = _waiting(progress, Reason.ASKED_TO_WAIT)
-    pace.note(progress.counts, elapsed, parked=bool(progress.parked or paused or asked))
+    pace.note(progress.counts, elapsed, parked=bool(progress.parked or paused or asked or progress.suspended))
     return View(
         now=now,
         elapsed=elapsed,
@@ -199,11 +202,20 @@ def seen(progress: Progress, pace: Pace, now: datetime, elapsed: float, *, stopp
         stopping=stopping,
         paused=paused,
         asked_to_wait=asked,
+        suspended=progress.suspended,
+        memory_mb=progress.memory_mb,
+        pages_max=progress.pages_max,
     )
 
 
 def _waiting(progress: Progress, reason: Reason) -> tuple[str, ...]:
     return tuple(each.host for each in progress.waiting if each.reason is reason)
+
+
+def _suspension(view: View) -> str:
+    if view.suspended:
+        return f"{moment(view.now)} WARN {suspended_text(view.suspended)}"
+    return f"{moment(view.now)} INFO it goes on, with half the concurrency at first"
 
 
 def _stopping(asked: int, in_flight: int) -> str:

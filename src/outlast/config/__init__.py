@@ -1,5 +1,6 @@
 """The published configuration classes, the job file, and the layers they are read from."""
 
+from outlast.config.abort import AbortPolicySettings
 from outlast.config.browser import BrowserConfiguration
 from outlast.config.complaints import Complaint
 from outlast.config.expect import ExpectConfiguration
@@ -14,11 +15,13 @@ from outlast.config.model import (
     ResourceConfiguration,
     RetryConfiguration,
 )
+from outlast.config.notify import NotifyConfiguration
 from outlast.config.resource import ResourceRuleSettings, ResourceThresholdSettings
 from outlast.config.values import Allowance
 
 __all__ = [
     "AbortConfiguration",
+    "AbortPolicySettings",
     "Allowance",
     "BrowserConfiguration",
     "CheckpointConfiguration",
@@ -28,6 +31,7 @@ __all__ = [
     "JobConfiguration",
     "Loaded",
     "LoggingConfiguration",
+    "NotifyConfiguration",
     "ResilienceConfiguration",
     "ResourceConfiguration",
     "ResourceRuleSettings",

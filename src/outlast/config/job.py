@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from outlast.config.browser import BrowserConfiguration
 from outlast.config.expect import ExpectConfiguration, allowance_moved
 from outlast.config.model import ResilienceConfiguration
+from outlast.config.notify import NotifyConfiguration
 from outlast.config.rates import Rates, RatesSetting
 from outlast.config.values import Allowance, AllowanceSetting, Count, ExactSeconds, Text
 
@@ -67,6 +68,8 @@ class JobConfiguration(ResilienceConfiguration):
     """The directory in which jobs are kept."""
     browser: BrowserConfiguration = Field(default_factory=BrowserConfiguration)
     expect: ExpectConfiguration = Field(default_factory=ExpectConfiguration)
+    notify: NotifyConfiguration = Field(default_factory=NotifyConfiguration)
+    """Who is told of the job, and when."""
 
     @model_validator(mode="before")
     @classmethod

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
+from outlast.config.abort import AbortConfiguration
 from outlast.config.resource import ResourceConfiguration
 from outlast.config.section import Section
 from outlast.config.values import Count, ExactSeconds, Pattern, Seconds, Text, Words
@@ -123,21 +124,6 @@ class RetryConfiguration(Section):
     """Tell lasting failures from passing ones; if not, every failure is tried again."""
     rule: tuple[FailureRuleSettings, ...] = ()
     """Rules of one's own, each a table `[[retry.rule]]`; the first that matches decides."""
-
-
-class AbortConfiguration(Section):
-    """When a job that cannot succeed gives up."""
-
-    enabled: bool = True
-    """Abort at all."""
-    default_policy: Text = "default"
-    """The id of the abort policy in force."""
-    evaluation_interval: Annotated[Seconds, Field(ge=1)] = 10
-    """Seconds between two evaluations."""
-    min_operations_before_eval: Annotated[Count, Field(ge=0)] = 20
-    """Operations before the first evaluation that can abort."""
-    abort_notification_enabled: bool = True
-    """Carry out the `notify` action of a policy."""
 
 
 class LoggingConfiguration(Section):

@@ -10,7 +10,7 @@ after it last changed, and only when there is room for two.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 __all__ = ["HOLD_SECONDS", "PAGES_MIN", "PAGE_MB_MIN", "RESERVE_SHARE", "Admission", "Memory", "memory_in"]
@@ -24,19 +24,23 @@ PAGE_MB_FIRST = 60.0
 # tenth would be far too much: there are scrapers that run one page while gigabytes are free.
 RESERVE_SHARE = 0.1
 RESERVE_MB_MAX = 1_024.0
-HOLD_SECONDS = 10.0
+HOLD_SECONDS = 5.0
 # A cost that is seen to rise counts at once; one that falls counts little by little.
 FALLING = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """One sample, in MB. `limit` is what may be used, `used` what is used of it, `browsers` what the browsers hold of that; None: unknown."""
+    """One sample, in MB. `limit` is what may be used, `used` what is used of it, `browsers` what the browsers hold of that; None: unknown.
+
+    `age` is how many seconds the browser has been up.
+    """
 
     limit: float | None
     used: float | None
     browsers: float | None
     pages: int
+    age: float | None = None
 
     @property
     def room(self) -> float | None:
@@ -49,7 +53,7 @@ class Memory:
 class Admission:
     """The number of pages that may be open, at most `ceiling`. All times are monotonic seconds, given by the caller."""
 
-    __slots__ = ("_bare", "_changed_at", "_page_mb", "ceiling", "limit")
+    __slots__ = ("_age", "_bare", "_changed_at", "_page_mb", "ceiling", "limit")
 
     def __init__(self, ceiling: int) -> None:
         assert ceiling >= PAGES_MIN, f"{ceiling} pages are none"
@@ -58,6 +62,7 @@ class Admission:
         """How many pages may be open now."""
         self._bare: float | None = None
         self._page_mb: float | None = None
+        self._age: float | None = None
         self._changed_at = -math.inf
 
     @property
@@ -83,6 +88,11 @@ class Admission:
             self.limit, self._changed_at = limit, now
 
     def _learn(self, memory: Memory) -> None:
+        if memory.age is not None:
+            if self._age is not None and memory.age < self._age:
+                # What a page cost in a browser that is gone says little of this one: it may have been restarted for that.
+                self._page_mb = self._bare = None
+            self._age = memory.age
         if memory.browsers is None:
             return
         if not memory.pages:
@@ -97,13 +107,16 @@ class Admission:
 
 def memory_in(metrics: Mapping[str, Any], pages: int, own_limit: float) -> Memory:
     """The sample in what the monitor measured: below the machine's limit, or the job's own where that leaves less; 0: it has none."""
-    browsers = metrics.get("browser_memory")
     machine = Memory(
-        limit=metrics.get("memory_limit_mb"), used=metrics.get("memory_used_mb"), browsers=browsers, pages=pages
+        limit=metrics.get("memory_limit_mb"),
+        used=metrics.get("memory_used_mb"),
+        browsers=metrics.get("browser_memory"),
+        pages=pages,
+        age=metrics.get("browser_uptime"),
     )
     if not own_limit:
         return machine
-    own = Memory(limit=own_limit, used=metrics.get("memory_usage"), browsers=browsers, pages=pages)
+    own = replace(machine, limit=own_limit, used=metrics.get("memory_usage"))
     return min(
         (each for each in (own, machine) if each.room is not None), key=lambda each: each.room or 0.0, default=own
     )

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from outlast.jobs.gate import Gate, Probe
@@ -76,6 +76,16 @@ class AtHand:
             self._hold(task)
         return None
 
+    def pick_probe(self, now: float, in_turn: Callable[[Iterable[str]], list[str]]) -> Task | None:
+        """An item to be tried although its host may be down: the first of the first host that may be asked at all."""
+        while self.ready:
+            self._hold(self.ready.popleft())
+        for host in in_turn(self._held):
+            said = self._gate.admit_probe(host, now)
+            if said is not Probe.WAIT:
+                return _as_said(self._next_of(host), said)
+        return None
+
     def opens_at(self, now: float) -> float:
         """When the first of the hosts that wait may be asked; infinite where only something that happens can change that."""
         return min((self._opening(host, now) for host in self._held), default=math.inf)
@@ -99,16 +109,19 @@ class AtHand:
         for host, queue in self._held.items():
             if self._opens.get(host, now) > now:
                 continue
-            task = queue[0]
-            said = self._gate.admit(host, now, retry=task.lease.attempts > 0)
+            said = self._gate.admit(host, now, retry=queue[0].lease.attempts > 0)
             if said is not Probe.WAIT:
-                queue.popleft()
-                self._held_count -= 1
-                if not queue:
-                    self._forget(host)
-                return _as_said(task, said)
+                return _as_said(self._next_of(host), said)
             self._opens[host] = self._opening(host, now)
         return None
+
+    def _next_of(self, host: str) -> Task:
+        queue = self._held[host]
+        task = queue.popleft()
+        self._held_count -= 1
+        if not queue:
+            self._forget(host)
+        return task
 
     def _opening(self, host: str, now: float) -> float:
         wait = self._gate.wait(host, now, retry=self._held[host][0].lease.attempts > 0)

@@ -15,6 +15,7 @@ from outlast.jobs.gate import Gate
 from outlast.jobs.items import KeyFunction
 from outlast.jobs.limit import AttemptLimit
 from outlast.jobs.records import written
+from outlast.jobs.suspension import Suspension
 from outlast.jobs.tally import Tally
 from outlast.ledger.port import ItemStatus, Record
 from outlast.retry.policy import RetryPolicy
@@ -50,6 +51,7 @@ class Attempts:
         remedies: Remedies,
         timeout: float | None,
         gate: Gate,
+        suspension: Suspension,
         runtime: Runtime,
         tally: Tally,
     ) -> None:
@@ -65,6 +67,7 @@ class Attempts:
         self._remedies = remedies
         self._timeout = timeout
         self._gate = gate
+        self._suspension = suspension
         self._runtime = runtime
         self._clock = runtime.clock
         self._tally = tally
@@ -90,7 +93,7 @@ class Attempts:
             if self._judges_all or type(value) is str:
                 self._refuse(value, task.host)
         except Exception as error:  # noqa: BLE001 - judging a failure is what this is for
-            return await self._failures.record(task, error, turn)
+            return await self._failures.record(task, error, turn, began)
         except BaseException:
             self._gate.released(task.host, self._clock.monotonic(), probe=task.probe)
             raise
@@ -130,6 +133,7 @@ class Attempts:
         recovered = self._gate.answered(host, now, probe=task.probe, seconds=now - began if host else None)
         if recovered is not None:
             self._emit(EventType.HOST_RECOVERED, host=host, down_for=recovered.down_for)
+        self._suspension.succeeded(task, now)
         self._failures.done(task)
         if attempt > 1:
             policy = self._policy

@@ -9,12 +9,15 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
+from outlast.jobs.alone import Alone
 from outlast.jobs.athand import AtHand, Task
-from outlast.jobs.gate import Gate, Probe
+from outlast.jobs.gate import Gate
 from outlast.jobs.items import host_of, item_of
-from outlast.jobs.leftovers import only_of
+from outlast.jobs.leftovers import Leftovers
 from outlast.jobs.outcome import Ending
+from outlast.jobs.patience import Patience
 from outlast.jobs.postponing import put_off
+from outlast.jobs.suspension import Suspension
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
 from outlast.ledger.port import Ledger
@@ -30,17 +33,12 @@ AHEAD_PER_WORKER = 4
 # items of other hosts behind it. The pause between batches bounds what that costs; `HELD_HOSTS_MAX`, what is kept at hand.
 LOOK_PAST_EVERY = 0.05
 HELD_HOSTS_MAX = 1_000
-# When patience is at its end and no more than this share of what is done is left to do, the run ends with those failed, not
-# aborted: otherwise a few broken pages of a site that is up would abort every run to come.
-TAIL_SHARE = 0.1
 IDLE_SECONDS_MIN = 0.001
 IDLE_SECONDS_MAX = 300.0
-# Whether all that is left waits for paused hosts takes a look at all of it.
-ONLY_PAUSED_EVERY = 5.0
 
 
 class Dispatch:
-    """Hands out items until nothing is left, the run is stopped, or no host has answered for `patience` seconds.
+    """Hands out items until nothing is left, the run is stopped, or going on is pointless.
 
     Every task handed out is to be `settled`. `last_look` is called once, when nothing seems to be left: items may be pending
     again when it returns.
@@ -55,7 +53,7 @@ class Dispatch:
         *,
         owner: str,
         concurrency: int,
-        patience: float,
+        suspension: Suspension,
         throttle: Throttle,
         last_look: Callable[[], Awaitable[object]],
     ) -> None:
@@ -66,20 +64,21 @@ class Dispatch:
         self._owner = owner
         self._ahead = max(AHEAD_MIN, AHEAD_PER_WORKER * concurrency)
         self._enough = self._ahead // 2
-        self._patience = patience
         self._last_look: Callable[[], Awaitable[object]] | None = last_look
+        self._suspension = suspension
         self._throttle = throttle
         throttle.wakes(self.changed)
+        suspension.wakes(self.changed)
+        self._patience = Patience(gate, suspension, ledger, runtime.clock)
+        self._leftovers = Leftovers(gate, ledger, runtime.clock)
         self._at_hand = AtHand(gate)
-        self._alone: deque[Task] = deque()
-        self._alone_now: Task | None = None
+        self._alone = Alone(trials, gate, ledger, runtime.clock)
         self._out = 0
         self._idle: deque[asyncio.Future[Task | None]] = deque()
         self._wanted = asyncio.Event()
         self._source_read = False
         self._hosts: set[str] = set()
         self._looked_past = -math.inf
-        self._look_for_paused_at = -math.inf
         self.ending: Ending | None = None
 
     def take(self) -> Task | None:
@@ -112,7 +111,8 @@ class Dispatch:
         """What became of this task is durable, or is not going to be."""
         self._out -= 1
         self._at_hand.touch(task.host)
-        if self._idle or task is self._alone_now:
+        self._suspension.settled(task)
+        if self._idle or self._alone.is_tried(task):
             self._wanted.set()
 
     def changed(self) -> None:
@@ -146,6 +146,8 @@ class Dispatch:
         while self.ending is None:
             self._wanted.clear()
             leased = await self._refill()
+            if self._suspension.suspended:
+                self._suspension.look(self._clock.monotonic(), drained=not self._out)
             if self._alone and not self._out:
                 await self._try_alone()
             self._serve()
@@ -168,26 +170,17 @@ class Dispatch:
         self.notice(task.host for task in tasks)
         usual, alone = await self._trials.sorted_out(tasks)
         self._at_hand.add(usual)
-        self._alone.extend(alone)
+        self._alone.add(alone)
         return len(tasks)
 
     async def _try_alone(self) -> None:
-        """Nothing is out: hand out one suspect, with nobody beside it, and note that first."""
-        if self._alone_now is not None:
-            await self._trials.end([self._alone_now.lease.item])
-            self._alone_now = None
-            self._alone.popleft()
-        if not self._alone or not self._idle or self._throttle.limit == 0:
+        """Nothing is out: hand out one suspect, with nobody beside it."""
+        await self._alone.outlived()
+        if not self._idle or not self._lets_one or (task := await self._alone.next()) is None:
             return
-        task = self._alone[0]
-        said = self._gate.admit(task.host, self._clock.monotonic())
-        if said is Probe.WAIT:
-            self._alone.popleft()
-            await put_off([task], self._gate, self._ledger, self._clock)
-            return
-        await self._trials.begin(task)
-        self._alone_now = task._replace(probe=said is Probe.PROBE, given_up=said is Probe.GIVE_UP)
-        self._hand_out(self._alone_now)
+        if self._suspension.suspended:
+            self._suspension.probing(task)
+        self._hand_out(task)
 
     async def _look_past(self) -> bool:
         """Where all at hand waits for its hosts, put most of it off, to see what stands behind it in the queue."""
@@ -202,8 +195,14 @@ class Dispatch:
     @property
     def _is_stuck(self) -> bool:
         at_hand = self._at_hand
-        waits = bool(self._idle) and not self._is_throttled
+        waits = bool(self._idle) and not self._is_throttled and not self._suspension.waits
         return waits and len(self._hosts) > 1 and len(at_hand) >= self._enough and at_hand.all_held
+
+    @property
+    def _lets_one(self) -> bool:
+        """Whether one item may go, with nobody beside it."""
+        wanted = not self._suspension.suspended or self._suspension.wants_probe(self._clock.monotonic())
+        return wanted and self._throttle.limit != 0
 
     @property
     def _is_throttled(self) -> bool:
@@ -218,10 +217,10 @@ class Dispatch:
         if source_read and idle and not (await self._ledger.counts()).waiting:
             await self._close()
             return
-        if await self._out_of_patience():
-            self.end(Ending.OUT_OF_PATIENCE)
+        if await self._patience.is_spent():
+            self.end(Ending.ABORTED)
             return
-        if source_read and await self._only_paused_left():
+        if source_read and self._may_be_paused and await self._leftovers.are_paused() and self._may_be_paused:
             self.end(Ending.PAUSED)
             return
         try:
@@ -238,26 +237,6 @@ class Dispatch:
             await self._last_look()
             self._last_look = None
 
-    async def _out_of_patience(self) -> bool:
-        if not self._gate.parked or self._gate.silent_for(self._clock.monotonic()) < self._patience:
-            return False
-        counts = await self._ledger.counts()
-        if counts.waiting > TAIL_SHARE * counts.done:
-            return True
-        # So few are left of so many that these may well be the broken ones: from now on their failures count.
-        self._gate.doubt()
-        self.changed()
-        return False
-
-    async def _only_paused_left(self) -> bool:
-        now = self._clock.monotonic()
-        if not self._may_be_paused or now < self._look_for_paused_at:
-            return False
-        found = await only_of(self._gate.paused, self._ledger)
-        took = self._clock.monotonic() - now
-        self._look_for_paused_at = now + max(ONLY_PAUSED_EVERY, 20 * took)
-        return found and self._may_be_paused
-
     @property
     def _may_be_paused(self) -> bool:
         return not self._out and bool(self._gate.paused) and self._at_hand.held_hosts <= self._gate.paused
@@ -269,16 +248,31 @@ class Dispatch:
         if has_room and (due := await self._ledger.next_due()) is not None:
             waits.append(due - self._clock.now().timestamp())
         now = self._clock.monotonic()
-        if self._idle and not self._alone and not self._is_throttled:
+        if self._suspension.suspended:
+            waits.append(self._suspension.idle_seconds(now))
+        elif self._idle and not self._alone and not self._is_throttled:
             waits.append(self._at_hand.opens_at(now) - now)
         if self._gate.parked:
-            waits.append(self._patience - self._gate.silent_for(now))
-        if self._may_be_paused:
-            waits.append(self._look_for_paused_at - now)
+            waits.append(self._patience.seconds_left(now))
+        if self._source_read and self._may_be_paused:
+            waits.append(self._leftovers.looks_at - now)
         return max(min(waits), IDLE_SECONDS_MIN)
 
     def _pick(self) -> Task | None:
+        if self._suspension.suspended:
+            return self._pick_probe()
         return None if self._alone or self._is_throttled else self._at_hand.pick(self._clock.monotonic())
+
+    def _pick_probe(self) -> Task | None:
+        now, suspension = self._clock.monotonic(), self._suspension
+        if self._out or self._alone or not suspension.wants_probe(now):
+            return None
+        task = self._at_hand.pick_probe(now, suspension.in_turn)
+        if task is None:
+            suspension.unserved(now)
+        else:
+            suspension.probing(task)
+        return task
 
     def _serve(self) -> None:
         """Hand tasks to those who wait for one."""

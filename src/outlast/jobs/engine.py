@@ -31,10 +31,10 @@ Service = Callable[[], Coroutine[Any, Any, None]]
 class Engine:
     """Runs one handler over one source, with a worker for each slot of `hands`.
 
-    `drain` is how long work in hand may go on once the run is asked to stop.
+    `drain` is how long work in hand may go on once the run is asked to stop; `recorded` is told of each record that is durable.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of an engine
         self,
         ledger: Ledger,
         dispatch: Dispatch,
@@ -44,6 +44,7 @@ class Engine:
         clock: Clock,
         owner: str,
         drain: float,
+        recorded: Callable[[Record], None],
     ) -> None:
         self._ledger = ledger
         self._dispatch = dispatch
@@ -52,6 +53,7 @@ class Engine:
         self._clock = clock
         self._owner = owner
         self._drain = drain
+        self._recorded = recorded
         self._deadline = asyncio.timeout(None)
         self._working = False
         self._raised: BaseException | None = None
@@ -109,7 +111,7 @@ class Engine:
 
     async def _supply(self) -> None:
         await self._dispatch.supply()
-        # Out of patience: what is in hand has the drain time and no more.
+        # Aborted: what is in hand has the drain time and no more.
         if self._working and self._deadline.when() is None:
             self._deadline.reschedule(asyncio.get_running_loop().time() + self._drain)
 
@@ -134,6 +136,7 @@ class Engine:
                     if record is None:
                         return
                 await ledger.record(record)
+                self._recorded(record)
             except StaleLeaseError:
                 # The process was suspended for longer than a lease lasts, and the item is somebody else's now.
                 continue

@@ -1,17 +1,20 @@
 """What follows from a failed try: whose fault it was, whether it counts, what is recorded."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from outlast.errors import BrowserCrashedError
 from outlast.events import EventType
 from outlast.failure.classify import classify
 from outlast.failure.describe import Failure, TracebackQuota, describe
+from outlast.failure.facts import attribute
 from outlast.failure.model import Classification, FailureClass, Fault, Remedy
 from outlast.failure.rule import FailureRule
 from outlast.jobs.athand import Task
 from outlast.jobs.excuses import Excuses
 from outlast.jobs.gate import Gate
+from outlast.jobs.suspension import Suspension
 from outlast.jobs.tally import Tally
 from outlast.ledger.port import ItemStatus, Record
 from outlast.retry.backoff import delay_after
@@ -40,16 +43,18 @@ class Wishes:
 
 
 class Failures:
-    """Judges the failures of one run's items, by the user's `rules` and under one policy."""
+    """Judges the failures of one run's items, by the user's `rules` and under one policy. `keep` is given those that count as evidence."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a judgement
         self,
         wishes: Wishes,
+        *,
         remedies: Remedies,
         gate: Gate,
+        suspension: Suspension,
+        keep: Callable[[Task, dict[str, Any]], None],
         runtime: Runtime,
         tally: Tally,
-        *,
         job: str,
     ) -> None:
         self._wishes = wishes
@@ -57,6 +62,8 @@ class Failures:
         self._asked_for = {rule.name: rule.remedy for rule in wishes.rules if rule.remedy is not None}
         self._remedies = remedies
         self._gate = gate
+        self._suspension = suspension
+        self._keep = keep
         self._runtime = runtime
         self._clock = runtime.clock
         self._tally = tally
@@ -71,14 +78,41 @@ class Failures:
         if self._remedies.turn:
             self._remedies.succeeded(task.host)
 
-    async def record(self, task: Task, error: Exception, turn: int) -> Record:
-        """What is to be recorded of an item that failed so, in an attempt that began at that turn of the remedies.
+    async def record(self, task: Task, error: Exception, turn: int, began: float) -> Record:
+        """What is to be recorded of an item that failed so, in an attempt that began then, at that turn of the remedies.
 
-        Tells the gate, once.
+        Tells the gate, once, and whoever suspects that going on is pointless.
         """
         kind = self._judge(task, error)
         failure, told = self._picture(error, kind)
+        was_parked = self._gate.is_parked(task.host)
         delay = self._excused_for(task, kind, told["error"])
+        now, suspension, signature = self._clock.monotonic(), self._suspension, failure["signature"]
+        if suspension.probe_failed(task, now, kind, signature):
+            await self._is_mended(kind.remedy, task.host, turn)
+            return self._again(task, BACK_AFTER_MIN, failure, attempts=task.lease.attempts)
+        incident = attribute(error, "incident_id")
+        first = not was_parked and suspension.failed(
+            task, now, kind, signature=signature, began=began, incident=incident if isinstance(incident, str) else None
+        )
+        record = await self._judged(task, kind, failure, told, delay=delay, turn=turn)
+        is_last = record.status is ItemStatus.FAILED
+        if is_last:
+            suspension.gave_up(task, now, kind, signature=signature, first=first or was_parked)
+        if first or is_last:
+            self._keep(task, failure)
+        return record
+
+    async def _judged(
+        self,
+        task: Task,
+        kind: Classification,
+        failure: dict[str, Any],
+        told: dict[str, str],
+        *,
+        delay: float | None,
+        turn: int,
+    ) -> Record:
         if await self._is_mended(kind.remedy, task.host, turn) and self._excuses.count(task.lease.key):
             return self._again(task, delay or 0.0, failure, attempts=task.lease.attempts)
         if delay is not None:
@@ -169,6 +203,9 @@ class Failures:
         if kind.rule is None and (kind.fault is Fault.MACHINE or not wishes.classifying):
             # A full disk or too many open files says nothing about the item: it is tried again.
             return replace(kind, transient=True, max_attempts=None)
+        if kind.rule is None and isinstance(error, BrowserCrashedError) and error.is_page_alone:
+            # The others went on: what is on that page is to blame, or what was done to it.
+            return replace(kind, fault=Fault.ITEM)
         return kind
 
     def _excused_for(self, task: Task, kind: Classification, error: str) -> float | None:

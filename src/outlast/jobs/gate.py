@@ -138,6 +138,22 @@ class Gate:
         host.asked(now)
         return Probe.PROBE if probe else Probe.GO
 
+    def admit_probe(self, name: str, now: float) -> Probe:
+        """The same for an item that is to find out whether anybody answers: that its host may be down keeps it back no longer."""
+        host = self._hosts.get(name) or self._meet(name, now)
+        if host.barred(now):
+            return Probe.WAIT
+        if host.parked:
+            host.breaker.opens_at = min(host.breaker.opens_at, now)
+            host.breaker.admit(now)
+        probe = Probe.PROBE if host.parked else Probe.GO
+        host.asked(now)
+        return probe
+
+    def is_parked(self, name: str) -> bool:
+        """Whether this host is parked."""
+        return name in self._parked
+
     def wait(self, name: str, now: float, *, retry: bool = False) -> Wait | None:
         """What keeps an item of this host back now; None: nothing does."""
         host = self._hosts.get(name) or self._meet(name, now)

@@ -122,6 +122,11 @@ class Host:
         """What keeps an item back now; None: nothing does."""
         return next((wait for wait in self._waits(retry=retry) if wait.opens_at > now), None)
 
+    def barred(self, now: float) -> bool:
+        """Whether it may not be asked at all now: somebody has paused it, it has asked for that itself, or its rate says so."""
+        spaced = self.spacing is not None and self.spacing.opens_at > now
+        return self.paused or self.not_before > now or spaced
+
     def asked(self, now: float) -> None:
         """One of its items goes, now."""
         self.in_flight += 1

@@ -68,15 +68,20 @@ async def open_session(
     )
     if keys is not None:
         await _rotate(session, own, keys)
-    output = config.output or await Output.noted(ledger)
-    if output is not None:
-        session.output = await Output.open(Path(output), ledger, runtime.clock, session)
-        stack.callback(session.output.close)
+    await _open_output(stack, session, config.output)
     started_over = options.get("fresh", False) or "ledger" in options
     await session.begin(concurrency=config.concurrency, invocation=options.get("invocation"), started_over=started_over)
     if place is not None:
         place.begun = True
     return session
+
+
+async def _open_output(stack: AsyncExitStack, session: Session, asked_for: str | None) -> None:
+    """The output that was asked for, else the one that the job has written so far."""
+    path = asked_for or await Output.noted(session.ledger)
+    if path is not None:
+        session.output = await Output.open(Path(path), session.ledger, session.runtime.clock, session)
+        stack.callback(session.output.close)
 
 
 class _Place:

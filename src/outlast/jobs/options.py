@@ -13,7 +13,7 @@ from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
-    from outlast.config import BrowserConfiguration, ExpectConfiguration, JobConfiguration
+    from outlast.config import AbortConfiguration, BrowserConfiguration, ExpectConfiguration, JobConfiguration
     from outlast.storage.keys import KeyProvider
 
 __all__ = ["RunOptions", "Settings", "configured", "launcher_in"]
@@ -27,6 +27,7 @@ class Settings(TypedDict, total=False):
     max_failed: float | str
     max_time: float | str | None
     expect: "Mapping[str, Any] | ExpectConfiguration"
+    abort: "Mapping[str, Any] | AbortConfiguration"
     drain: float | str
     patience: float | str
     crash_loop_limit: int
@@ -63,7 +64,7 @@ class RunOptions(Settings, total=False):
 
 
 # Those that code may give, whole or by their keys.
-_SECTIONS = frozenset({"browser", "expect"})
+_SECTIONS = frozenset({"abort", "browser", "expect"})
 _SETTINGS = frozenset(Settings.__annotations__)
 
 

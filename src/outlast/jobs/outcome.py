@@ -45,7 +45,7 @@ class Ending(StrEnum):
     """Why a run stopped handing out items."""
 
     NOTHING_LEFT = "nothing_left"
-    OUT_OF_PATIENCE = "out_of_patience"
+    ABORTED = "aborted"
     PAUSED = "paused"
     SIGINT = "sigint"
     SIGTERM = "sigterm"
@@ -110,7 +110,7 @@ def judge(
     `lost` items cannot be done again, because of damage that this run found; not one may fail like that. `unmet`: the job is not
     what was expected of it. `barren`: what is done has given nothing, and was to give something.
     """
-    if ending is Ending.OUT_OF_PATIENCE:
+    if ending is Ending.ABORTED:
         return Outcome.ABORTED, ExitCode.ABORTED
     if counts.waiting:
         return _LEFT_UNDONE.get(ending, (Outcome.STOPPED, ExitCode.ABORTED))

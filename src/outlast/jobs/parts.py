@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from outlast.errors import ConfigurationError, RetryConfigurationError, RetryPolicyNotFoundError
 from outlast.failure.results import ResultJudge
 from outlast.failure.rule import FailureRule, rules_of
+from outlast.jobs.abortion import Abortion
 from outlast.jobs.attempt import Attempts, Identity
 from outlast.jobs.bind import Threads
 from outlast.jobs.browser import LaunchFunction, browsing_of
@@ -28,6 +29,7 @@ from outlast.jobs.tally import Tally
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
 from outlast.jobs.watching import watching_of
+from outlast.ledger.port import Record
 from outlast.retry import RetryManager
 from outlast.retry.remedies import Remedies
 from outlast.runtime import Runtime, SystemClock
@@ -50,7 +52,9 @@ class Parts:
     runtime: Runtime
     gate: Gate
     tally: Tally
-    throttle: Throttle = field(default_factory=Throttle)
+    throttle: Throttle
+    abortion: Abortion
+    recorded: Callable[[Record], None]
     launcher: LaunchFunction | None = None
 
     async def engine(
@@ -71,16 +75,21 @@ class Parts:
             self.runtime,
             owner=session.run_id,
             concurrency=config.concurrency,
-            patience=config.patience,
+            suspension=self.abortion.suspension,
             throttle=self.throttle,
             last_look=session.scrub.finish,
         )
         clock, hands = self.runtime.clock, self._hands(stack)
         engine = Engine(
-            session.ledger, dispatch, attempts, hands, clock=clock, owner=session.run_id, drain=config.drain
+            session.ledger,
+            dispatch,
+            attempts,
+            hands,
+            clock=clock,
+            owner=session.run_id,
+            drain=config.drain,
+            recorded=self.recorded,
         )
-        if browsing is not None:
-            browsing.stops(engine.stop)
         promises = Promises(session.ledger, self.gate, clock)
         await promises.recall()
         services: list[Service] = [partial(session.scrub.follow, dispatch.changed), promises.follow]
@@ -90,12 +99,20 @@ class Parts:
             services.append(session.checkpoints)
         if session.output is not None:
             services.append(session.output.follow)
+        return engine, [*services, *self._watched(engine, browsing)]
+
+    def _watched(self, engine: Engine, browsing: Browsing | None) -> list[Service]:
+        """What may end the run for want of a browser or of room, and the service that watches for that."""
+        session, config = self.session, self.config
+        if browsing is not None:
+            browsing.stops(engine.stop)
         # The machine lives in its own time: beside a clock of a test's it is not watched.
-        if config.resource.enabled and isinstance(clock, SystemClock):
-            session.watching = watching_of(config, session, self.throttle, browsing)
-            session.watching.stops(engine.stop)
-            services.append(session.watching.follow)
-        return engine, services
+        if not config.resource.enabled or not isinstance(self.runtime.clock, SystemClock):
+            return []
+        watching = watching_of(config, session, self.throttle, browsing)
+        watching.stops(engine.stop)
+        session.usage = watching.told
+        return [watching.follow]
 
     def _hands(self, stack: AsyncExitStack) -> Hands:
         """Where the workers write what they have in hand; with a ledger of the user's own that is kept nowhere."""
@@ -148,10 +165,20 @@ class Parts:
             policy=wishes.policy,
             judge=ResultJudge(rules=wishes.rules),
             remedies=remedies,
-            failures=Failures(wishes, remedies, self.gate, self.runtime, self.tally, job=session.job_id),
+            failures=Failures(
+                wishes,
+                remedies=remedies,
+                gate=self.gate,
+                suspension=self.abortion.suspension,
+                keep=self.abortion.keep,
+                runtime=self.runtime,
+                tally=self.tally,
+                job=session.job_id,
+            ),
             # What is lent has its own time, which begins when it is there.
             timeout=None if wanted.handler_borrows else self._attempt_seconds,
             gate=self.gate,
+            suspension=self.abortion.suspension,
             runtime=self.runtime,
             tally=self.tally,
         )

@@ -3,25 +3,28 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from outlast.errors import ResilienceException
-from outlast.events import EventType
-from outlast.jobs.gate import Waiting
+from outlast.errors import CrashLoopError, ResilienceException
+from outlast.events import EVENTS, EventType
+from outlast.jobs.abortion import Abortion, abort_policy_of
+from outlast.jobs.expecting import Expecting, at_work
 from outlast.jobs.items import Items, KeyFunction, key_function
 from outlast.jobs.mending import remedies_of
+from outlast.jobs.notices import Notices
 from outlast.jobs.opening import open_session
 from outlast.jobs.options import RunOptions, configured, launcher_in
 from outlast.jobs.outcome import BY_ITSELF, Ending, Outcome, Summary, judge
 from outlast.jobs.parts import Parts, gate_of, wishes_of
+from outlast.jobs.progress import Done, Progress
 from outlast.jobs.records import value_of
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
 from outlast.jobs.telling import tell
-from outlast.ledger.port import Counts
+from outlast.jobs.throttle import Throttle
 from outlast.retry.engine import job_id
 from outlast.runtime import Runtime
 from outlast.storage.strictjson import decode
@@ -37,30 +40,6 @@ FAILURES_AT_ONCE = 1_000
 ERROR_SHOWN_MAX = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """An item that `Run.map` finished: its key, and what the function returned."""
-
-    key: str
-    value: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Where a run stands. `counts` are the job's, the others this run's.
-
-    `parked` are the hosts that are down and waited for, `waiting` all whose items wait, and why.
-    """
-
-    counts: Counts
-    done: int
-    failed: int
-    retries: int
-    in_flight: int
-    parked: tuple[str, ...]
-    waiting: tuple[Waiting, ...] = ()
-
-
 class Run:
     """A job that is open: locked against other processes, its ledger, state and output at hand.
 
@@ -72,13 +51,18 @@ class Run:
         self.name = name
         self._options: RunOptions = {**(defaults or {}), **options}
         self._config = configured(options, defaults or {})
+        abort_policy_of(self._config)  # before anything is begun
         self._wishes = wishes_of(self._config.retry, self._options.get("rules", ()))
         self._remedies = remedies_of(self._options.get("remedies", {}))
         self._runtime = options.get("runtime") or Runtime()
         self._stack = AsyncExitStack()
         self._opened: Session | None = None
+        self._judging: Expecting | None = None
         self._engine: Engine | None = None
         self._gate = gate_of(self._config)
+        self._throttle = Throttle()
+        self._notices = Notices(name, self._config, self._runtime.clock)
+        self._abortion: Abortion | None = None
         self._stop_asked = False
         self._tally = Tally()
         self._work: asyncio.Task[Summary] | None = None
@@ -87,7 +71,13 @@ class Run:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             stack.callback(tell(self._config, self._runtime.bus))
-            self._opened = await open_session(stack, self.name, self._config, self._options, self._runtime)
+            try:
+                self._opened = await open_session(stack, self.name, self._config, self._options, self._runtime)
+            except CrashLoopError as error:
+                await self._notices.held(error.message)
+                raise
+            self._judging = Expecting(self._opened, self._config)
+            await self._judging.begin()
             self._stack = stack.pop_all()
         return self
 
@@ -101,6 +91,8 @@ class Run:
                 if self._summary is None:
                     await self._session.ended("closed", None)
                 await self._session.closed()
+                if self._summary is not None:
+                    await self._notices.ended(self._summary)
             else:
                 # The first error is the one to be told; a store that failed once will fail here again.
                 with suppress(ResilienceException):
@@ -109,6 +101,8 @@ class Run:
                     # Whoever stops the program stops it in order, and what fails after the work is not the job's crash.
                     if not isinstance(error, Exception) or self._summary is not None:
                         await self._session.closed()
+                if isinstance(error, Exception):
+                    await self._notices.broke(error)
 
     @property
     def run_id(self) -> str:
@@ -136,9 +130,12 @@ class Run:
         """
         session, ending = self._session, Ending.STOPPED
         self._engine, self._gate = None, gate_of(self._config)
+        abortion = self._abortion = Abortion(session, self._config, self._throttle, stop=self._stop_working)
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
-            self._engine, services = await self._parts().engine(handler, key_of, stack)
+            self._engine, services = await self._parts(abortion).engine(handler, key_of, stack)
+            works = partial(at_work, self._gate, abortion.suspension, self._tally, self._runtime.clock)
+            services += [*self._expecting.services(self._engine, works), abortion.follow]
             job_id.set(self.name)
             if self._stop_asked:
                 self._engine.stop(Ending.STOPPED)
@@ -149,6 +146,7 @@ class Run:
             finally:
                 self._engine = None
                 await session.ledger.release(session.run_id)
+        await abortion.conclude(ending)
         return await self._conclude(ending)
 
     async def map(
@@ -176,20 +174,27 @@ class Run:
     def stop(self) -> None:
         """Finish what is in hand and stop; called again: stop now. What is not done stays for the next run."""
         self._stop_asked = True
+        self._stop_working()
+
+    def _stop_working(self) -> None:
         if self._engine is not None:
             self._engine.stop(Ending.STOPPED)
 
     async def progress(self) -> Progress:
         """Where the run stands now."""
-        tally = self._tally
+        tally, session = self._tally, self._session
+        usage = {} if session.usage is None else session.usage()
         return Progress(
-            counts=await self._session.ledger.counts(),
+            counts=await session.ledger.counts(),
             done=tally.done,
             failed=tally.failed,
             retries=tally.retries,
             in_flight=tally.in_flight,
             parked=tuple(self._gate.parked_hosts()),
             waiting=tuple(self._gate.waiting(self._runtime.clock.monotonic())),
+            suspended="" if self._abortion is None else self._abortion.told(),
+            memory_mb=usage.get("memory_mb"),
+            pages_max=usage.get("pages_max"),
         )
 
     async def failures(self, limit: int = FAILURES_AT_ONCE) -> list[dict[str, Any]]:
@@ -209,7 +214,12 @@ class Run:
             raise RuntimeError(f"open the run first: async with Run({self.name!r}) as run")
         return self._opened
 
-    def _parts(self) -> Parts:
+    @property
+    def _expecting(self) -> Expecting:
+        assert self._judging is not None, "a session that is open has what is expected of it"
+        return self._judging
+
+    def _parts(self, abortion: Abortion) -> Parts:
         return Parts(
             session=self._session,
             config=self._config,
@@ -218,14 +228,20 @@ class Run:
             remedies=self._remedies,
             runtime=self._runtime,
             gate=self._gate,
+            throttle=self._throttle,
+            abortion=abortion,
             tally=self._tally,
             launcher=launcher_in(self._options),
+            recorded=self._expecting.recorded,
         )
 
     async def _conclude(self, ending: Ending) -> Summary:
         session = self._session
-        counts = await session.ledger.counts()
-        outcome, exit_code = judge(ending, counts, self._config.max_failed, lost=session.scrub.lost)
+        judged = await self._expecting.conclude()
+        counts, unmet = judged.counts, judged.unmet
+        outcome, exit_code = judge(
+            ending, counts, self._config.max_failed, lost=session.scrub.lost, unmet=bool(unmet), barren=judged.barren
+        )
         self._summary = Summary(
             job_id=self.name,
             run_id=session.run_id,
@@ -240,8 +256,10 @@ class Run:
             exit_code=int(exit_code),
             paused=tuple(sorted(self._gate.paused)) if ending is Ending.PAUSED else (),
             reason=session.reason if outcome is Outcome.STOPPED and ending in BY_ITSELF else None,
+            records=judged.records,
+            unmet=tuple(map(str, unmet)),
         )
-        told = {name: getattr(self._summary, name) for name in ("run_id", "outcome", "done", "failed", "deferred")}
+        told = {name: getattr(self._summary, name) for name in EVENTS[EventType.RUN_ENDED].data}
         self._runtime.emit(EventType.RUN_ENDED, self.name, **told)
         more = {} if self._summary.reason is None else {"reason": self._summary.reason}
         await session.ended(outcome.value, int(exit_code), **more)

@@ -24,7 +24,6 @@ from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
     from outlast.jobs.output import Output
-    from outlast.jobs.watching import Watching
     from outlast.storage.keys import Keyring
 
 __all__ = ["Session"]
@@ -66,8 +65,8 @@ class Session:
         """The newest known state of the job's browser: its checkpoints keep it."""
         self.look_at_browser: Callable[[], Awaitable[None]] | None = None
         """Brings `browser_state` up to date, while there is a browser."""
-        self.watching: Watching | None = None
-        """Who watches the machine beside the present work."""
+        self.usage: Callable[[], dict[str, Any]] | None = None
+        """What the present work uses of the machine, where that is watched (`outlast.jobs.watching`)."""
         self.suspicion = Suspicion()
         self._left = LeftBehind(None, self.suspicion)
         self.output: Output | None = None
@@ -75,6 +74,11 @@ class Session:
         self._starts = Starts()
         self._pin = Pin(lineage=self.run_id, start=1, position=0, items=0)
         self._saved: tuple[Any, ...] | None = None
+
+    @property
+    def lineage(self) -> str:
+        """The id of the ledger's first run."""
+        return self._pin.lineage
 
     async def admit(self, *, limit: int, release: bool, trials: int = 0, hint: str = "") -> None:
         """Count the starts that got nothing done. Raises `CrashLoopError` when they are `limit` in a row (0: any number).

@@ -73,6 +73,11 @@ class JobDirectory:
         return self.path / "IN_HAND"
 
     @property
+    def totals(self) -> Path:
+        """What its finished runs gave (`outlast.jobs.totals`)."""
+        return self.path / "TOTALS"
+
+    @property
     def exists(self) -> bool:
         return self.ledger.exists()
 

@@ -10,6 +10,7 @@ from outlast.runtime import Clock
 __all__ = ["BreachCallback", "Calls"]
 
 DEADLINE = 30.0
+CANCEL_PATIENCE = 5.0
 SLOW = 0.1
 
 BreachCallback = Callable[[dict[str, Any]], Awaitable[object] | object]
@@ -48,7 +49,7 @@ class Calls:
             await asyncio.wait([task], timeout=patience)
         finally:
             task.cancel()
-        await asyncio.wait([task])
+        await asyncio.wait([task], timeout=CANCEL_PATIENCE)
 
     def _begin(self, told: dict[str, Any]) -> Awaitable[object] | None:
         began = self._clock.monotonic()

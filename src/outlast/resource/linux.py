@@ -2,13 +2,13 @@
 
 import os
 import resource
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from outlast.resource.cgroup import ControlGroup
 from outlast.resource.cpu import CpuMeter, Process
-from outlast.resource.estimator import Calibration, Resident, estimate, is_due
+from outlast.resource.estimator import Calibration, Exact, Proportional, Resident, is_due
 from outlast.resource.proc import PROC, Members, ProcessTree, read_file
 from outlast.resource.psi import parse_pressure
 from outlast.resource.readings import Value
@@ -31,16 +31,23 @@ def cores_of(group: ControlGroup) -> float:
 
 
 class LinuxTree:
-    """The processes of the job: their memory, CPU, files and connections."""
+    """The processes of the job: their memory, CPU, files and connections. `exactly` measures one of them, and may be refused."""
 
-    def __init__(self, group: ControlGroup, proc: str = PROC) -> None:
+    def __init__(
+        self,
+        group: ControlGroup,
+        proc: str = PROC,
+        *,
+        exactly: Callable[[int], Proportional | None] = proportional,
+    ) -> None:
         self._tree = ProcessTree(proc)
         self._group = group
         self._proc = proc
+        self._exactly = exactly
         self._meter = CpuMeter()
-        self._all = _Family()
-        self._browsers = _Family()
-        self._exact_at: float | None = None
+        self._all = Calibration()
+        self._browsers = Calibration()
+        self._exact: Exact | None = None
         self._not_before = float("-inf")
         self._connections: int | None = None
         self._connections_at = float("-inf")
@@ -64,33 +71,39 @@ class LinuxTree:
     def _memory(self, members: Members, ask: Ask) -> Mapping[str, Value]:
         parts = {stat.process: part for stat in members.all if (part := _resident(stat.pid, self._proc)) is not None}
         of_browsers = {process: parts[process] for process in members.browsers if process in parts}
-        estimated = self._all.estimated(parts)
-        is_exact = self._is_due(ask, estimated) and self._measured(parts, of_browsers, ask.now)
+        is_exact = self._is_due(ask, parts) and self._measured(parts, of_browsers, ask.now)
         own = next((parts.get(stat.process) for stat in members.all if stat.pid == os.getpid()), None)
         return {
-            "memory_usage": self._all.estimated(parts) / MB,
+            "memory_usage": self._all.applied(parts.values()) / MB,
             "memory_method": "pss" if is_exact else "estimate",
-            "memory_pss_age": None if self._exact_at is None else ask.now - self._exact_at,
+            "memory_pss_age": None if self._exact is None else ask.now - self._exact.at,
             "tree_rss_mb": sum(part.total for part in parts.values()) / MB,
             "process_rss_mb": None if own is None else own.total / MB,
-            "browser_memory": self._browsers.estimated(of_browsers) / MB if of_browsers else None,
+            "browser_memory": self._browsers.applied(of_browsers.values()) / MB if of_browsers else None,
         }
 
-    def _is_due(self, ask: Ask, estimated: float) -> bool:
+    def _is_due(self, ask: Ask, parts: Mapping[Process, Resident]) -> bool:
+        if ask.exactly or ask.now < self._not_before:
+            return ask.now >= self._not_before
         limit = None if ask.limit is None else ask.limit * MB
-        return ask.now >= self._not_before and (ask.exactly or is_due(ask.now, self._exact_at, estimated, limit))
+        return is_due(ask.now, self._exact, processes=len(parts), size=self._all.applied(parts.values()), limit=limit)
 
     def _measured(self, parts: Mapping[Process, Resident], of_browsers: Mapping[Process, Resident], now: float) -> bool:
         try:
-            exact = {process: found for process in parts if (found := _proportional(process, self._proc)) is not None}
+            exact = {process: found for process in parts if (found := self._proportional(process)) is not None}
         except PermissionError:
             # Asking again will be answered the same: the estimate has to do.
             self._not_before = now + DENIED_FOR
             return False
         self._all.learn(exact, parts)
         self._browsers.learn(exact, of_browsers)
-        self._exact_at = now
+        self._exact = Exact(now, len(parts))
         return True
+
+    def _proportional(self, process: Process) -> Proportional | None:
+        with suppress(*_GONE):
+            return self._exactly(process[0])
+        return None
 
     def _own(self, members: Members) -> Mapping[str, Value]:
         own = next((stat for stat in members.all if stat.pid == os.getpid()), None)
@@ -150,30 +163,9 @@ class LinuxHost:
         }
 
 
-class _Family:
-    """The processes whose memory is estimated together, and how good the estimate was."""
-
-    def __init__(self) -> None:
-        self._calibration = Calibration()
-
-    def estimated(self, parts: Mapping[Process, Resident]) -> float:
-        return self._calibration.applied(estimate(parts.values()))
-
-    def learn(self, exact: Mapping[Process, int], parts: Mapping[Process, Resident]) -> None:
-        # Those that ended in between are in neither sum.
-        both = [process for process in parts if process in exact]
-        self._calibration.learn(sum(exact[each] for each in both), estimate(parts[each] for each in both))
-
-
 def _resident(pid: int, proc: str) -> Resident | None:
     with suppress(*_GONE):
         return resident(pid, proc)
-    return None
-
-
-def _proportional(process: Process, proc: str) -> int | None:
-    with suppress(*_GONE):
-        return proportional(process[0], proc)
     return None
 
 

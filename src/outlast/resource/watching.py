@@ -26,10 +26,6 @@ class Watching:
         self._rounds: asyncio.Task[None] | None = None
         self._held = ExitStack()
 
-    @property
-    def is_idle(self) -> bool:
-        return not self._sessions
-
     def begin(self, session: Session) -> None:
         if not self._sessions:
             self._held.enter_context(self._measuring.using())

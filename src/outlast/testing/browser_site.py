@@ -158,16 +158,16 @@ class BrowserSite:
         return _Plan(Answer(200, browser_pages.cookies(visit.cookies, sets=sets), _HTML, headers))
 
     def _login(self, visit: "_Visit") -> "_Plan":
-        onward = visit.query.get("next", "/members/0")
+        onward = _within(visit.query.get("next"))
         if visit.method != "POST":
             return _page(browser_pages.login(wrong=False, onward=onward))
         form = dict(parse_qsl(visit.body.decode(errors="replace")))
         if (form.get("user"), form.get("password")) != (USER, PASSWORD):
-            return _page(browser_pages.login(wrong=True, onward=form.get("next", onward)))
+            return _page(browser_pages.login(wrong=True, onward=_within(form.get("next"))))
         self.logins += 1
         session = f"s{self.seed}-{self.logins}"
         self._sessions.add(session)
-        headers = {"Location": form.get("next") or onward, "Set-Cookie": f"session={session}; Path=/; HttpOnly"}
+        headers = {"Location": _within(form.get("next")), "Set-Cookie": f"session={session}; Path=/; HttpOnly"}
         return _Plan(Answer(303, headers=headers))
 
     def _member(self, number: int, visit: "_Visit") -> "_Plan":
@@ -213,6 +213,11 @@ _BY_NAME: Mapping[str, Callable[[BrowserSite, _Visit], _Plan]] = {
 
 def _page(body: bytes) -> _Plan:
     return _Plan(Answer(200, body, _HTML))
+
+
+def _within(target: str | None) -> str:
+    """Where to go after the login: a page of this site, and nothing that would end the header."""
+    return target if target and target.startswith("/") and target.isascii() and target.isprintable() else "/members/0"
 
 
 def _number(text: str) -> int:

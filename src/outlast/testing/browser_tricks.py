@@ -10,7 +10,7 @@ TIMES_MAX = 1_000
 
 
 class Trick(StrEnum):
-    """What a page of a `BrowserSite` can do; the last five are done by the site itself, and the page is not served."""
+    """What a page of a `BrowserSite` can do; the last five are done by the site in place of the page."""
 
     HANG = "hangjs"
     HANG_EARLY = "hangjs-early"

@@ -118,6 +118,13 @@ def test_a_mac_keeps_playwrights_browsers_among_its_caches(playwright, tmp_path)
     assert find_browser("webkit", environ={"HOME": str(tmp_path)}, exists=having(own)).path == own
 
 
+def test_a_user_without_a_home_has_no_browsers_there(playwright, monkeypatch):
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(finding.os.path, "expanduser", lambda path: path)
+    assert find_browser(environ={"PATH": "/usr/bin"}, exists=having(SHELL)).path == SHELL
+    assert "~/chrome" in refused("chromium", "~/chrome", {}, exists=having()).message
+
+
 @pytest.mark.parametrize("text", ["", "{}", '{"browsers": [1]}', '{"browsers": [{"name": "chromium"}]}'])
 def test_a_playwright_of_another_layout_is_passed_over(playwright, text):
     (playwright / "browsers.json").write_text(text)
@@ -153,6 +160,7 @@ def test_every_place_is_named_when_there_is_none_and_how_to_install_one(playwrig
     ):
         assert place in error.message
     assert "/usr/bin/chromium" in error.context["looked_at"]
+    assert error.message == f"{error.context['problem']}. {error.context['remedy']}"
 
 
 def test_without_playwright_that_is_said(no_playwright):

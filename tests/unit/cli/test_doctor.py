@@ -1,6 +1,7 @@
 """What the doctor says of what was found; the finding itself is in tests/integration/test_doctor.py."""
 
 import base64
+import os
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from outlast.cli.doctor.mounts import kind_in
 from outlast.cli.doctor.sealing import key_check
 from outlast.cli.doctor.words import document, lines, verdict
 from outlast.runtime import SystemClock
+from outlast.testing import VirtualClock
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -54,6 +56,7 @@ def test_a_good_store_is_good():
         ({"problem": "Permission denied"}, "store", "bad", "Permission denied"),
         ({"kind": "nfs4"}, "store", "bad", "not safe over a network"),
         ({"kind": "fuse.sshfs"}, "store", "bad", "not safe over a network"),
+        ({"kind": "fuse.fuse-overlayfs"}, "store", "warn", "gone with the container"),
         ({"kind": "tmpfs"}, "store", "warn", "gone when the machine restarts"),
         ({"kind": "overlay"}, "store", "warn", "gone with the container"),
         ({"kind": None}, "store", "ok", "on unknown"),
@@ -94,6 +97,25 @@ async def test_a_place_where_nothing_can_be_written_says_so(tmp_path):
     file.write_text("")
     facts = await storing.tried(file, SystemClock())
     assert facts.problem == "Not a directory"
+
+
+async def test_a_directory_that_may_not_be_looked_into_is_no_place_for_a_store(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o000)
+    # Root may look into everything; as nobody it meets what others meet.
+    nobody = 65534 if os.geteuid() == 0 else os.geteuid()
+    before = os.geteuid()
+    os.seteuid(nobody)
+    try:
+        facts = await storing.tried(closed / "store", SystemClock())
+    finally:
+        os.seteuid(before)
+    assert (facts.problem, facts.exists) == ("Permission denied", False)
+
+
+async def test_locks_that_lock_nothing_are_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(storing.fcntl, "flock", lambda file, operation: None)
+    assert "locks lock nothing" in (await storing.tried(tmp_path, SystemClock())).problem
 
 
 def test_an_sqlite_that_loses_commits_is_bad():
@@ -220,6 +242,25 @@ async def test_without_proc_nobody_is_left_behind(tmp_path):
     assert (await burying.bury_one(SystemClock(), proc=tmp_path, root=tmp_path)).buried is None
 
 
+async def test_without_a_shell_nobody_is_left_behind():
+    found = await burying.bury_one(SystemClock(), shell="/nowhere/sh")
+    assert (found.buried, bool(found.adopter)) == (None, True)
+    assert (await burying.bury_one(SystemClock(), shell="/bin/false")).buried is None
+
+
+@pytest.mark.parametrize(("state", "buried"), [("Z", False), ("S", None)])
+async def test_the_dead_stay_where_nobody_buries_them(tmp_path, state, buried):
+    shell = tmp_path / "sh"
+    shell.write_text("#!/bin/sh\necho 77\n")
+    shell.chmod(0o755)
+    for pid, name in (("1", "entry"), ("77", "sleep")):
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "comm").write_text(f"{name}\n")
+    (tmp_path / "77" / "stat").write_text(f"77 (sl) eep) {state} 1 1 1 0 -1")
+    found = await burying.bury_one(VirtualClock(), proc=tmp_path, root=tmp_path, shell=str(shell))
+    assert (found.adopter, found.buried) == ("entry", buried)
+
+
 FOUND = Found("/opt/chromium", "chromium", "configuration")
 
 
@@ -266,7 +307,7 @@ def test_what_is_no_program_is_bad(tmp_path):
     file.chmod(0o755)
     trial = browsers.tried_out(Found(str(file), "chromium", "configuration"))
     assert trial.version is None
-    assert "Exec format error" in trial.problem
+    assert trial.problem == "exit code 126: Exec format error"
 
 
 def test_an_engine_that_playwright_alone_steers_is_asked_for_its_version(tmp_path):
@@ -275,11 +316,13 @@ def test_an_engine_that_playwright_alone_steers_is_asked_for_its_version(tmp_pat
 
 
 def test_a_browser_that_nobody_asked_for_may_be_missing(monkeypatch):
-    monkeypatch.delenv("OUTLAST_CHROMIUM", raising=False)
+    monkeypatch.setenv("OUTLAST_CHROMIUM", "/nowhere")
     [check] = browsers.browser_checks("webkit")
     assert check.state is State.WARN
-    assert "install --with-deps webkit" in check.do[0]
+    assert check.says.startswith("no webkit was found; looked at: /")
+    assert check.do == ("To install it: python -m playwright install --with-deps webkit",)
     assert browsers.browser_checks("chromium", "/nowhere")[0].state is State.BAD
+    assert browsers.browser_checks("chromium")[0].state is State.BAD
     assert browsers.browser_checks("opera")[0].state is State.BAD
 
 

@@ -60,6 +60,7 @@ def test_the_defaults_are_the_documented_ones():
             "evaluation_interval": 10,
             "min_operations_before_eval": 20,
             "abort_notification_enabled": True,
+            "policy": (),
         },
         "logging": {
             "level": "INFO",

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from outlast.jobs.admission import HOLD_SECONDS, PAGE_MB_MIN, Admission, Memory, memory_in
 
 
-def memory(used, pages, *, limit=2_000.0, browsers=None):
-    return Memory(limit=limit, used=used, browsers=browsers, pages=pages)
+def memory(used, pages, *, limit=2_000.0, browsers=None, age=None):
+    return Memory(limit=limit, used=used, browsers=browsers, pages=pages, age=age)
 
 
 def test_with_memory_to_spare_there_are_as_many_pages_as_asked_for():
@@ -65,6 +65,16 @@ def test_a_page_that_grows_counts_at_once_and_one_that_shrinks_little_by_little(
     assert admission.page_mb == 200.0
     admission.look(3.0, memory(600.0, 4, browsers=600.0))
     assert admission.page_mb == 180.0
+
+
+def test_what_a_page_cost_in_a_browser_that_is_gone_is_forgotten():
+    admission = Admission(8)
+    admission.look(0.0, memory(600.0, 0, browsers=200.0, age=100.0))
+    admission.look(1.0, memory(2_100.0, 1, browsers=1_700.0, age=101.0))
+    assert (admission.page_mb, admission.limit) == (1_500.0, 1)
+    admission.look(2.0, memory(700.0, 1, browsers=300.0, age=0.5))
+    assert admission.page_mb == 150.0
+    assert [admission.look(now, memory(700.0, 1, browsers=300.0, age=now)) for now in (10.0, 20.0, 30.0)] == [2, 3, 4]
 
 
 def test_no_browser_is_no_measure_of_a_browser_without_pages():

@@ -165,7 +165,7 @@ async def test_patience_is_not_lost_while_nobody_is_asked(options):
         if clock.monotonic() < 3_610:
             raise ConnectionRefusedError
 
-    async with Run("late", **options) as run:
+    async with Run("late", expect={"results": False}, **options) as run:
         summary = await run.process(fetch, source())
     assert (summary.outcome, summary.done) == (Outcome.COMPLETED, 50)
 

@@ -5,12 +5,14 @@ from collections import Counter
 
 import pytest
 
+from outlast.abort import AbortPolicy, Guard
 from outlast.jobs.athand import AtHand, Task
 from outlast.jobs.dispatch import Dispatch
 from outlast.jobs.gate import Gate, Probe
 from outlast.jobs.leftovers import only_of
 from outlast.jobs.outcome import Ending
 from outlast.jobs.poison import Suspicion
+from outlast.jobs.suspension import Suspension as Standing
 from outlast.jobs.tally import Tally
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials, left_behind
@@ -99,8 +101,11 @@ def ledger():
 
 @pytest.fixture
 def dispatch_of(clock, ledger):
-    def make(gate, *, suspicion=None, after=3, concurrency=4, patience=900.0, throttle=None):
+    def make(gate, *, suspicion=None, after=3, concurrency=4, patience=900.0, standing=None, throttle=None):
         async def last_look(): ...
+
+        throttle = throttle or Throttle()
+        policy = AbortPolicy(name="test").within(patience)
 
         runtime = Runtime(clock=clock, roll=lambda: 0.5)
         trials = Trials(ledger, runtime, suspicion or Suspicion(), after=after, job="job", run="RUN", tally=Tally())
@@ -111,8 +116,8 @@ def dispatch_of(clock, ledger):
             runtime,
             owner="RUN",
             concurrency=concurrency,
-            patience=patience,
-            throttle=throttle or Throttle(),
+            throttle=throttle,
+            suspension=standing or Standing(Guard(policy), throttle, concurrency=concurrency, patience=patience),
             last_look=last_look,
         )
 

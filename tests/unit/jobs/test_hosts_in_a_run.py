@@ -199,7 +199,7 @@ async def test_stopped_in_the_middle_nothing_is_in_flight(options, clock):
 async def test_a_dead_host_at_the_end_of_a_job_is_given_up_with_few_requests(options, clock):
     asked = Counter()
 
-    @job("dead end", patience=60)
+    @job("dead end", patience=60, expect={"results": False})
     async def fetch(url):
         host = url.split("/")[2]
         asked[host] += 1
@@ -227,7 +227,7 @@ async def test_a_paused_host_is_not_asked_and_the_run_ends_stopped_saying_so(opt
     asked, told = Counter(), []
     options["runtime"].bus.subscribe(told.append, ["orders_changed"])
 
-    @job("paused")
+    @job("paused", expect={"results": False})
     async def fetch(url):
         asked[url.split("/")[2]] += 1
 
@@ -356,6 +356,7 @@ async def test_a_session_that_expires_again_is_refreshed_again(options):
 
 async def test_a_remedy_that_does_not_help_is_not_called_for_ever(options):
     fetch, state = expiring(options, "no help", valid_for=0)
+    options["config"] = JobConfiguration(abort={"enabled": False})
     summary = await fetch.run(urls("a", 50), **options)
     assert (summary.done, summary.failed, state["refreshed"]) == (0, 50, APPLIED_MAX)
 

@@ -131,8 +131,8 @@ async def test_an_item_s_own_failures_do_not_park_its_host(options):
         await site.get()
         raise ValueError("no price on the page")
 
-    summary = await fetch.run(range(50), **options)
-    assert (summary.failed, site.asked) == (50, 50)
+    summary = await fetch.run(range(19), **options)  # of more it would be said that going on is pointless
+    assert (summary.failed, site.asked) == (19, 19)
     assert events == []
 
 
@@ -217,7 +217,7 @@ async def test_a_few_broken_pages_at_the_end_do_not_abort_every_run_to_come(opti
     site = Site(clock)
     start = clock.monotonic()
 
-    @job("broken end")
+    @job("broken end", expect={"results": False})
     async def fetch(number):
         await site.get()
         if number >= 280:

@@ -18,7 +18,7 @@ NONE = Allowance()
         (Ending.NOTHING_LEFT, Counts(failed=2), NONE, Outcome.COMPLETED_WITH_FAILURES, 1),
         (Ending.NOTHING_LEFT, Counts(), NONE, Outcome.EMPTY, 1),
         (Ending.NOTHING_LEFT, Counts(), Allowance(items=9), Outcome.EMPTY, 1),
-        (Ending.OUT_OF_PATIENCE, Counts(done=3, deferred=7), NONE, Outcome.ABORTED, 3),
+        (Ending.ABORTED, Counts(done=3, deferred=7), NONE, Outcome.ABORTED, 3),
         (Ending.SIGINT, Counts(done=3, pending=7), NONE, Outcome.STOPPED, 130),
         (Ending.SIGTERM, Counts(done=3, leased=7), NONE, Outcome.STOPPED, 143),
         (Ending.STOPPED, Counts(done=3, pending=7), NONE, Outcome.STOPPED, 3),

@@ -118,7 +118,7 @@ async def test_a_state_that_cannot_be_saved_is_announced_while_the_items_go_on(o
     told = []
     options["runtime"].bus.subscribe(told.append, ["checkpoint_failed"])
 
-    @job("odd state", concurrency=1)
+    @job("odd state", concurrency=1, expect={"results": False})
     async def handle(number, ctx):
         await asyncio.sleep(20)
         ctx.state["x"] = {1} if number < 4 else 1

@@ -6,7 +6,6 @@ from collections import Counter
 import pytest
 
 from outlast.jobs import Run
-from outlast.jobs.parts import Parts
 from outlast.jobs.throttle import Throttle
 from outlast.runtime import Runtime
 
@@ -57,32 +56,15 @@ class Watched:
 
 
 @pytest.fixture
-def throttle(monkeypatch):
-    """The throttle of the next run."""
-    shared = Throttle()
-    make = Parts.__init__
-    monkeypatch.setattr(Parts, "__init__", lambda self, **given: make(self, **given, throttle=shared))
-    return shared
-
-
-@pytest.fixture
 def options(tmp_path, virtual_clock, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return {"store": tmp_path, "runtime": Runtime(clock=virtual_clock, roll=lambda: 0.5), "concurrency": 8}
 
 
-async def test_no_more_items_are_in_flight_than_the_bound_allows_and_all_are_done(throttle, options, virtual_clock):
-    throttle.bound("memory", 3)
-    handler = Watched(virtual_clock)
-    async with Run("bounded", **options) as run:
-        summary = await run.process(handler, range(60))
-    assert (summary.done, handler.most) == (60, 3)
-
-
-async def test_a_bound_that_comes_and_goes_is_obeyed_at_once(throttle, options, virtual_clock):
+async def test_a_bound_that_comes_and_goes_is_obeyed_at_once_and_every_item_is_done(options, virtual_clock):
     handler, seen = Watched(virtual_clock), Counter()
 
-    async def tighten():
+    async def tighten(throttle):
         for name, limit in (("wide", None), ("tight", 2), ("closed", 0), ("wide again", None)):
             throttle.bound("memory", limit)
             await virtual_clock.sleep(0.15)  # what was in flight has ended by then
@@ -92,7 +74,19 @@ async def test_a_bound_that_comes_and_goes_is_obeyed_at_once(throttle, options, 
 
     async with Run("bounded", **options) as run:
         async with asyncio.TaskGroup() as group:
-            group.create_task(tighten())
+            group.create_task(tighten(run._throttle))
             work = group.create_task(run.process(handler, range(400)))
     assert dict(seen) == {"wide": 8, "tight": 2, "closed": 0, "wide again": 8}
     assert work.result().done == 400
+
+
+async def test_nothing_is_begun_while_the_bound_is_nothing(options, virtual_clock):
+    handler = Watched(virtual_clock)
+    async with Run("bounded", **options) as run:
+        run._throttle.bound("memory", 0)
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(run.process(handler, range(8)))
+            await virtual_clock.sleep(60)
+            assert handler.most == 0
+            run._throttle.bound("memory", 3)
+    assert (work.result().done, handler.most) == (8, 3)

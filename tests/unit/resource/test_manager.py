@@ -98,5 +98,6 @@ async def test_a_threshold_of_ones_own_is_kept_under_its_id(build, machine):
         made = await monitor.create_resource_threshold({"name": "mine", "memory_absolute": 50})
         assert made == "mine"
         assert await monitor.check_thresholds("mine") == {"memory_absolute": True}
+        assert monitor.threshold("mine").rules[0].limit == 50
         with pytest.raises(ValidationError, match="did you mean 'memory_absolute'"):
             await monitor.create_resource_threshold({"name": "mine", "memory_absolut": 50})

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -13,9 +14,13 @@ import pytest
 from outlast.config import ResourceConfiguration
 from outlast.errors import ResourceMonitoringError
 from outlast.resource import ResourceMonitor
+from outlast.resource.cgroup import ControlGroup
+from outlast.resource.estimator import Proportional
 from outlast.resource.gauges import Disk, sampler_of
 from outlast.resource.lag import LagProbe
+from outlast.resource.linux import LinuxTree
 from outlast.resource.portable import PortableTree, created
+from outlast.resource.proc import start_time
 from outlast.resource.readings import METRICS
 from outlast.resource.sample import Ask
 from outlast.resource.thread import SamplingThread
@@ -54,7 +59,7 @@ def test_both_platforms_agree_about_a_tree(tmp_path):
     try:
         root = children[0].pid
         theirs = PortableTree(1.0)(Ask(now=0.0, timestamp="", roots=((root, created(root)),)))
-        ours = sampler_of(tmp_path).sample(Ask(now=0.0, timestamp="", roots=((root, _start(root)),))).readings
+        ours = sampler_of(tmp_path).sample(Ask(now=0.0, timestamp="", roots=((root, start_time(root)),))).readings
         assert theirs["process_count"] == ours["process_count"]
         assert theirs["browser_processes"] == ours["browser_processes"] == 1
         assert theirs["tree_rss_mb"] == pytest.approx(ours["tree_rss_mb"], rel=0.3)
@@ -62,12 +67,66 @@ def test_both_platforms_agree_about_a_tree(tmp_path):
         for child in children:
             child.communicate()
     assert created(root) is None
+    assert start_time(os.getpid()) is not None
+    assert start_time(os.getpid(), proc="/no/proc") == created(os.getpid())
 
 
-def _start(pid):
-    from outlast.resource.proc import start_time
+def test_where_the_exact_size_is_refused_the_estimate_has_to_do_and_it_is_not_asked_for_again_and_again():
+    asked = []
 
-    return start_time(pid)
+    def refused(pid):
+        asked.append(pid)
+        raise PermissionError(13, "ptrace")
+
+    tree = LinuxTree(ControlGroup(), exactly=refused)
+    for now in (0.0, 40.0, 80.0):
+        told = tree(Ask(now=now, timestamp="", exactly=True))
+        assert told["memory_method"] == "estimate"
+        assert told["memory_pss_age"] is None
+        assert told["memory_usage"] > 5
+    assert len(asked) == 1
+    tree(Ask(now=601.0, timestamp=""))
+    assert len(asked) == 2
+
+
+def test_a_process_that_ends_while_it_is_measured_is_left_out():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+
+    def ends(pid):
+        if pid == child.pid:
+            raise ProcessLookupError(3, "gone")
+        return Proportional(7 << 20, 5 << 20)
+
+    try:
+        told = LinuxTree(ControlGroup(), exactly=ends)(ASK)
+    finally:
+        child.communicate()
+    assert told["memory_method"] == "pss"
+    assert told["process_count"] == 2
+
+
+def test_exact_measurements_are_taken_when_they_are_due_or_asked_for():
+    asked = []
+    tree = LinuxTree(ControlGroup(), exactly=lambda pid: asked.append(pid) or Proportional(10 << 20, 5 << 20))
+    ages = [tree(Ask(now=now, timestamp=""))["memory_pss_age"] for now in (0.0, 10.0, 29.0, 30.0, 31.0)]
+    assert ages == [0, 10, 29, 0, 1]
+    assert tree(Ask(now=32.0, timestamp="", exactly=True))["memory_method"] == "pss"
+    # Ten of fifteen MB are above nine tenths of this limit, so it is looked at every five seconds.
+    assert tree(Ask(now=36.0, timestamp="", limit=16.0))["memory_method"] == "estimate"
+    assert tree(Ask(now=37.0, timestamp="", limit=16.0))["memory_method"] == "pss"
+    assert tree(Ask(now=43.0, timestamp="", limit=17.0))["memory_method"] == "estimate"
+    assert len(set(asked)) == 1
+
+
+def test_connections_are_counted_now_and_then():
+    tree = LinuxTree(ControlGroup())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        before = tree(Ask(now=0.0, timestamp=""))["network_connections"]
+        with socket.create_connection(server.getsockname()), server.accept()[0]:
+            assert tree(Ask(now=9.0, timestamp=""))["network_connections"] == before
+            assert tree(Ask(now=10.0, timestamp=""))["network_connections"] == before + 2
+            assert tree(Ask(now=11.0, timestamp=""))["network_connections"] == before + 2
+        assert tree(Ask(now=12.0, timestamp="", exactly=True))["network_connections"] == before
 
 
 def test_the_disk_is_that_of_the_storage_path_even_before_it_exists(tmp_path):

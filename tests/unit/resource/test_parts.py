@@ -4,11 +4,11 @@ import pytest
 
 from outlast.resource.cgroup import ControlGroup
 from outlast.resource.cpu import CpuMeter, CpuTimes
-from outlast.resource.estimator import Calibration, Resident, estimate, is_due
+from outlast.resource.estimator import Calibration, Exact, Proportional, Resident, estimate, is_due
 from outlast.resource.linux import LinuxHost
 from outlast.resource.psi import parse_pressure
 from outlast.resource.sample import Ask
-from outlast.resource.smaps import parse_resident
+from outlast.resource.smaps import parse_proportional, parse_resident
 from outlast.resource.sockets import connections, parse_tcp
 
 MB = 1 << 20
@@ -20,29 +20,80 @@ def test_what_is_shared_counts_once_and_what_is_alone_adds_up():
     assert estimate([]) == 0
 
 
-def test_an_estimate_is_corrected_by_the_last_exact_measurement():
+def family(count, *, anonymous=30, of_files=200, shared=0):
+    return {(n, 1.0): Resident(anonymous, of_files, shared) for n in range(count)}
+
+
+def learnt(count, *, anonymous, shared):
     calibration = Calibration()
-    assert calibration.applied(100) == 100
-    calibration.learn(exact=80, estimated=100)
-    assert calibration.applied(200) == 160
-    calibration.learn(exact=0, estimated=100)
-    calibration.learn(exact=100, estimated=0)
-    assert calibration.applied(200) == 160
+    calibration.learn({(n, 1.0): Proportional(anonymous, shared) for n in range(count)}, family(count))
+    return calibration
+
+
+def test_an_estimate_that_was_never_corrected_is_taken_as_it_is():
+    assert Calibration().applied(family(4).values()) == 4 * 30 + 200
+
+
+def test_what_forks_share_of_their_own_is_as_much_for_each():
+    calibration = learnt(4, anonymous=25, shared=50)
+    assert calibration.applied(family(4).values()) == 4 * 25 + 200
+    assert calibration.applied(family(8).values()) == 8 * 25 + 200
+
+
+def test_what_is_shared_of_files_is_as_much_however_many_they_are():
+    calibration = learnt(4, anonymous=30, shared=75)
+    assert calibration.applied(family(4).values()) == 4 * 30 + 300
+    assert calibration.applied(family(8).values()) == 8 * 30 + 300
+
+
+def test_a_leak_is_all_its_own():
+    calibration = learnt(4, anonymous=25, shared=50)
+    leaking = {**family(4), (0, 1.0): Resident(1_030, 200, 0)}
+    assert calibration.applied(leaking.values()) == 4 * 25 + 200 + 1_000
+
+
+def test_a_correction_leaves_something():
+    calibration = learnt(10, anonymous=0, shared=0)
+    assert calibration.applied(family(1).values()) == 23
+
+
+def test_those_that_ended_in_between_say_nothing():
+    calibration = Calibration()
+    calibration.learn({(9, 1.0): Proportional(1, 1)}, family(4))
+    assert calibration.applied(family(4).values()) == 4 * 30 + 200
+    calibration.learn({(0, 1.0): Proportional(20, 200), (9, 1.0): Proportional(500, 500)}, family(4))
+    assert calibration.applied(family(4).values()) == 4 * 20 + 200
+
+
+ROLLUP = b"00-ff [rollup]\nRss: 900 kB\nPss: 500 kB\nPss_Dirty: 1 kB\n"
+
+
+def test_the_proportional_size_is_told_in_parts_and_by_old_kernels_as_a_sum():
+    assert parse_proportional(ROLLUP + b"Pss_Anon: 300 kB\nPss_File: 200 kB\n") == Proportional(307_200, 204_800)
+    assert parse_proportional(ROLLUP + b"Anonymous: 350 kB\n") == Proportional(358_400, 153_600)
+    assert parse_proportional(ROLLUP + b"Anonymous: 800 kB\n") == Proportional(512_000, 0)
+    assert parse_proportional(b"") is None
 
 
 @pytest.mark.parametrize(
-    ("since", "size", "limit", "due"),
+    ("since", "processes", "size", "limit", "due"),
     [
-        (None, 1, None, True),
-        (29.9, 1, None, False),
-        (30, 1, None, True),
-        (4.9, 95, 100, False),
-        (5, 90, 100, True),
-        (5, 89, 100, False),
+        (None, 10, 1, None, True),
+        (29.9, 10, 1, None, False),
+        (30, 10, 1, None, True),
+        (4.9, 10, 95, 100, False),
+        (5, 10, 90, 100, True),
+        (5, 10, 89, 100, False),
+        (5, 15, 1, None, True),
+        (4.9, 15, 1, None, False),
+        (5, 14, 1, None, False),
+        (5, 6, 1, None, True),
+        (5, 7, 1, None, False),
     ],
 )
-def test_it_is_measured_exactly_now_and_then_and_oftener_near_a_limit(since, size, limit, due):
-    assert is_due(100.0, None if since is None else 100.0 - since, size, limit) is due
+def test_it_is_measured_exactly_now_and_then_and_oftener_when_it_matters(since, processes, size, limit, due):
+    last = None if since is None else Exact(100.0 - since, 10)
+    assert is_due(100.0, last, processes=processes, size=size, limit=limit) is due
 
 
 def test_the_status_of_a_process_without_memory_says_nothing():
@@ -88,6 +139,7 @@ def test_pressure_is_read_by_kind():
     text = "some avg10=1.53 avg60=0.87 avg300=0.22 total=58761459\nfull avg10=0.25 avg60=0.1 avg300=0.0 total=9\n"
     assert parse_pressure(text) == {"some": 1.53, "full": 0.25}
     assert parse_pressure("") == {}
+    assert parse_pressure("some total=5\nfull avg10=1.0 total=9\n") == {"full": 1.0}
 
 
 TCP = b"""  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -198,6 +198,14 @@ async def test_members_are_those_who_have_logged_in():
         assert await page.title() == "Log in"
 
 
+@pytest.mark.parametrize("onward", ["http://elsewhere.test/", "/a%0d%0aX-Other: 1", "/\u00fc", ""])
+async def test_a_login_leads_to_this_site_and_nowhere_else(fetch, onward):
+    async with BrowserSite() as site:
+        form = {"user": "ann", "password": "correct horse", "next": onward.replace("%0d%0a", "\r\n")}
+        status, _, headers = await fetch(f"{site.url}/login", "POST", data=form, allow_redirects=False)
+        assert (status, headers["Location"], "X-Other" in headers) == (303, "/members/0", False)
+
+
 def test_the_fixture_serves_until_the_test_ends(browser_site):
     site = browser_site(3, [PageFault(1, "error")])
     with urllib.request.urlopen(site.urls[0]) as answer:

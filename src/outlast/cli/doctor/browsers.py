@@ -18,8 +18,11 @@ __all__ = ["Trial", "browser_check", "browser_checks", "tried_out"]
 VERSION_SECONDS = 15.0
 LAUNCH_SECONDS = 30.0
 OUTPUT_SHOWN_MAX = 200
+CANNOT_RUN = 126
+"""What a shell says of a program that it cannot start."""
 _PAGE = "data:text/html,<p>doctor</p><script>document.write(6*7)</script>"
 _SHOWN = "doctor</p><script>document.write(6*7)</script>42"
+_BY_HAND = "--headless --no-sandbox --dump-dom about:blank"
 _MISSING_LIBRARY = re.compile(r"(\S+\.so[.\d]*): cannot open shared object")
 _ARGUMENTS = (
     "--headless",
@@ -46,9 +49,10 @@ def browser_checks(engine: str = "chromium", configured: str | None = None, *, h
         found = find_browser(engine, configured, headless=headless)
     except BrowserUnavailableError as error:
         # A job that needs no browser is none the worse for it, unless somebody has said where it is.
-        state = State.BAD if configured or os.environ.get("OUTLAST_CHROMIUM") else State.WARN
-        says, _, remedy = error.message.partition(". ")
-        return [Check(name="browser", state=state, says=says, do=(remedy,), facts={"engine": engine, "path": None})]
+        state = State.BAD if error.context["asked"] else State.WARN
+        says, remedy = error.context["problem"], error.context["remedy"]
+        facts = {"engine": engine, "path": None, "looked_at": error.context["looked_at"]}
+        return [Check(name="browser", state=state, says=says, do=(remedy,), facts=facts)]
     except ConfigurationError as error:
         return [Check(name="browser", state=State.BAD, says=error.message)]
     return [browser_check(engine, found, tried_out(found)), *_playwright_checks()]
@@ -68,7 +72,7 @@ def browser_check(engine: str, found: Found, trial: Trial) -> Check:
     if trial.problem is None:
         return Check(name="browser", state=State.OK, says=f"{told}; it starts and shows a page", facts=facts)
     library = _MISSING_LIBRARY.search(trial.problem)
-    do = f"python -m playwright install-deps {engine}" if library else f"start it by hand: {found.path} {_typed()}"
+    do = f"python -m playwright install-deps {engine}" if library else f"start it by hand: {found.path} {_BY_HAND}"
     return Check(name="browser", state=State.BAD, says=f"{told} does not start: {trial.problem}", do=(do,), facts=facts)
 
 
@@ -93,7 +97,7 @@ def _answer(command: list[str], seconds: float) -> tuple[int | None, str]:
                 command, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True
             )
         except OSError as error:
-            return -1, str(error.strerror)
+            return CANNOT_RUN, str(error.strerror)
         try:
             code: int | None = process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -122,10 +126,6 @@ def _how(how: str) -> str:
         "debian": "Debian's",
         "path": "on PATH",
     }[how]
-
-
-def _typed() -> str:
-    return "--headless --no-sandbox --dump-dom about:blank"
 
 
 def _playwright_checks() -> list[Check]:

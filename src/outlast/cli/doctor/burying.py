@@ -26,23 +26,33 @@ class Burial:
     buried: bool | None = None
 
 
-async def bury_one(clock: Clock, *, proc: Path = Path("/proc"), root: Path = Path("/")) -> Burial:
+async def bury_one(
+    clock: Clock, *, proc: Path = Path("/proc"), root: Path = Path("/"), shell: str = "/bin/sh"
+) -> Burial:
     """Leave a dead process to whoever adopts orphans, and wait for at most two seconds until it is gone."""
     marks = (root / ".dockerenv", root / "run/.containerenv")
     container = any(mark.exists() for mark in marks) or os.getpid() == 1
     adopter = _text(proc / "1" / "comm")
     if adopter is None:
         return Burial(container=container)
-    orphan, parent = await asyncio.to_thread(_orphan), None
+    try:
+        orphan = await asyncio.to_thread(_orphan, shell)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        # No shell, or none that may start anything.
+        return Burial(container=container, adopter=adopter)
+    state, parent = "", 0
     for _ in range(LOOKS):
         stat = _text(proc / str(orphan) / "stat")
         if stat is None:
             return Burial(container=container, adopter=adopter, buried=True)
         # The command stands in brackets and may hold anything.
-        parent = int(stat.rpartition(")")[2].split()[1])
+        state, number = stat.rpartition(")")[2].split()[:2]
+        parent = int(number)
         await clock.sleep(LOOK_SECONDS)
     _bury_own(orphan, parent)
-    return Burial(container=container, adopter=_text(proc / str(parent) / "comm"), buried=False)
+    # On a machine so busy that it has not even ended nothing is known.
+    buried = False if state == "Z" else None
+    return Burial(container=container, adopter=_text(proc / str(parent) / "comm"), buried=buried)
 
 
 def burial_check(found: Burial) -> Check:
@@ -59,12 +69,12 @@ def burial_check(found: Burial) -> Check:
     return Check(name="process 1", state=State.WARN, says=says, do=(do,), facts=facts)
 
 
-def _orphan() -> int:
-    shell = subprocess.run(["/bin/sh", "-c", _ORPHAN], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - fixed words
-    return int(shell.stdout)
+def _orphan(shell: str) -> int:
+    done = subprocess.run([shell, "-c", _ORPHAN], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - fixed words
+    return int(done.stdout)
 
 
-def _bury_own(orphan: int, parent: int | None) -> None:
+def _bury_own(orphan: int, parent: int) -> None:
     # Where this process is the one that adopts, as process 1 of a container.
     if parent == os.getpid():
         with suppress(ChildProcessError):

@@ -29,6 +29,7 @@ async def examined(store: str | None, file: Path | None, clock: Clock | None = N
     """Every check. Settings come from `file`, the environment and pyproject.toml; `store` is the one that was typed."""
     clock = clock or SystemClock()
     configuration, complaints = _configured(file)
+    browser = configuration.browser
     return [
         python_check(),
         sqlite_check(),
@@ -41,7 +42,7 @@ async def examined(store: str | None, file: Path | None, clock: Clock | None = N
         shm_check(shm_size()),
         burial_check(await bury_one(clock)),
         clock_check(clock.now(), os.environ),
-        *await asyncio.to_thread(browser_checks),
+        *await asyncio.to_thread(browser_checks, browser.engine, browser.executable or None, headless=browser.headless),
     ]
 
 

@@ -25,7 +25,7 @@ SKEW_WARN = 2.0
 SYNCS = 5
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "glusterfs", "davfs"})
 VOLATILE = frozenset({"tmpfs", "ramfs", "devtmpfs"})
-LAYERED = frozenset({"overlay", "aufs"})
+LAYERED = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def _kind_check(facts: StoreFacts) -> Check:
     there = "" if facts.exists else f", to be made in {facts.tried_in}"
     says = f"{facts.path} on {kind}{there}"
     state, do = State.OK, ""
-    if kind in NETWORK or kind.startswith("fuse."):
+    if kind in NETWORK or (kind.startswith("fuse.") and kind not in LAYERED):
         says += ": the log of SQLite is not safe over a network"
         state, do = State.BAD, "outlast --store DIR ...: a directory on a disk of this machine"
     elif kind in VOLATILE:
@@ -112,14 +112,19 @@ def _sync_check(facts: StoreFacts) -> Check:
 
 
 def _looked_at(store: Path) -> tuple[Path, StoreFacts]:
-    place = next(each for each in (store.absolute(), *store.absolute().parents) if each.exists())
-    facts = StoreFacts(path=str(store), tried_in=str(place), exists=store.exists(), kind=mount_of(place))
+    place = next(each for each in (store.absolute(), *store.absolute().parents) if _is_there(each))
+    facts = StoreFacts(path=str(store), tried_in=str(place), exists=_is_there(store), kind=mount_of(place))
     try:
         found = os.statvfs(place)
     except OSError:
         return place, facts
     inodes = found.f_favail if found.f_files else None
     return place, replace(facts, free=found.f_bavail * found.f_frsize, inodes_free=inodes)
+
+
+def _is_there(path: Path) -> bool:
+    # Not `Path.exists`: it raises where a directory may not be looked into.
+    return os.path.exists(path)  # noqa: PTH110
 
 
 async def _worked_in(scratch: Path, clock: Clock) -> tuple[float, float]:

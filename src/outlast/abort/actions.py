@@ -1,0 +1,72 @@
+"""What is done when a job is aborted: the actions of its policy in order, each once, whatever becomes of the others."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import Any
+
+from outlast.abort.words import Action
+from outlast.errors import AbortExecutionError
+
+__all__ = ["ActionFunction", "Actions", "Done"]
+
+ActionFunction = Callable[[str], Any]
+"""A function, plain or async, that gets the id of the job; one that gives False has failed."""
+
+PROBLEM_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of one action; `problem` is None when it succeeded."""
+
+    action: str
+    ok: bool
+    problem: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"action": self.action, "ok": self.ok, "problem": self.problem}
+
+
+@dataclass(slots=True)
+class Actions:
+    """The actions of one abort. Each is done once: a second call goes on with those that nothing is known of yet."""
+
+    done: dict[Action, Done] = field(default_factory=dict)
+
+    async def carry_out(
+        self, job_id: str, wanted: tuple[Action, ...], functions: Mapping[Action, ActionFunction], seconds: float
+    ) -> tuple[Done, ...]:
+        """Do what is wanted in this order. One that fails, or takes longer than so many seconds, does not stop the next."""
+        for action in wanted:
+            if action not in self.done:
+                self.done[action] = await _one(job_id, action, functions.get(action), seconds)
+        return tuple(self.done[action] for action in wanted)
+
+
+async def _one(job_id: str, action: Action, function: ActionFunction | None, seconds: float) -> Done:
+    if function is None:
+        return Done(action.value, ok=False, problem=f"nothing was given that can {_MEANING[action]}")
+    try:
+        async with asyncio.timeout(seconds):
+            given = function(job_id)
+            result = await given if isawaitable(given) else given
+    except TimeoutError:
+        return Done(action.value, ok=False, problem=f"not done within {seconds:g} s")
+    except AbortExecutionError as error:
+        return Done(action.value, ok=False, problem=error.message[:PROBLEM_MAX])
+    except Exception as error:  # noqa: BLE001 - an action that fails must not keep the others from being done
+        return Done(action.value, ok=False, problem=f"{type(error).__name__}: {error}"[:PROBLEM_MAX])
+    if result is False:
+        return Done(action.value, ok=False, problem="it said that it did not succeed")
+    return Done(action.value, ok=True)
+
+
+_MEANING: Mapping[Action, str] = {
+    Action.SAVE_STATE: "save the state: no save_state",
+    Action.NOTIFY: "notify: nobody to tell is configured under [notify]",
+    Action.CLEANUP: "clean up: no cleanup",
+    Action.SHUTDOWN: "shut down: no shutdown",
+    Action.LOG_EVENT: "log",
+}

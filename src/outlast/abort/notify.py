@@ -1,0 +1,194 @@
+"""Telling somebody: by whatever apprise reaches, by a web address, by a program. Failures are reported, never raised."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outlast.abort.masking import masked_url, without
+from outlast.abort.secrets import resolved
+from outlast.errors import AbortExecutionError
+
+if TYPE_CHECKING:
+    from outlast.config.notify import NotifyConfiguration
+
+__all__ = ["Delivery", "Notice", "Notifier"]
+
+SUCCESSES = frozenset({"completed"})
+PROBLEM_MAX = 300
+ANSWER_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What is told. `occasion` is how a run ended, or what befell it; `data` is JSON-able, and goes to the web address and the program."""
+
+    occasion: str
+    job_id: str
+    summary: str
+    at: datetime
+    details: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "occasion": self.occasion,
+            "job_id": self.job_id,
+            "summary": self.summary,
+            "details": self.details,
+            "timestamp": self.at.isoformat(),
+            "data": dict(self.data),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came of telling one of them; `target` is its address without its secrets, `problem` None when it was told."""
+
+    target: str
+    ok: bool
+    problem: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"target": self.target, "ok": self.ok, "problem": self.problem}
+
+
+class Notifier:
+    """Tells those of a configuration, all at once, each within its time."""
+
+    def __init__(self, config: "NotifyConfiguration", *, environ: Mapping[str, str] | None = None) -> None:
+        self._config = config
+        self._environ = os.environ if environ is None else environ
+
+    def __bool__(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self._config.urls or self._config.webhook or self._config.command)
+
+    def wants(self, occasion: str) -> bool:
+        """Whether somebody is to be told of such an occasion: by its name, or as one of those that are no success."""
+        on = self._config.on
+        return bool(self) and (
+            occasion in on or ("failed" in on and occasion not in SUCCESSES | {"stopped", "stalled"})
+        )
+
+    async def notify(self, notice: Notice) -> tuple[Delivery, ...]:
+        """Tell everybody, whatever the occasion. A cancellation gets through; nothing else is raised."""
+        config = self._config
+        tasks = []
+        async with asyncio.TaskGroup() as group:
+            tasks += [group.create_task(self._told(url, notice, _by_apprise)) for url in config.urls]
+            if config.webhook is not None:
+                tasks.append(group.create_task(self._told(config.webhook, notice, _by_webhook)))
+            if config.command:
+                tasks.append(group.create_task(self._commanded(notice)))
+        return tuple(task.result() for task in tasks)
+
+    async def _told(self, written: str, notice: Notice, tell: Callable[..., Any]) -> Delivery:
+        try:
+            url = resolved(written, self._environ)
+        except AbortExecutionError as error:
+            return Delivery(masked_url(written), ok=False, problem=error.message)
+        try:
+            async with asyncio.timeout(self._config.timeout):
+                await tell(url, notice, self._config.timeout)
+        except TimeoutError:
+            return Delivery(masked_url(url), ok=False, problem=f"no answer within {self._config.timeout:g} s")
+        except Exception as error:  # noqa: BLE001 - who cannot be told must not break what is told of
+            return Delivery(masked_url(url), ok=False, problem=_problem(error, (url,)))
+        return Delivery(masked_url(url), ok=True)
+
+    async def _commanded(self, notice: Notice) -> Delivery:
+        target = f"command {Path(self._config.command[0]).name}"
+        secrets: list[str] = []
+        try:
+            for each in self._config.command:
+                secrets += [value] if (value := resolved(each, self._environ)) != each else []
+            arguments = [_filled(resolved(each, self._environ), notice) for each in self._config.command]
+            await _run(arguments, json.dumps(notice.to_dict()).encode(), self._config.timeout)
+        except AbortExecutionError as error:
+            return Delivery(target, ok=False, problem=_hidden(error.message, secrets))
+        except OSError as error:
+            return Delivery(target, ok=False, problem=f"cannot be started: {error.strerror}")
+        return Delivery(target, ok=True)
+
+
+async def _by_apprise(url: str, notice: Notice, _: float) -> None:
+    try:
+        import apprise  # noqa: PLC0415 - an extra, and slow to load
+    except ImportError as error:
+        raise AbortExecutionError("apprise is not installed: pip install 'outlast[notify]'") from error
+    service = apprise.Apprise.instantiate(url)
+    if service is None:
+        raise AbortExecutionError("this is no address that apprise knows")
+    sender = apprise.Apprise()
+    sender.add(service)
+    if not await sender.async_notify(title=notice.summary[:250], body=notice.details or notice.summary):
+        raise AbortExecutionError("the service did not take it")
+
+
+async def _by_webhook(url: str, notice: Notice, timeout: float) -> None:  # noqa: ASYNC109 - of the sockets
+    status = await asyncio.to_thread(_posted, url, json.dumps(notice.to_dict()).encode(), timeout)
+    if not 200 <= status < 300:
+        raise AbortExecutionError(f"it answered {status}")
+
+
+def _posted(url: str, body: bytes, timeout: float) -> int:
+    from urllib.error import HTTPError  # noqa: PLC0415 - slow to load, seldom used
+    from urllib.request import Request, urlopen  # noqa: PLC0415
+
+    if not url.lower().startswith(("http://", "https://")):
+        raise AbortExecutionError("a webhook must be an http or https address")
+    request = Request(url, data=body, headers={"Content-Type": "application/json"}, method="POST")  # noqa: S310 - checked above
+    try:
+        with urlopen(request, timeout=timeout) as answer:  # noqa: S310 - checked above
+            answer.read(ANSWER_MAX)
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
+
+
+async def _run(arguments: list[str], given: bytes, timeout: float) -> None:  # noqa: ASYNC109 - of the program
+    # Words go to a file: a pipe would be waited for until everything has let go of it that the program may have left running.
+    with tempfile.TemporaryFile() as words:
+        # Begun without giving way: asyncio, cancelled while it begins one, ends the program alone and not what that has started.
+        process = subprocess.Popen(  # noqa: ASYNC220, S603 - said above; the user's own program
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=words, start_new_session=True
+        )
+        try:
+            await asyncio.to_thread(process.communicate, given, timeout)
+        except subprocess.TimeoutExpired as error:
+            raise AbortExecutionError(f"not done within {timeout:g} s, and killed") from error
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if process.returncode:
+            words.seek(0)
+            said = words.read(PROBLEM_MAX).decode("utf-8", "replace").strip()
+            raise AbortExecutionError(f"exit code {process.returncode}{': ' if said else ''}{said}")
+
+
+def _filled(argument: str, notice: Notice) -> str:
+    # Not str.format: a brace that means something else stays as it is.
+    for name, value in (("summary", notice.summary), ("job", notice.job_id), ("occasion", notice.occasion)):
+        argument = argument.replace(f"{{{name}}}", value.replace("\0", ""))
+    return argument
+
+
+def _problem(error: Exception, urls: tuple[str, ...]) -> str:
+    said = str(error) if isinstance(error, AbortExecutionError) else f"{type(error).__name__}: {error}"
+    return without(said, urls)[:PROBLEM_MAX]
+
+
+def _hidden(text: str, secrets: list[str]) -> str:
+    for each in secrets:
+        text = text.replace(each, "***")
+    return text[:PROBLEM_MAX]

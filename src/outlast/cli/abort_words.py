@@ -1,0 +1,62 @@
+"""Why a job is suspended or was aborted, in lines."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from outlast.cli.pause_words import paused_text
+from outlast.cli.phrases import moment, quoted, safe
+
+__all__ = ["aborted_lines", "aborted_steps", "suspended_line", "why"]
+
+REASON_WIDTH_MAX = 300
+CAUSE_WIDTH_MAX = 300
+SLOWER = "10/min"
+_BY_ASKING_LESS = frozenset({"blocked", "throttled", "timeout", "server_error", "network"})
+
+
+def why(note: Mapping[str, Any]) -> str:
+    """The reason, as one reads it."""
+    return safe(str(note.get("reason") or "going on seemed pointless").replace("builtins.", ""), REASON_WIDTH_MAX)
+
+
+def suspended_line(note: Mapping[str, Any]) -> str:
+    """Where a job stands that runs, and hands out nothing but probes."""
+    probe = note.get("next_probe")
+    rest = f"probing, next at {moment(str(probe))}" if probe else "waiting for what is in flight"
+    if note.get("silence"):
+        rest = "each of them is probed"
+    return f"suspended since {moment(str(note.get('since')))}: {why(note)}; {rest}; gives up at {moment(str(note.get('gives_up')))}"
+
+
+def aborted_lines(note: Mapping[str, Any]) -> list[str]:
+    """What is known of why it was aborted: since when, where, what failed, what was well."""
+    hosts, seen = _names(note.get("hosts")), note.get("hosts_seen")
+    where = f" at {len(hosts)} of {seen} hosts: {paused_text(hosts)}" if hosts and any(hosts) else ""
+    lines = [f"  in trouble since {moment(str(note.get('since')))}{where}"]
+    cause, analysis = note.get("cause"), note.get("analysis") or {}
+    if analysis.get("total_failures"):
+        lines.append(f"  {safe(str(analysis['cause']), CAUSE_WIDTH_MAX)}")
+    elif cause:
+        lines.append(f"  most failed with {safe(str(cause).replace('builtins.', ''), CAUSE_WIDTH_MAX)}")
+    healthy = _names(analysis.get("healthy_hosts"))
+    return [*lines, *([f"  well until the end: {paused_text(healthy)}"] if healthy else [])]
+
+
+def aborted_steps(name: str, note: Mapping[str, Any], hint: str, down: Sequence[str]) -> list[tuple[str, str]]:
+    """What may help, beyond going on: without the host that is in trouble, or asking it less often."""
+    troubled, seen = _names(note.get("hosts")), note.get("hosts_seen")
+    # Where all of them are in trouble, there is nothing to go on with.
+    some = troubled if isinstance(seen, int) and len(troubled) < seen else []
+    host = next(filter(None, [*down, *some]), None)
+    word = quoted(name)
+    if host is None:
+        return []
+    named = quoted(host)
+    steps = [("go on without it", f"outlast resume {word} --pause-host {named}{hint}")]
+    if note.get("failure_class") in _BY_ASKING_LESS:
+        steps.append(("ask it less often", f"outlast resume {word} --rate {quoted(f'{host}={SLOWER}')}{hint}"))
+    return steps
+
+
+def _names(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list | tuple) else []

@@ -1,0 +1,159 @@
+"""A run tells what the guard of its job thinks while it works, and does what is to be done when the guard gives up.
+
+What the ledger keeps of it: `suspended`, while nobody but probes may go, and `aborted`, why the last run that was aborted was.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from outlast.abort import AbortManager, AbortPolicy, Kind, Verdict
+from outlast.errors import AbortPolicyNotFoundError, ConfigurationError
+from outlast.failure.describe import Failure
+from outlast.failure.occurrence import CATEGORY
+from outlast.jobs.athand import Task
+from outlast.jobs.outcome import Ending
+from outlast.jobs.session import Session
+from outlast.jobs.suspension import Suspension
+from outlast.jobs.throttle import Throttle
+
+if TYPE_CHECKING:
+    from outlast.config import JobConfiguration
+
+__all__ = ["ABORTED", "SUSPENDED", "Abortion", "abort_policy_of"]
+
+SUSPENDED = "suspended"
+ABORTED = "aborted"
+LOOK_SECONDS = 1.0
+HOSTS_NOTED_MAX = 20
+GROUPS_NOTED_MAX = 5
+
+
+class Abortion:
+    """The guard of one run: what stands between its items and who hands them out, and what is told and done about it.
+
+    Evidence begins afresh with every run. `stop` stops the run, in order. Failures that count are kept by `keep`, so that
+    `get_failure_analysis` knows them.
+    """
+
+    def __init__(
+        self, session: Session, config: "JobConfiguration", throttle: Throttle, *, stop: Callable[[], None]
+    ) -> None:
+        job, manager = session.job_id, session.resilience.abort
+        self._policy = policy = abort_policy_of(config)
+        manager.forget(job)
+        manager.attach(
+            job,
+            save_state=(lambda _: session.save("abort")) if config.checkpoint.enabled else None,
+            cleanup=lambda _: session.ledger.release(session.run_id),
+            shutdown=lambda _: stop(),
+        )
+        self.suspension = Suspension(
+            manager.guard(job, policy),
+            throttle,
+            concurrency=config.concurrency,
+            patience=config.patience,
+            aborts=config.abort.enabled and policy.kind is not Kind.NEVER,
+        )
+        self._session = session
+        self._job = job
+        self._manager = manager
+        self._history = manager.history(job)
+        self._clock = session.runtime.clock
+        self._interval = config.abort.evaluation_interval
+        self._noted: dict[str, Any] | None = None
+
+    def keep(self, task: Task, failure: dict[str, Any]) -> None:
+        """A failure that counts, for the analysis."""
+        kept = Failure.from_dict(failure)
+        self._history.failed(
+            self._clock.monotonic(),
+            replace(kept, traceback=""),
+            host=task.host,
+            key=task.lease.key,
+            at=self._clock.now(),
+            category=CATEGORY[kept.failure_class],
+            severity="error",
+        )
+
+    async def follow(self) -> None:
+        """Announce the verdicts, and note in the ledger where the job stands while it is suspended, until cancelled."""
+        evaluated, was_suspended = self._clock.monotonic(), False
+        while True:
+            await self._clock.sleep(LOOK_SECONDS)
+            self._count_successes()
+            now, suspended = self._clock.monotonic(), self.suspension.suspended
+            if suspended != was_suspended or now - evaluated >= self._interval:
+                evaluated, was_suspended = now, suspended
+                self._manager.evaluated(self._job, self._policy)
+            await self._note_standing(self.suspension.verdict(now))
+
+    def told(self) -> str:
+        """Why nobody but probes may go, and when the next will; empty: anybody may."""
+        suspension = self.suspension
+        verdict = suspension.verdict(self._clock.monotonic()) if suspension.suspended else None
+        return "" if verdict is None else verdict.reason
+
+    async def conclude(self, ending: Ending) -> None:
+        """The run is over: when it is because going on is pointless, keep why, and do what is to be done then."""
+        self._count_successes()
+        await self._note_standing(None)
+        if ending is not Ending.ABORTED:
+            return
+        self._manager.evaluated(self._job, self._policy)
+        now = self._clock.monotonic()
+        verdict = self.suspension.verdict(now)
+        assert verdict is not None, "nobody gives up what nobody suspects"
+        analysis = await self._manager.get_failure_analysis(self._job)
+        groups = analysis["top_groups"][:GROUPS_NOTED_MAX]
+        note = {
+            **self._note(verdict),
+            "at": self._moment(now),
+            "reason": verdict.reason,
+            "verdict": verdict.to_dict(),
+            "analysis": {**analysis, "top_groups": groups},
+        }
+        await self._session.ledger.put(ABORTED, note)
+        await self._manager.execute_abort_actions(self._job, verdict.reason)
+
+    def _count_successes(self) -> None:
+        now = self._clock.monotonic()
+        for host, count in self.suspension.successes().items():
+            self._history.succeeded(now, host, count)
+
+    async def _note_standing(self, verdict: Verdict | None) -> None:
+        note = None if verdict is None else self._note(verdict)
+        if note != self._noted:
+            await self._session.ledger.put(SUSPENDED, note)
+            self._noted = note
+
+    def _note(self, verdict: Verdict) -> dict[str, Any]:
+        why, _, _ = verdict.reason.rpartition("; ")
+        return {
+            "run": self._session.run_id,
+            "since": self._moment(verdict.since),
+            "reason": why,
+            "silence": self.suspension.is_silence,
+            "next_probe": self._moment(verdict.next_probe_at),
+            "gives_up": self._moment(verdict.gives_up_at),
+            "hosts": list(verdict.hosts[:HOSTS_NOTED_MAX]),
+            "hosts_seen": verdict.hosts_seen,
+            "cause": verdict.dominant_signature,
+            "failure_class": verdict.dominant_class,
+        }
+
+    def _moment(self, at: float | None) -> str | None:
+        """A monotonic time as one of the calendar, to the second."""
+        if at is None:
+            return None
+        when = self._clock.now() + timedelta(seconds=at - self._clock.monotonic())
+        return (when + timedelta(seconds=0.5)).replace(microsecond=0).isoformat()
+
+
+def abort_policy_of(config: "JobConfiguration") -> AbortPolicy:
+    """The policy of a job, with no more patience than the job has. Raises `ConfigurationError` when there is none of that name."""
+    try:
+        return AbortManager(config.abort).policy().within(config.patience)
+    except AbortPolicyNotFoundError as error:
+        raise ConfigurationError(f"abort.default_policy: {error.message}", context=error.context) from error

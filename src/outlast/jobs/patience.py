@@ -1,0 +1,45 @@
+"""Is it over? When the guard gives the job up, or nobody has answered for too long, and more is left than a few broken pages."""
+
+from outlast.jobs.gate import Gate
+from outlast.jobs.suspension import Suspension
+from outlast.ledger.port import Ledger
+from outlast.runtime import Clock
+
+__all__ = ["TAIL_SHARE", "Patience"]
+
+# When patience is at its end and no more than this share of what is done is left to do, the run ends with those failed, not
+# aborted: otherwise a few broken pages of a site that is up would abort every run to come.
+TAIL_SHARE = 0.1
+
+
+class Patience:
+    """For how long a run waits for what does not answer, or answers nothing that is of use."""
+
+    def __init__(self, gate: Gate, suspension: Suspension, ledger: Ledger, clock: Clock) -> None:
+        self._gate = gate
+        self._suspension = suspension
+        self._ledger = ledger
+        self._clock = clock
+
+    async def is_spent(self) -> bool:
+        """Whether the run is to end for that. Where only a few items are left, they are let go, whatever becomes of them."""
+        now, suspension = self._clock.monotonic(), self._suspension
+        silent = self._silent_for(now)
+        if silent is not None:
+            suspension.silent(now, silent)
+        if not suspension.is_spent(now, silent):
+            return False
+        counts = await self._ledger.counts()
+        if counts.waiting > TAIL_SHARE * counts.done:
+            return suspension.aborts
+        # From now on their failures count.
+        self._gate.doubt()
+        suspension.dismiss()
+        return False
+
+    def seconds_left(self, now: float) -> float:
+        """When to ask again, if nothing happens."""
+        return self._suspension.patience_left(self._silent_for(now) or 0.0)
+
+    def _silent_for(self, now: float) -> float | None:
+        return self._gate.silent_for(now) if self._gate.parked else None

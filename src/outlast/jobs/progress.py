@@ -1,0 +1,38 @@
+"""Where a run stands, and what it has just finished: what it tells whoever runs it from code."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from outlast.jobs.gate import Waiting
+from outlast.ledger.port import Counts
+
+__all__ = ["Done", "Progress"]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An item that `Run.map` finished: its key, and what the function returned."""
+
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a run stands. `counts` are the job's, the others this run's.
+
+    `parked` are the hosts that are down and waited for, `waiting` all whose items wait, and why. `suspended` says why nobody but
+    probes may go; empty: anybody may. `memory_mb` is what the job and its browser hold, where that is known; `pages_max` is how many
+    pages may be open, where memory lets fewer be open than were asked for.
+    """
+
+    counts: Counts
+    done: int
+    failed: int
+    retries: int
+    in_flight: int
+    parked: tuple[str, ...]
+    waiting: tuple[Waiting, ...] = ()
+    suspended: str = ""
+    memory_mb: float | None = None
+    pages_max: int | None = None

@@ -1,0 +1,260 @@
+"""Is going on pointless? What came of every item is told to the guard of the job; while it suspects, nobody but probes may go.
+
+Of an item counts its first failure in this run and its last, the one with which it is given up, and none between; a success always
+counts. What a parked host has to answer for counts no longer: the gate keeps it from the others already.
+
+While the job is suspended nothing new is handed out. When what was in flight has ended, one item at a time probes, the hosts in
+turn; where the trouble looks like an outage, a host that has just answered is asked again. A probe that fails costs its item nothing.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+
+from outlast.abort.guard import Guard
+from outlast.abort.recent import OUTAGES
+from outlast.abort.states import Decision
+from outlast.abort.verdict import Verdict
+from outlast.failure.model import Classification, FailureClass, Fault
+from outlast.jobs.athand import Task
+from outlast.jobs.throttle import Throttle
+
+__all__ = ["FAILING_MAX", "LOOK_EVERY", "RECOVERY", "Suspension"]
+
+FAILING_MAX = 10_000
+"""Items that have failed in this run and are not done: of more, the first are forgotten, and may count once more."""
+
+LOOK_EVERY = 5.0
+"""While the job is suspended, the guard is looked at as often as this at least."""
+
+UNSERVED_EVERY = 1.0
+RECOVERY = "recovery"
+SILENCE_TOLD = 10.0
+"""Who does not answer for less may only be slow."""
+
+
+class Suspension:
+    """Stands between what comes of the items and who hands them out. All times are monotonic seconds, given by the caller.
+
+    `patience` is for how long nobody may answer; with `aborts=False` the run ends for none of this, as the guard never suspects.
+    """
+
+    def __init__(
+        self, guard: Guard, throttle: Throttle, *, concurrency: int, patience: float, aborts: bool = True
+    ) -> None:
+        self._guard: Guard | None = guard
+        self._throttle = throttle
+        self._concurrency = concurrency
+        self._patience = patience
+        self.aborts = aborts
+        """Whether the run may end for this at all."""
+        self.suspended = False
+        """Whether nobody but a probe may go."""
+        self.is_silence = False
+        """Whether nobody answers: every host is parked, and probed for itself."""
+        self._silent_class = FailureClass.NETWORK.value
+        self._recovering = False
+        self._well: dict[str, int] = {}
+        self._failing: dict[int, None] = {}
+        self._crashed_at = -math.inf
+        self._incident: str | None = None
+        self._probe: Task | None = None
+        self._probe_at = math.inf
+        self._lacks_item = False
+        self._turn = 0
+        self._turns: dict[str, int] = {}
+        self._wake: Callable[[], None] | None = None
+
+    def wakes(self, wake: Callable[[], None]) -> None:
+        """Call this, and nothing that was to be called before, when the job was suspended and goes on."""
+        self._wake = wake
+
+    # What came of the items
+
+    def succeeded(self, task: Task, now: float) -> None:
+        """The item is done."""
+        guard = self._guard
+        if guard is None:
+            return
+        if self._failing:
+            self._failing.pop(task.lease.item, None)
+        if self._probe is not None and self._is_probe(task):
+            self._probed(now, good=True, host=task.host)
+            return
+        host, well = task.host, self._well
+        well[host] = well.get(host, 0) + 1
+        guard.succeeded(now, host=host)
+        self.is_silence = False
+        if self._recovering:
+            self._widen(guard, now)
+        if self.suspended:
+            self.look(now)
+
+    def successes(self) -> dict[str, int]:
+        """How many items each host was good for since this was last asked."""
+        well, self._well = self._well, {}
+        return well
+
+    def failed(
+        self, task: Task, now: float, kind: Classification, *, signature: str, began: float, incident: str | None = None
+    ) -> bool:
+        """The item failed in an attempt that began then; whether that was its first failure in this run."""
+        failing, item = self._failing, task.lease.item
+        if kind.fault in {Fault.HOST, Fault.PROXY}:
+            self._silent_class = kind.failure_class.value
+        if self._guard is None or item in failing:
+            return False
+        if len(failing) >= FAILING_MAX:
+            del failing[next(iter(failing))]
+        failing[item] = None
+        self._count(self._guard, task, now, kind, signature=signature, began=began, incident=incident)
+        return True
+
+    def gave_up(self, task: Task, now: float, kind: Classification, *, signature: str, first: bool) -> None:
+        """The item is given up; `first`: with its first failure in this run, which counted already."""
+        if self._guard is None:
+            return
+        self._failing.pop(task.lease.item, None)
+        if not first:
+            self._count(self._guard, task, now, kind, signature=signature, began=now)
+
+    def probe_failed(self, task: Task, now: float, kind: Classification, signature: str) -> bool:
+        """Whether the item that failed was a probe; then its failure is no more than that."""
+        if self._probe is None or not self._is_probe(task):
+            return False
+        self._probed(now, good=False, host=task.host, failure_class=kind.failure_class.value, signature=signature)
+        return True
+
+    def settled(self, task: Task) -> None:
+        """Nothing more will come of this item: a probe that has said nothing was cut off."""
+        if self._probe is not None and self._is_probe(task):
+            self._probe = None
+
+    # Who may go
+
+    def look(self, now: float, *, drained: bool = False) -> None:
+        """See what the guard thinks. `drained`: nothing is in flight."""
+        guard = self._guard
+        if guard is None:
+            return
+        if drained and self.suspended and self._probe is None:
+            guard.drained(now)
+        was_suspended = self.suspended
+        # While nobody answers, each host is parked, and probed for itself.
+        self.suspended = guard.decision(now) is not Decision.CONTINUE and not self.is_silence
+        due = guard.look(now).next_probe_at if self.suspended else None
+        self._probe_at = math.inf if due is None else due
+        if was_suspended and not self.suspended:
+            self._go_on(guard, now)
+
+    def verdict(self, now: float) -> Verdict | None:
+        """What there is to say of a job that is suspended, or that nobody answers; None: nothing."""
+        if self._guard is None or not (self.suspended or self.is_silence):
+            return None
+        return self._guard.look(now)
+
+    def wants_probe(self, now: float) -> bool:
+        """Whether an item is to be tried now, with nothing else in flight."""
+        return self._probe is None and now >= self._probe_at
+
+    @property
+    def waits(self) -> bool:
+        """Whether the job is suspended, and lacks no item to probe with."""
+        return self.suspended and not self._lacks_item
+
+    def in_turn(self, hosts: Iterable[str]) -> list[str]:
+        """The hosts in the order in which they are to be asked."""
+        return sorted(hosts, key=lambda host: self._turns.get(host, 0))
+
+    def probing(self, task: Task) -> None:
+        """Note that this item is tried now."""
+        self._probe = task
+        self._lacks_item = False
+        self._turn += 1
+        self._turns[task.host] = self._turn
+
+    def unserved(self, now: float) -> None:
+        """A probe is due, and there is no item that may be tried."""
+        self._lacks_item = True
+        self._probe_at = now + UNSERVED_EVERY
+
+    def idle_seconds(self, now: float) -> float:
+        """How long a suspended job may rest."""
+        return min(LOOK_EVERY, LOOK_EVERY if self._probe is not None else self._probe_at - now)
+
+    # Whether it is over
+
+    def is_spent(self, now: float, silent: float | None) -> bool:
+        """Whether the patience is spent. `silent`: for how long nobody has answered; None: no host is parked."""
+        is_over = self.suspended and self._guard is not None and self._guard.decision(now) is Decision.ABORT
+        return is_over or (silent is not None and silent >= self._patience)
+
+    def patience_left(self, silent: float) -> float:
+        """For how long nobody may still answer; when that is spent, when it is to be asked again."""
+        return self._patience - silent if silent < self._patience else LOOK_EVERY
+
+    def silent(self, now: float, seconds: float) -> None:
+        """Nobody has answered for so long."""
+        if self._guard is not None and not self.suspended and seconds >= min(SILENCE_TOLD, self._patience):
+            self._guard.silent(now, now - seconds, failure_class=self._silent_class)
+            self.is_silence = True
+
+    def dismiss(self) -> None:
+        """Let the items go, whatever becomes of them: nobody suspects anything any more."""
+        self._guard = self._probe = None
+        self.suspended = self.is_silence = False
+        self._failing.clear()
+        if self._wake is not None:
+            self._wake()
+
+    def _is_probe(self, task: Task) -> bool:
+        return self._probe is not None and self._probe.lease.item == task.lease.item
+
+    def _count(
+        self,
+        guard: Guard,
+        task: Task,
+        now: float,
+        kind: Classification,
+        *,
+        signature: str,
+        began: float,
+        incident: str | None = None,
+    ) -> None:
+        if self.is_silence:
+            # Somebody who is not parked was asked.
+            self.is_silence = False
+            guard.succeeded(now, host=task.host, n=0)
+        if kind.fault is not Fault.BROWSER:
+            told = {"host": task.host, "failure_class": kind.failure_class.value, "signature": signature}
+            guard.failed(now, incident=incident, **told)
+        elif self._is_new_crash(began, incident):
+            self._crashed_at, self._incident = now, incident
+            guard.crashed(now, incident=incident)
+        self.look(now)
+
+    def _is_new_crash(self, began: float, incident: str | None) -> bool:
+        # Whatever was in flight when a browser died failed with it.
+        return began > self._crashed_at if incident is None else incident != self._incident
+
+    def _probed(
+        self, now: float, *, good: bool, host: str, failure_class: str = "unknown", signature: str = ""
+    ) -> None:
+        guard = self._guard
+        assert guard is not None, "who probes is guarded"
+        self._probe = None
+        if good and guard.look(now).dominant_class in OUTAGES:
+            # Of a host that answers again there is work to be done; those that do not will be parked.
+            self._turns[host] = -1
+        guard.probed(now, good=good, host=host, failure_class=failure_class, signature=signature)
+        self.look(now)
+
+    def _go_on(self, guard: Guard, now: float) -> None:
+        self._turns = {host: turn for host, turn in self._turns.items() if turn < 0}
+        self._widen(guard, now)
+        if self._wake is not None:
+            self._wake()
+
+    def _widen(self, guard: Guard, now: float) -> None:
+        factor = guard.concurrency_factor(now)
+        self._recovering = factor < 1
+        self._throttle.bound(RECOVERY, max(1, math.ceil(factor * self._concurrency)) if self._recovering else None)

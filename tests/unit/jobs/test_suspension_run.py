@@ -1,0 +1,245 @@
+"""Whole jobs in trouble, in virtual time: they wait where waiting helps, stop where nothing does, and lose no more than they must."""
+
+from collections import Counter
+
+import pytest
+
+from outlast.config import JobConfiguration
+from outlast.jobs import Outcome, Run
+from outlast.ledger import MemoryLedger
+from outlast.runtime import Runtime
+
+CONCURRENCY = 8
+HOSTS = 20
+PATIENCE_BLOCKED = 185.0
+EVIDENCE = 40
+"""More failures than this are not needed to suspect a job that fails altogether, with what is in flight at that moment."""
+
+
+class Refused(Exception):
+    """An answer with a status that says no."""
+
+    def __init__(self, status):
+        super().__init__(f"the server said {status}")
+        self.status = status
+
+
+class World:
+    """Twenty hosts that answer in 50 ms; `trouble(seconds, host, n)` is what is raised instead of the answer, if anything."""
+
+    def __init__(self, clock, trouble=lambda seconds, host, n: None):
+        self._clock = clock
+        self._began = clock.monotonic()
+        self.trouble = trouble
+        self.asked = []
+
+    @property
+    def seconds(self):
+        return self._clock.monotonic() - self._began
+
+    async def get(self, url):
+        host, n = url.removeprefix("http://").split("/")
+        began = self.seconds
+        await self._clock.sleep(0.05)
+        error = self.trouble(began, host, int(n))
+        self.asked.append((began, host, error is None))
+        if error is not None:
+            raise error
+        return {"url": url}
+
+    def asked_between(self, begin, end):
+        return Counter(int(at) for at, _, _ in self.asked if begin <= at < end)
+
+    def first_good_after(self, moment):
+        return min(at for at, _, good in self.asked if good and at >= moment)
+
+
+def urls(count=100, hosts=HOSTS):
+    return [f"http://h{host}/{n}" for n in range(count) for host in range(hosts)]
+
+
+@pytest.fixture
+def world(virtual_clock):
+    return World(virtual_clock)
+
+
+@pytest.fixture
+def options(tmp_path, virtual_clock, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return {
+        "ledger": MemoryLedger(),
+        "runtime": Runtime(clock=virtual_clock, roll=lambda: 0.5),
+        "concurrency": CONCURRENCY,
+    }
+
+
+async def run(world, items, options, **settings):
+    config = JobConfiguration(checkpoint={"enabled": False}, **settings)
+    async with Run("troubled", config=config, **options) as run:
+        return await run.process(world.get, items)
+
+
+def down(*spans):
+    """Nobody answers during these seconds."""
+
+    def trouble(seconds, host, n):
+        if any(begin <= seconds < end for begin, end in spans):
+            return ConnectionRefusedError("down")
+        return None
+
+    return trouble
+
+
+@pytest.mark.parametrize("hosts", [1, 2, 5, HOSTS])
+@pytest.mark.parametrize(("begins", "lasts"), [(0.0, 20.0), (1.0, 20.0), (1.0, 90.0)])
+async def test_an_outage_of_everything_is_waited_out_and_costs_no_item(world, options, hosts, begins, lasts):
+    world.trouble = down((begins, begins + lasts))
+    summary = await run(world, urls(2_000 // hosts, hosts), options)
+    assert (summary.done, summary.failed, summary.exit_code) == (2_000, 0, 0)
+    assert world.first_good_after(begins + lasts) - (begins + lasts) <= 5.0
+    into_it = world.asked_between(begins, begins + lasts)
+    first = into_it.pop(int(begins))
+    assert first <= (CONCURRENCY + 1 if hosts == 1 else EVIDENCE)
+    assert max(into_it.values()) <= CONCURRENCY + 1
+    assert world.seconds < begins + lasts + 60
+
+
+async def test_blips_cost_no_item(world, options):
+    world.trouble = down((2, 8), (15, 20), (25, 50), (55, 56))
+    summary = await run(world, urls(300), options)
+    assert (summary.done, summary.failed) == (6_000, 0)
+
+
+async def test_a_selector_that_is_broken_for_good_stops_the_job_with_few_items_lost(world, options):
+    world.trouble = lambda seconds, host, n: ValueError("no price") if seconds >= 2 else None
+    summary = await run(world, urls(), options)
+    assert (summary.outcome, summary.exit_code) == (Outcome.ABORTED, 3)
+    assert summary.done > 250
+    assert summary.failed <= EVIDENCE
+    assert PATIENCE_BLOCKED <= world.seconds - 2 <= PATIENCE_BLOCKED + 10
+    assert len(world.asked) <= summary.done + EVIDENCE + PATIENCE_BLOCKED / 5 + 5
+
+
+async def test_what_an_aborted_job_left_is_done_by_the_same_command_with_evidence_that_begins_afresh(world, options):
+    world.trouble = lambda seconds, host, n: ValueError("no price") if seconds >= 2 else None
+    before = await run(world, urls(), options)
+    world.trouble = lambda seconds, host, n: None
+    began = world.seconds
+    after = await run(world, urls(), options)
+    assert (after.outcome, after.failed) == (Outcome.COMPLETED_WITH_FAILURES, before.failed)
+    assert after.done == 2_000 - before.failed
+    assert world.seconds - began < 30
+
+
+async def test_a_selector_that_is_mended_in_time_goes_on_within_seconds_with_half_the_concurrency(world, options):
+    world.trouble = lambda seconds, host, n: ValueError("no price") if 2 <= seconds < 62 else None
+    summary = await run(world, urls(), options)
+    assert summary.done == 2_000 - summary.failed
+    assert summary.failed <= EVIDENCE
+    back = world.first_good_after(62)
+    assert back - 62 <= 5.0
+    at_work = Counter(round(at, 2) for at, _, _ in world.asked if back + 0.14 <= at < back + 0.22)
+    assert max(at_work.values()) <= CONCURRENCY / 2 + 1
+    assert world.seconds < 62 + 30
+
+
+async def test_a_wall_stops_the_job_before_it_has_burnt_the_items(world, options):
+    world.trouble = lambda seconds, host, n: Refused(403) if n >= 10 else None
+    summary = await run(world, urls(), options)
+    assert (summary.outcome, summary.exit_code) == (Outcome.ABORTED, 3)
+    assert (summary.done, summary.failed <= EVIDENCE) == (200, True)
+    assert world.seconds < PATIENCE_BLOCKED + 20
+
+
+async def test_throttling_of_most_requests_for_a_minute_is_waited_out(world, options):
+    def trouble(seconds, host, n):
+        return Refused(429) if 2 <= seconds < 62 and (n * 7 + int(host[1:])) % 10 < 6 else None
+
+    world.trouble = trouble
+    summary = await run(world, urls(), options)
+    assert (summary.done, summary.failed) == (2_000, 0)
+
+
+async def test_a_dead_host_of_twenty_stops_nobody_even_in_one_block(world, options):
+    world.trouble = lambda seconds, host, n: ConnectionRefusedError("down") if host == "h3" else None
+    block = [f"http://h{host}/{n}" for host in range(HOSTS) for n in range(100)]
+    summary = await run(world, block, options)
+    assert (summary.outcome, summary.done, summary.failed) == (Outcome.COMPLETED_WITH_FAILURES, 1_900, 100)
+    assert sum(1 for _, host, _ in world.asked if host == "h3") < 260  # in 15 minutes
+
+
+async def test_hosts_whose_pages_are_all_broken_do_not_stop_a_job_in_which_most_are_well(world, options):
+    world.trouble = lambda seconds, host, n: ValueError("no price") if host in {"h1", "h2", "h3", "h4"} else None
+    summary = await run(world, urls(), options)
+    assert (summary.outcome, summary.done, summary.failed) == (Outcome.COMPLETED_WITH_FAILURES, 1_600, 400)
+
+
+async def test_a_hundred_dead_links_in_a_row_stop_nobody(world, options):
+    world.trouble = lambda seconds, host, n: Refused(404) if 10 <= n < 60 else None
+    summary = await run(world, urls(), options)
+    assert (summary.outcome, summary.done, summary.failed) == (Outcome.COMPLETED_WITH_FAILURES, 1_000, 1_000)
+
+
+async def test_broken_pages_at_the_very_end_of_a_job_are_failed_and_do_not_abort_it(world, options):
+    world.trouble = lambda seconds, host, n: ValueError("no price") if n >= 95 else None
+    summary = await run(world, urls(), options)
+    assert (summary.outcome, summary.done, summary.failed) == (Outcome.COMPLETED_WITH_FAILURES, 1_900, 100)
+
+
+async def test_a_job_of_one_host_that_is_down_for_good_is_aborted_when_its_patience_is_spent(world, options):
+    world.trouble = down((1.0, 1e9))
+    summary = await run(world, urls(2_000, 1), options, patience=300)
+    assert (summary.outcome, summary.exit_code, summary.failed) == (Outcome.ABORTED, 3, 0)
+    assert 300 <= world.seconds <= 310
+
+
+async def test_a_job_of_many_hosts_that_are_down_for_good_is_aborted_when_its_patience_is_spent(world, options):
+    world.trouble = down((1.0, 1e9))
+    summary = await run(world, urls(), options)
+    assert (summary.outcome, summary.exit_code, summary.failed) == (Outcome.ABORTED, 3, 0)
+    assert 900 <= world.seconds <= 910
+
+
+async def test_a_short_patience_bounds_the_one_for_walls_too(world, options):
+    world.trouble = lambda seconds, host, n: Refused(403) if n >= 10 else None
+    summary = await run(world, urls(), options, patience=20)
+    assert summary.outcome is Outcome.ABORTED
+    assert world.seconds < 40
+
+
+async def test_hosts_that_are_back_are_worked_with_while_the_others_are_down(world, options):
+    def trouble(seconds, host, n):
+        is_back = seconds >= (60 if host in {"h3", "h5", "h7", "h11", "h13"} else 160)
+        return None if seconds < 1 or is_back else ConnectionRefusedError("down")
+
+    world.trouble = trouble
+    summary = await run(world, urls(), options)
+    assert (summary.done, summary.failed) == (2_000, 0)
+    assert sum(good and 60 <= at < 150 for at, _, good in world.asked) > 400
+
+
+@pytest.mark.parametrize("abort", [{"enabled": False}, {"default_policy": "never"}])
+async def test_switched_off_nothing_is_suspected_and_a_host_is_waited_for_as_long_as_it_takes(world, options, abort):
+    def trouble(seconds, host, n):
+        if 1 <= seconds < 300:
+            return ConnectionRefusedError("down")
+        return ValueError("no price") if n >= 50 else None
+
+    world.trouble = trouble
+    summary = await run(world, urls(), options, abort=abort, patience=60)
+    assert (summary.outcome, summary.done, summary.failed) == (Outcome.COMPLETED_WITH_FAILURES, 1_000, 1_000)
+    assert world.seconds > 300
+
+
+async def test_a_policy_without_a_second_stage_aborts_at_once(world, options):
+    world.trouble = lambda seconds, host, n: ValueError("no price") if seconds >= 2 else None
+    summary = await run(world, urls(), options, abort={"default_policy": "strict"})
+    assert (summary.outcome, summary.failed <= EVIDENCE) == (Outcome.ABORTED, True)
+    assert world.seconds < 4
+
+
+async def test_a_windowed_policy_aborts_when_its_window_is_full_of_failures(world, options):
+    world.trouble = lambda seconds, host, n: ValueError("no price") if seconds >= 2 else None
+    summary = await run(world, urls(), options, abort={"default_policy": "production"})
+    assert (summary.outcome, 50 <= summary.failed <= 50 + CONCURRENCY) == (Outcome.ABORTED, True)
+    assert world.seconds < 4

@@ -32,6 +32,7 @@ CLEARING_SUCCESSES = 20
 HOSTS_TOLD_MAX = 20
 
 _BOUNDED = frozenset({Kind.TWO_STAGE, Kind.STRICT})
+_WAITING = frozenset({State.SUSPENDED, State.PROBING})
 
 
 class Guard:
@@ -116,7 +117,7 @@ class Guard:
         if self.state is not State.RUNNING:
             self._give_up_if_spent(now)
             return
-        self._seen.recent.add(failure_class, "")
+        self._seen.recent.keep_only(failure_class)
         self._begin(now, since, "no host answers")
         self._is_silence = True
 
@@ -238,7 +239,7 @@ class Guard:
         return now >= end and self._seen.failed_at >= end - 2 * PROBE_EVERY_MAX
 
     def _give_up_if_spent(self, now: float) -> None:
-        if self.state is not State.ABORTED and self._is_spent(now):
+        if self.state in _WAITING and self._is_spent(now):
             self._condemn(now)
 
     def _condemn(self, now: float) -> None:

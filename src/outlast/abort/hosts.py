@@ -5,6 +5,8 @@ Only what failed since the job's evidence last was nothing counts: what a host w
 
 from collections import OrderedDict
 
+from outlast.abort.evidence import NOTHING
+
 __all__ = ["HOSTS_MAX", "Hosts"]
 
 HOSTS_MAX = 1_000
@@ -13,7 +15,6 @@ HOSTS_MAX = 1_000
 HOSTS_FEW = 2
 """A job of so many hosts is judged by its total: there is no majority to ask."""
 
-TROUBLED_MIN = 3
 TROUBLED_FAILURES = 2
 """A host is in trouble with the evidence of so many failures that no success has made up for."""
 
@@ -64,11 +65,13 @@ class Hosts:
         return sorted(self._troubled, key=lambda host: (-self._evidence[host], host))
 
     def is_everywhere(self, threshold: float) -> bool:
-        """Whether so much is against so many hosts that the trouble is not one host's own."""
+        """Whether so much is against so many hosts that the trouble is not one host's own.
+
+        Half of them must be in trouble. Those are three at least, as none weighs more than a third.
+        """
         if self.are_few:
             return True
-        troubled = len(self._troubled)
-        is_most = troubled >= TROUBLED_MIN and 2 * troubled >= len(self._known)
+        is_most = 2 * len(self._troubled) >= len(self._known)
         # The sum of thirds may fall short of the whole by what floats lose.
         return is_most and self.total >= threshold - 1e-6
 
@@ -86,7 +89,9 @@ class Hosts:
             self._troubled.discard(forgotten)
 
     def _weaken(self, host: str, before: float, n: int) -> None:
-        after = max(0.0, before - n * self._down)
+        after = before - n * self._down
+        if after <= NOTHING:
+            after = 0.0
         self._evidence[host] = after
         self.total += after - before
         if after < self._in_trouble:

@@ -166,7 +166,7 @@ class WatchedJob:
             operations=pattern.operations,
             first_seen=(last - timedelta(seconds=pattern.last - pattern.first)).isoformat(),
             last_seen=last.isoformat(),
-            example=self.watch.example(pattern.signature),
+            example=self.watch.history.example(pattern.signature),
         )
 
     def _now(self) -> float:

@@ -141,13 +141,17 @@ async def _by_webhook(url: str, notice: Notice, timeout: float) -> None:  # noqa
 
 def _posted(url: str, body: bytes, timeout: float) -> int:
     from urllib.error import HTTPError  # noqa: PLC0415 - slow to load, seldom used
-    from urllib.request import Request, urlopen  # noqa: PLC0415
+    from urllib.request import HTTPRedirectHandler, Request, build_opener  # noqa: PLC0415
+
+    class Staying(HTTPRedirectHandler):
+        def redirect_request(self, *_: object) -> None:  # type: ignore[explicit-override]
+            """What is led elsewhere would arrive there without the notice."""
 
     if not url.lower().startswith(("http://", "https://")):
         raise AbortExecutionError("a webhook must be an http or https address")
     request = Request(url, data=body, headers={"Content-Type": "application/json"}, method="POST")  # noqa: S310 - checked above
     try:
-        with urlopen(request, timeout=timeout) as answer:  # noqa: S310 - checked above
+        with build_opener(Staying).open(request, timeout=timeout) as answer:
             answer.read(ANSWER_MAX)
             return int(answer.status)
     except HTTPError as error:

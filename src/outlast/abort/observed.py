@@ -81,7 +81,9 @@ class Observed:
     def weigh(self, now: float, host: str | None, failure_class: str, signature: str) -> None:
         """Count a failure; without a host (a probe, the crash of a process) against the job alone."""
         if not self.evidence.value:
-            self.hosts.reset()  # an excursion begins: what was before is made up for
+            # An excursion begins: what was before is made up for, and not the cause of what comes.
+            self.hosts.reset()
+            self.recent.clear()
         self.evidence.failed()
         if host is not None:
             self.hosts.failed(host, self.evidence.threshold)
@@ -111,7 +113,9 @@ class Observed:
         self.window.add(now, False)
 
     def crashed(self, now: float, incident: str | None) -> str | None:
-        """Count a crash; which rule it has fulfilled, in words."""
+        """Count a crash, once for its incident; which rule it has fulfilled, in words."""
+        if incident is not None and self.is_known(f"\0{incident}"):
+            return None
         rule = self.crashes.crashed(now)
         if incident is None or not self.is_known(incident):
             self.weigh(now, None, _BROWSER, "")

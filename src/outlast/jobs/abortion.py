@@ -119,7 +119,7 @@ class Abortion:
 
     def _count_successes(self) -> None:
         now = self._clock.monotonic()
-        for host, count in self.suspension.successes().items():
+        for host, count in self.suspension.successes(now).items():
             self._history.succeeded(now, host, count)
 
     async def _note_standing(self, verdict: Verdict | None) -> None:

@@ -49,6 +49,18 @@ def test_what_fails_now_and_then_is_never_suspected(driven):
     assert job.decision is Decision.CONTINUE
 
 
+def test_an_excursion_ends_with_as_many_successes_as_there_were_failures(driven):
+    job = driven()
+    job.work(1)
+    job.fail(1)
+    first = job.verdict.threshold
+    job.work(1)
+    assert job.verdict.evidence == 0
+    job.fail(1)
+    # The threshold is that of the operation with which the new one began.
+    assert job.verdict.threshold > first
+
+
 def test_a_probe_is_due_after_1_2_4_5_and_5_seconds_after_each_other(driven):
     job = driven()
     job.fail_until_suspected()
@@ -111,6 +123,26 @@ def test_it_gives_up_when_the_patience_for_such_a_cause_is_spent(kind, patience,
     assert job.verdict.reason.endswith(f"no recovery in {job.now - began:.0f} s")
 
 
+def test_the_cause_is_that_of_the_trouble_not_of_the_noise_before(driven):
+    job = driven()
+    for _ in range(100):
+        job.work(12)
+        job.fail(1, failure_class="programming", signature="ValueError")
+    job.work(5)
+    job.fail_until_suspected(failure_class="network", signature="ConnectError")
+    assert (job.verdict.dominant_signature, job.verdict.dominant_class) == ("ConnectError", "network")
+    assert job.verdict.gives_up_at == job.now + 900
+
+
+def test_silence_has_the_patience_of_its_own_cause(driven):
+    job = driven()
+    job.fail(5, failure_class="programming", signature="ValueError")
+    job.fail(3, failure_class="network", signature="ConnectError")
+    job.guard.silent(job.now, job.now, failure_class="network")
+    assert (job.verdict.dominant_signature, job.verdict.dominant_class) == ("ConnectError", "network")
+    assert job.verdict.gives_up_at == job.now + 900
+
+
 def test_the_patience_of_a_policy_can_be_capped(driven):
     policy = AbortPolicy(name="default").within(6.0)
     assert (policy.patience, policy.patience_blocked) == (6.0, 6.0)
@@ -142,6 +174,14 @@ def test_an_abort_is_final_once_something_was_told_after_it(driven):
     job.guard.probed(job.now, good=True)
     assert job.guard.state is State.ABORTED
     assert job.verdict.should_abort
+
+
+def test_settling_what_is_not_suspected_changes_nothing(driven):
+    job = driven()
+    job.fail(1)
+    job.work(30)
+    job.guard.settle(job.now + 10_000)
+    assert job.decision is Decision.CONTINUE
 
 
 def test_looking_changes_nothing(driven):
@@ -270,6 +310,31 @@ def test_two_hosts_are_judged_by_their_total(driven):
     job.work(100, host="one")
     job.work(1, host="two")
     assert job.fail_until_suspected(host="one") == 17
+
+
+def test_two_hosts_of_three_do_not_suspend_the_job_and_all_three_do(driven):
+    job = driven()
+    for host in "abc":
+        job.work(10, host=host)
+    for _ in range(50):
+        job.fail(1, host="a")
+        job.fail(1, host="b")
+    assert job.decision is Decision.CONTINUE
+    for _ in range(10):
+        job.fail(1, host="c")
+    assert job.decision is Decision.SUSPEND
+
+
+def test_what_hosts_were_guilty_of_before_is_not_held_against_the_job(driven):
+    # Each host's last two pages were broken; then one host goes down.
+    job = driven()
+    hosts = [f"host{n}" for n in range(10)]
+    for host in hosts:
+        job.work(20, host=host)
+        job.fail(2, host=host)
+    job.work(5, host="host9")
+    job.fail(200, host="host9")
+    assert job.decision is Decision.CONTINUE
 
 
 def test_half_of_the_hosts_must_be_in_trouble(driven):

@@ -63,6 +63,21 @@ async def test_a_job_that_was_to_be_aborted_stays_so_until_it_is_forgotten(manag
     assert not (await abort.evaluate_abort_conditions("job", "strict"))["should_abort"]
 
 
+async def test_an_abort_that_was_said_is_not_taken_back_by_what_succeeds_later(manager, clock):
+    abort = manager()
+    await fail(abort, 40, {**REFUSED, "failure_class": "blocked"})
+    began = clock.seconds
+    for second in (100, 182):
+        clock.seconds = began + second
+        await abort.record_probe("job", good=False, failure_event={**REFUSED, "failure_class": "blocked"})
+    clock.seconds = began + 185
+    assert (await abort.evaluate_abort_conditions("job", "default"))["should_abort"]
+    for _ in range(5):
+        await abort.record_probe("job", good=True)
+    await abort.record_success("job", 100)
+    assert (await abort.evaluate_abort_conditions("job", "default"))["should_abort"]
+
+
 async def test_evaluations_are_announced_on_change_and_once_in_an_interval(manager, events, clock):
     abort = manager(AbortConfiguration(evaluation_interval=10))
     for second in range(25):
@@ -228,6 +243,18 @@ async def test_a_browser_that_crashes_is_a_crash(manager):
         assert (await abort.evaluate_abort_conditions(str(told), "default"))["decision"] == "suspend"
 
 
+async def test_a_crash_counts_once_for_its_incident_whether_its_pages_or_it_came_first(manager):
+    abort = manager(AbortConfiguration(min_operations_before_eval=0))
+    page = {"error_type": "TargetClosedError", "failure_class": "browser"}
+    for n in range(3):
+        assert (await abort.evaluate_abort_conditions("job", "default"))["decision"] == "continue"
+        await fail(abort, 5, {**page, "incident_id": f"i{n}"})
+        await fail(abort, 4, {**page, "incident_id": f"i{n}", "crashed": True})
+    verdict = await abort.evaluate_abort_conditions("job", "default")
+    assert verdict["reason"].startswith("3 crashes in a row")
+    assert verdict["operations"] == 3
+
+
 async def test_probes_resume_a_suspended_job(manager, clock):
     abort = manager()
     await fail(abort, 40)
@@ -262,7 +289,17 @@ async def test_a_surge_is_announced_once_with_everything_that_is_known_of_it(man
     assert (told["failures"], told["operations"], told["share"]) == (8, 8, 1.0)
     assert told["hosts"] == ["h0", "h1", "h2"]
     assert (told["first_seen"], told["last_seen"]) == ("2026-01-01T00:16:41+00:00", "2026-01-01T00:16:48+00:00")
-    assert told["example"] == "reported.ParseError: no price on 7"
+    assert told["example"] == "reported.ParseError: no price on 4"
+
+
+async def test_a_policy_that_hears_of_what_was_before_announces_no_old_surge(manager, events, clock):
+    abort = manager()
+    for n in range(900):
+        clock.seconds += 1
+        await abort.record_failure("job", REFUSED)
+        await abort.record_success("job", host=f"h{n % 7}")
+    await abort.evaluate_abort_conditions("job", "conservative")
+    assert len(of_type(events, "failure_pattern_detected")) == 1
 
 
 async def test_a_guard_that_is_driven_directly_is_the_one_that_is_asked(manager, clock, events):

@@ -33,6 +33,12 @@ def server():
             running.got.append((self.path, self.headers["Content-Type"], json.loads(body)))
             time.sleep(running.delay)
             self.send_response(running.status)
+            if running.status == 302:
+                self.send_header("Location", "/login")
+            self.end_headers()
+
+        def do_GET(self):
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_):
@@ -73,6 +79,13 @@ async def test_an_address_that_refuses_is_reported_without_its_secret(server):
 
 
 @pytest.mark.real_time
+async def test_an_address_that_leads_elsewhere_has_not_taken_it(server):
+    server.status = 302
+    [delivery] = await told(webhook=server.url)
+    assert delivery.problem == "it answered 302"
+
+
+@pytest.mark.real_time
 async def test_nobody_there_is_reported(server):
     [delivery] = await told(webhook="http://127.0.0.1:9/hook/s3cr3t")
     assert not delivery.ok
@@ -84,6 +97,13 @@ async def test_who_does_not_answer_in_time_is_given_up(server):
     server.delay = 0.6
     [delivery] = await told(webhook=server.url, timeout=0.2)
     assert not delivery.ok
+
+
+@pytest.mark.real_time
+async def test_an_error_that_quotes_the_address_is_shown_without_its_secrets():
+    [delivery] = await told(webhook="http://127.0.0.1:9/s3cr3t token")
+    assert "control characters" in delivery.problem
+    assert "s3cr3t" not in delivery.problem
 
 
 async def test_other_schemes_are_no_web_address():

@@ -2,16 +2,21 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from outlast.errors import StaleLeaseError
 from outlast.jobs import Outcome, Run, job
 from outlast.jobs.census import Census
+from outlast.jobs.expecting import at_work
+from outlast.jobs.gate import Waiting
+from outlast.jobs.host import Reason
 from outlast.jobs.orders import Orders, write_orders
 from outlast.jobs.store import job_directory
+from outlast.jobs.tally import Tally
 from outlast.jobs.yields import Yield
-from outlast.ledger import MemoryLedger, SqliteLedger
+from outlast.ledger import MemoryLedger, Result, Shape, SqliteLedger
 from outlast.runtime import Runtime
 
 
@@ -118,8 +123,9 @@ async def test_each_expectation_that_is_not_met_is_in_the_summary_announced_and_
     )
     assert [each["expectation"] for each in told] == ["min_items", "fields.price"]
     assert {each["run_id"] for each in told} == {summary.run_id}
+    # To look into a job changes nothing of what is noted.
     noted = await facts({**options, "expect": expect}, "unmet")
-    assert noted is None
+    assert [each["name"] for each in noted["unmet"]] == ["min_items", "fields.price"]
     async with Run("unmet", expect={**expect, "min_items": 25}, **options) as run:
         summary = await run.process(record, range(25))
         noted = await run._session.ledger.get("unmet")
@@ -160,10 +166,12 @@ async def test_the_number_of_records_is_compared_with_the_last_finished_run_befo
     assert (await run_of(64, fresh=True)).exit_code == 0
     async with Run("compared", fresh=True, **options) as run:
         assert (await run.process(record, range(10))).exit_code == 0
+    # The same ledger again is not compared with itself.
+    assert (await run_of(10)).unmet[0].startswith("compared_with_last: 10 records, 84% fewer than the 64 of ")
     assert (await run_of(9, fresh=True)).exit_code == 0
 
 
-async def test_a_run_that_was_stopped_is_no_measure(options):
+async def test_a_run_that_was_stopped_or_had_no_items_is_no_measure(options):
     async def run_of(records, *, stop_at=None, **more):
         async with Run("measure", expect={"compared_with_last": 0.1}, **{**options, **more}) as run:
 
@@ -176,6 +184,8 @@ async def test_a_run_that_was_stopped_is_no_measure(options):
 
     assert (await run_of(100)).exit_code == 0
     assert (await run_of(100, stop_at=5, fresh=True)).outcome is Outcome.STOPPED
+    async with Run("measure", fresh=True, **options) as run:
+        assert (await run.process(record, [])).outcome is Outcome.EMPTY
     assert (await run_of(50, fresh=True)).exit_code == 1
 
 
@@ -263,6 +273,19 @@ async def test_a_yield_that_drops_is_announced_and_stays_missed(options, told):
         assert (await run.process(handle, range(1_500))).exit_code == 0
 
 
+async def test_what_fails_or_waits_gives_nothing_and_is_no_drop(options, told):
+    async def handle(number):
+        if number >= 1_000:
+            raise ValueError
+        return number
+
+    async with Run(
+        "fails", expect={"yield_drop": 0.5, "max_failed": "50%"}, abort={"enabled": False}, **options
+    ) as run:
+        summary = await run.process(handle, range(1_500))
+    assert (summary.failed, summary.unmet, told) == (500, (), [])
+
+
 async def test_a_drop_is_measured_against_what_earlier_runs_gave(options):
     async def handle(number):
         return number if number < 1_000 else None
@@ -330,6 +353,27 @@ async def record_url(url):
     return url
 
 
+@pytest.mark.parametrize(
+    ("suspended", "in_flight", "parked", "reasons", "works"),
+    [
+        (False, 1, 0, [], True),
+        (True, 1, 0, [], False),
+        (True, 0, 0, [Reason.RATE], False),
+        (False, 1, 1, [], False),
+        (False, 2, 1, [], True),
+        (False, 0, 0, [], False),
+        (False, 0, 0, [Reason.RATE], True),
+        (False, 0, 0, [Reason.PAUSED, Reason.ASKED_TO_WAIT], False),
+    ],
+)
+def test_a_job_is_at_work_while_items_are_tried_that_are_no_probes(
+    suspended, in_flight, parked, reasons, works, virtual_clock
+):
+    gate = SimpleNamespace(parked=parked, waiting=lambda now: [Waiting("a", reason, 1.0) for reason in reasons])
+    tally = Tally(in_flight=in_flight)
+    assert at_work(gate, SimpleNamespace(suspended=suspended), tally, virtual_clock) is works
+
+
 async def test_a_job_that_is_slowed_down_by_a_rate_works(options, told, virtual_clock):
     expect = {"items_increase_every": "10m"}
     urls = [f"http://a/{n}" for n in range(100)]
@@ -387,16 +431,17 @@ async def test_the_time_is_that_of_the_run_not_of_each_call(options, virtual_clo
     assert second.done <= third.done <= 48
 
 
-async def test_a_stop_that_came_first_is_the_one_that_counts(options, virtual_clock):
+async def test_a_stop_that_came_first_is_the_one_that_counts_and_keeps_its_drain_time(options, virtual_clock):
     async with Run("first", max_time=10, **options) as run:
 
         async def handle(number):
-            await virtual_clock.sleep(9.5 if number < 4 else 8)
-            run.stop() if number == 0 else None
+            await virtual_clock.sleep(15 if number else 9)
+            if not number:
+                run.stop()
             return number
 
         summary = await run.process(handle, range(100))
-    assert (summary.outcome, summary.exit_code) == (Outcome.STOPPED, 3)
+    assert (summary.outcome, summary.exit_code, summary.done) == (Outcome.STOPPED, 3, 4)
 
 
 # Counted exactly
@@ -484,9 +529,28 @@ async def test_results_that_were_lost_to_damage_are_counted_no_more(options, vir
     async with Run("lost", ledger=ledger, **options) as run:
         await run.process(record, range(10))
     census = await census_of(ledger, virtual_clock)
-    ledger._results = ledger._results[:7] + [None] * 0
+    ledger._results = ledger._results[:7]
     await ledger.put("damage", {"damaged": 3, "lost": 0})
     assert (await census.total()).records == 7
+
+
+async def test_positions_may_have_gaps(virtual_clock):
+    class Gapped(MemoryLedger):
+        positions = [10, 20, 30]
+
+        async def position(self):
+            return self.positions[-1]
+
+        async def results(self, after, limit):
+            return [Result(n, str(n), Shape.ONE, '{"a":1}\n') for n in self.positions if n > after][:limit]
+
+    ledger = Gapped()
+    census = await census_of(ledger, virtual_clock)
+    ledger.positions = [*ledger.positions, 40]
+    census.here.add(Shape.ONE, '{"a":1}\n')
+    await census.follow()
+    assert census.known.records == 4
+    assert (await census.total()).records == 4
 
 
 async def test_a_stale_lease_is_not_counted(options):
@@ -511,8 +575,6 @@ async def test_a_million_results_are_counted_without_being_held(virtual_clock):
             return 100_000
 
         async def results(self, after, limit):
-            from outlast.ledger import Result, Shape
-
             last = min(after + limit, 100_000)
             return [Result(n, str(n), Shape.ONE, '{"a":1}\n') for n in range(after + 1, last + 1)]
 

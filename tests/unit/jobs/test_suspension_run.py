@@ -200,6 +200,25 @@ async def test_a_job_of_many_hosts_that_are_down_for_good_is_aborted_when_its_pa
     assert 900 <= world.seconds <= 910
 
 
+async def test_a_job_that_was_let_go_at_its_end_is_aborted_all_the_same_when_it_grows_and_nobody_answers(world, options):
+    """Nothing is suspected any more from then on, and yet there has to be a reason."""
+
+    async def fetch(url, ctx):
+        if url == "http://h0/98":  # it takes so long that the others, of a dead host, are let go meanwhile
+            await options["runtime"].clock.sleep(400)
+            ctx.enqueue(*[f"http://h9/{n}" for n in range(400)])
+            return {"url": url}
+        return await world.get(url)
+
+    world.trouble = lambda seconds, host, n: None if host == "h0" else ConnectionRefusedError("down")
+    config = JobConfiguration(checkpoint={"enabled": False}, patience=300, timeout=None)
+    async with Run("troubled", config=config, **options) as run:
+        summary = await run.process(fetch, [*urls(100, 1), *(f"http://h1/{n}" for n in range(6))])
+    assert (summary.outcome, summary.exit_code) == (Outcome.ABORTED, 3)
+    note = await options["ledger"].get("aborted")
+    assert (note["silence"], note["reason"]) == (True, "no host answers")
+
+
 async def test_a_short_patience_bounds_the_one_for_walls_too(world, options):
     world.trouble = lambda seconds, host, n: Refused(403) if n >= 10 else None
     summary = await run(world, urls(), options, patience=20)

@@ -228,13 +228,13 @@ async def test_a_short_patience_bounds_the_one_for_walls_too(world, options):
 
 async def test_hosts_that_are_back_are_worked_with_while_the_others_are_down(world, options):
     def trouble(seconds, host, n):
-        is_back = seconds >= (60 if host in {"h3", "h5", "h7", "h11", "h13"} else 160)
+        is_back = seconds >= (60 if host in {"h3", "h5", "h7", "h11", "h13"} else 110)
         return None if seconds < 1 or is_back else ConnectionRefusedError("down")
 
     world.trouble = trouble
     summary = await run(world, urls(), options)
     assert (summary.done, summary.failed) == (2_000, 0)
-    assert sum(good and 60 <= at < 150 for at, _, good in world.asked) > 400
+    assert sum(good and 60 <= at < 105 for at, _, good in world.asked) > 400
 
 
 @pytest.mark.parametrize("abort", [{"enabled": False}, {"default_policy": "never"}])
@@ -242,11 +242,11 @@ async def test_switched_off_nothing_is_suspected_and_a_host_is_waited_for_as_lon
     def trouble(seconds, host, n):
         if 1 <= seconds < 300:
             return ConnectionRefusedError("down")
-        return ValueError("no price") if n >= 50 else None
+        return ValueError("no price") if n >= 100 else None
 
     world.trouble = trouble
-    summary = await run(world, urls(), options, abort=abort, patience=60)
-    assert (summary.outcome, summary.done, summary.failed) == (Outcome.COMPLETED_WITH_FAILURES, 1_000, 1_000)
+    summary = await run(world, urls(300, 1), options, abort=abort, patience=60)
+    assert (summary.outcome, summary.done, summary.failed) == (Outcome.COMPLETED_WITH_FAILURES, 100, 200)
     assert world.seconds > 300
 
 

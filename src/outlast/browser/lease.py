@@ -122,15 +122,16 @@ class Lease:
         task = asyncio.current_task()
         assert task is not None
         self._task, self._cancelling, self._is_interrupted = task, task.cancelling(), False
+        error: BaseException | None = None
         try:
             return await taking
-        except asyncio.CancelledError as cancelled:
-            if not self._is_interrupted or not self._woken(task, cancelled):
-                raise
-            assert self._error is not None
-            raise self._error from None
+        except BaseException as raised:
+            error = raised
+            raise
         finally:
-            self._task, self._is_interrupted = None, False
+            interrupted, self._task, self._is_interrupted = self._is_interrupted, None, False
+            if interrupted and self._woken(task, error) and self._error is not None:
+                raise self._error from None
 
     async def _is_worth_another(self, generation: Generation, error: Exception) -> bool:
         """Whether it failed because the browser did, and the next one may do better."""

@@ -62,6 +62,7 @@ class Parts:
     ) -> tuple[Engine, list[Service]]:
         """The engine for one handler, and its services; what was opened for it is closed with the stack."""
         session, config = self.session, self.config
+        session.reason = session.usage = None
         wanted = Wanted.of(handler, self.remedies, self.resources)
         browsing = await self._browsing(wanted, stack)
         attempts = session.diary.observed(await self._attempts(wanted, key_of, stack, browsing))
@@ -141,13 +142,12 @@ class Parts:
         return _shorter(self.config.timeout, self.wishes.policy.attempt_timeout)
 
     async def _browsing(self, wanted: Wanted, stack: AsyncExitStack) -> Browsing | None:
+        settings = self.config.browser
+        self.throttle.bound("pages", settings.concurrency if wanted.handler_borrows else None)
         if not wanted.needs_browser:
             return None
-        settings = self.config.browser
         browsing = browsing_of(settings, self.session, launcher=self.launcher, timeout=self._attempt_seconds)
         await browsing.open(stack)
-        if wanted.handler_borrows:
-            self.throttle.bound("pages", settings.concurrency)
         return browsing
 
     async def _attempts(

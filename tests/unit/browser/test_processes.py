@@ -90,6 +90,7 @@ async def test_a_group_is_ended_with_its_first_even_when_that_is_gone_already(st
 
 async def test_one_that_leads_no_group_is_ended_alone(started):
     process = started(own_group=False)
+    await until(lambda: command(process).startswith("sleep"))
     assert not leads_group(process)
     assert group(process) == [process]
     end(process)
@@ -109,7 +110,7 @@ async def test_only_directories_that_playwright_made_are_taken_for_temporary(sta
     theirs.mkdir()
     script = "import time; print(flush=True); time.sleep(60)"
     process = started(sys.executable, "-c", script, f"--user-data-dir={ours}", f"--user-data-dir={theirs}")
-    assert temporary_directories(process) == [str(ours)]
+    await until(lambda: temporary_directories(process) == [str(ours)])
     assert "--user-data-dir" in command(process)
     remove_temporary([str(ours), str(theirs), str(tmp_path / "playwright-artifacts-gone")])
     assert [each.name for each in tmp_path.iterdir()] == ["precious"]

@@ -68,6 +68,15 @@ async def test_a_context_that_is_never_left_is_renewed_another_time(stage):
             assert not page.is_closed()
 
 
+async def test_a_lease_within_a_lease_does_not_wait_for_the_renewal_that_waits_for_it(stage):
+    it = stage(policy={"context_pages": 1})
+    async with it.lifecycle as lifecycle, lifecycle.page() as outer:
+        began = asyncio.get_running_loop().time()
+        async with lifecycle.page() as inner:
+            assert inner.context is outer.context
+        assert asyncio.get_running_loop().time() - began < 1
+
+
 async def test_memory_is_given_back_page_by_page_and_then_context_by_context(stage):
     it = stage()
     async with it.lifecycle as lifecycle:

@@ -12,9 +12,11 @@ import pytest
 
 from outlast import BrowserLifecycle, BrowserPolicy
 from outlast.browser import Deadlines
+from outlast.browser.custody import _reap
 from outlast.browser.deathwatch import Deathwatch
 from outlast.browser.launched import Launched
 from outlast.browser.processes import (
+    PROC,
     Process,
     children,
     command,
@@ -279,3 +281,13 @@ async def test_the_death_of_a_process_is_the_death_of_its_browser(started, which
         assert [next(iter(json.loads(row))) for row in rows] == ["owner", "began", "ended", "began"]
     assert not any(is_alive(each) for pair in driver.processes for each in pair)
     assert not list((tmp_path / "browsers").glob("*.jsonl"))
+
+
+async def test_adopted_processes_that_have_died_are_taken_leave_of(started):
+    process = started()
+    end(process)
+    await until(lambda: not is_alive(process))
+    assert (PROC / str(process.pid)).exists()
+    _reap([process])
+    assert not (PROC / str(process.pid)).exists()
+    _reap([process])

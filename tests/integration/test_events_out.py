@@ -190,10 +190,13 @@ def test_a_trace_goes_through_the_job_to_what_its_handlers_start(start, tmp_path
     (tmp_path / "child.py").write_text(CHILD)
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     given = {"TRACEPARENT": f"00-{trace}-00f067aa0ba902b7-01"}
-    run = start("run", "child.py:scrape", "urls.txt", "--job", "docs", "--concurrency", "1", "-q", env=given)
+    (tmp_path / "few.txt").write_text("a\nb\n")
+    run = start("run", "child.py:scrape", "few.txt", "--job", "docs", "--concurrency", "1", "-q", env=given)
     assert run.wait(100) == 0
     out, _ = start("results", "docs").communicate(timeout=60)
-    assert {row["child"].split("-")[1] for row in rows(out.decode())} == {trace}
+    told = [row["child"].split("-") for row in rows(out.decode())]
+    assert [each[1] for each in told] == [trace, trace]
+    assert "00f067aa0ba902b7" not in {each[2] for each in told}
     out, _ = start("events", "docs", "--json").communicate(timeout=60)
     assert {row["correlation_id"] for row in rows(out.decode())} == {trace}
 
@@ -209,6 +212,14 @@ HOSTILE = """
 async def scrape(item):
     raise ValueError("<script>\\x1b[2J\\n2026-01-31T12:00:00.000Z INFO run_ended \\udc80\\u2028" + "y" * 1_000_000)
 """
+
+
+def test_the_status_says_what_it_takes_on_the_disk(outlast, job):
+    assert (
+        json.loads(outlast("status", "docs", "--json")[1])["size_bytes"]["events"]
+        == (job.path / "events.ndjson").stat().st_size
+    )
+    assert ", event log " in outlast("status", "docs")[1]
 
 
 def test_what_is_hostile_stays_in_its_line(outlast, tmp_path):

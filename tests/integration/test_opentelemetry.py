@@ -12,7 +12,10 @@ from opentelemetry.trace import StatusCode
 from outlast.correlation import correlation_id, traceparent
 from outlast.integrations import opentelemetry as ours
 from outlast.jobs import Context, Run
+from outlast.jobs.athand import Task
+from outlast.jobs.observing import About
 from outlast.jobs.store import job_directory
+from outlast.ledger.port import ItemStatus, Lease, Record
 from outlast.logs import read_events
 from outlast.runtime import Runtime
 
@@ -173,6 +176,18 @@ async def test_a_run_that_is_cancelled_ends_its_spans(exporter, options):
 
 async def _stuck(url):
     await asyncio.sleep(1_000)
+
+
+async def test_between_two_attempts_no_span_is_active(exporter, options):
+    async with Run("shop", **options) as run:
+        about = About(job_id="shop", run_id="r", config=run._config, runtime=options["runtime"])
+        traces = ours.observer(about)
+        task = Task(Lease(1, "k", None, 0, 1), "k", "", False)
+        begun = traces.began(task, 1)
+        assert trace.get_current_span() is begun.attempt
+        traces.ended(begun, task, Record(task.lease, ItemStatus.DONE, 1), None)
+        assert not trace.get_current_span().get_span_context().is_valid
+        await traces.close()
 
 
 async def test_items_that_wait_with_an_open_span_are_bounded(exporter, options, monkeypatch):

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
@@ -276,3 +279,20 @@ def test_the_alert_rules_are_well_formed_and_ask_for_metrics_that_there_are():
         assert rule["expr"].count("(") == rule["expr"].count(")")
         assert re.fullmatch(r"\d+[smh]", rule["for"])
         assert rule["severity"] in {"warning", "critical"}
+
+
+RUN = """
+import asyncio, sys, outlast
+async def handle(item):
+    return item
+asyncio.run(outlast.job("x", store=sys.argv[1])(handle).run([1]))
+print(sorted({"prometheus_client", "opentelemetry", "structlog"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.real_time
+def test_a_run_that_asks_for_neither_loads_neither(tmp_path):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("OUTLAST_", "OTEL_"))}
+    command = [sys.executable, "-c", RUN, str(tmp_path / "store")]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")

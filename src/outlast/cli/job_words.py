@@ -24,6 +24,7 @@ _PARTS = (
     ("quarantine", "quarantine"),
     ("kept by repair", "aside"),
     ("kept by --fresh", "old"),
+    ("event log", "events"),
 )
 KEY_NEEDED = "encrypted: key needed"
 

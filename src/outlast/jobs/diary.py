@@ -32,6 +32,7 @@ __all__ = ["Diary", "about_events", "rewrap_events"]
 TEXT_MAX = 2_000
 TRACE_FACT = "trace"
 MB = 1 << 20
+MB_MAX = 1 << 40
 
 
 class Diary:
@@ -165,9 +166,10 @@ def _memory(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "browser_memory": "browser_memory_bytes",
         "memory_limit_mb": "memory_limit_bytes",
     }
-    known = {told: metrics[name] for name, told in names.items() if metrics.get(name) is not None}
-    if known:
-        return {told: round(value * MB) for told, value in known.items()}
+    known = {told: metrics.get(name) for name, told in names.items()}
+    bytes_of = {told: int(mb * MB) for told, mb in known.items() if isinstance(mb, int | float) and 0 <= mb < MB_MAX}
+    if bytes_of:
+        return bytes_of
     with suppress(OSError, ValueError, IndexError):
         pages = int(Path("/proc/self/statm").read_bytes().split()[1])
         return {"memory_bytes": pages * os.sysconf("SC_PAGE_SIZE")}

@@ -160,8 +160,9 @@ def observers(about: About) -> list[Observer]:
     names = [OPENTELEMETRY] if _traces_are_taken() else []
     if about.config.metrics.wanted:
         names.append(PROMETHEUS)
-    made = (_load(name)(about) for name in names)
-    return [each for each in made if each is not None]
+    # All of them are there before one begins: what has begun would have to be ended.
+    factories = [_load(name) for name in names]
+    return [each for factory in factories if (each := factory(about)) is not None]
 
 
 def _traces_are_taken() -> bool:

@@ -36,6 +36,7 @@ class PartSizes:
     quarantine: int
     aside: int
     old: int
+    events: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class JobDirectory:
             quarantine=quarantine,
             aside=_size_below(self.aside),
             old=_size_below(self.old),
+            events=sum(map(_size_of, self.path.glob("events*.ndjson"))),
         )
 
     def lock(self, job_id: str, started: str) -> "Lock":

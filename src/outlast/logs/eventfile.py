@@ -80,6 +80,7 @@ class Opener:
         self._about = about
         self._sealed = sealed
         self._cipher: Cipher | None = None
+        self._number = 0
 
     def open(self, line: bytes) -> Iterator[Any]:
         """What one line holds. Raises `ValueError` for one that is torn or damaged, `KeyMissingError` where its key is missing."""
@@ -87,7 +88,7 @@ class Opener:
         if not isinstance(value, dict):
             raise ValueError("not an object")  # noqa: TRY004 - a line that cannot be read, like the others
         if "sealed_by" in value:
-            self._cipher = self._unwrapped(value["sealed_by"])
+            self._cipher, self._number = self._unwrapped(value["sealed_by"]), 0
         elif "sealed" in value:
             yield from map(json.loads, self._opened(value).splitlines())
         elif self._sealed:
@@ -110,12 +111,16 @@ class Opener:
     def _opened(self, value: Mapping[str, Any]) -> bytes:
         if self._cipher is None:
             raise ValueError("sealed, and its key did not come before it")
+        number = int(value["n"])
+        # Lines may be missing, where a disk was full; none comes twice, or before one that was written before it.
+        if number <= self._number:
+            raise ValueError("sealed for another place")
         try:
-            return self._cipher.open(
-                b64decode(str(value["sealed"]), validate=True), _place(self._about, int(value.get("n", 0)))
-            )
+            opened = self._cipher.open(b64decode(str(value["sealed"]), validate=True), _place(self._about, number))
         except SealError as error:
             raise ValueError(error.message) from error
+        self._number = number
+        return opened
 
 
 def rewrap_event_files(directory: Path, about: bytes, keys: "Keyring") -> int:

@@ -228,6 +228,22 @@ def test_what_was_moved_or_put_in_clear_into_a_sealed_log_does_not_count(tmp_pat
     assert not list(read_events(tmp_path, keys=keys, about=b"another job", sealed=True))
 
 
+def test_sealed_lines_of_one_run_cannot_change_places_or_come_twice(tmp_path, keys):
+    write(tmp_path, *(entry(each, error="x" * 1_000) for each in range(100)), keys=keys)
+    path = tmp_path / CURRENT
+    head, *lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) > 3
+    path.write_bytes(b"".join([head, lines[1], lines[0], lines[1], *lines[2:]]))
+    reader = EventReader(tmp_path, keys=keys)
+    kept = [each.data["attempt"] for each in reader.read()]
+    reader.close()
+    assert kept == list(range(kept[0], 100))
+    assert kept[0] > 0
+    assert reader.unreadable == 2
+    path.write_bytes(b"".join([head, lines[0].replace(b'"n":1,', b'"n":9,')]))
+    assert not numbers(tmp_path, keys=keys)
+
+
 def test_it_can_be_put_under_another_key(tmp_path, keys):
     write(tmp_path, *(entry(each, error="x" * 100) for each in range(2_000)), keys=keys, limits=SMALL)
     before = numbers(tmp_path, keys=keys)

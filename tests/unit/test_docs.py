@@ -70,7 +70,7 @@ def test_the_events_are_those_of_the_table_in_the_code():
 def test_an_event_is_called_reserved_when_nothing_emits_it():
     said = {row[0].strip("`"): row[4] for row in all_rows(page("reference/events.md"))}
     assert all(said.values())
-    emitted = {kind for kind in EVENTS if used(f"EventType.{kind.name}", outside="events.py")}
+    emitted = {kind for kind in EVENTS if used(f"EventType.{kind.name}", outside="eventtable.py")}
     assert {kind for kind, when in said.items() if when == "*reserved*"} == set(EVENTS) - emitted
 
 
@@ -220,7 +220,7 @@ NUMBERS = {
     "logged in a minute": CONFIGURED.logging.repeats_per_minute,
     "characters of one text in a log line": TEXT_MAX,
     "a kill costs the event log": eventlog.FLUSH_SECONDS,
-    "between two samples": account.SAMPLE_SECONDS,
+    "samples in the event log": account.SAMPLE_SECONDS,
     "a run writes some of them only": account.FREQUENT_AT_ONCE,
     "may wait to be written": eventlog.PENDING_MAX,
     "hosts that metrics tell apart": HOSTS_MAX,

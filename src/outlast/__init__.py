@@ -84,8 +84,7 @@ _NAMES_BY_MODULE = {
     "checkpoint": "CheckpointManager",
     "config": """
         AbortConfiguration Allowance CheckpointConfiguration ExpectConfiguration JobConfiguration LoggingConfiguration
-        NotifyConfiguration
-        ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
+        NotifyConfiguration ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
     """,
     "contracts": """
         IAbortManager IBrowserLifecycleIntegration ICheckpointManager IFailureHandler ILoggingIntegration

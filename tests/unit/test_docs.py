@@ -26,6 +26,7 @@ from outlast.jobs import (
     obeying,
     options,
     output,
+    patience,
     poison,
     store,
 )
@@ -181,7 +182,7 @@ NUMBERS = {
     "a paused host is put off": host.PUT_OFF_PAUSED,
     "to look at the standing orders": obeying.LOOK_SECONDS,
     "before a run is aborted": CONFIGURED.patience,
-    "a job is nearly finished": dispatch.TAIL_SHARE,
+    "a job is nearly finished": patience.TAIL_SHARE,
     "after the first signal": CONFIGURED.drain,
     "items that may fail": CONFIGURED.max_failed.items,
     "looks at what is expected": CONFIGURED.expect.check_every,

@@ -28,6 +28,7 @@ ABORTED = "aborted"
 LOOK_SECONDS = 1.0
 HOSTS_NOTED_MAX = 20
 GROUPS_NOTED_MAX = 5
+NO_ANSWER = "no host answers"
 
 
 class Abortion:
@@ -101,16 +102,16 @@ class Abortion:
         await self._note_standing(None)
         if ending is not Ending.ABORTED:
             return
-        self._manager.evaluated(self._job, self._policy)
-        now = self._clock.monotonic()
-        verdict = self.suspension.verdict(now)
-        assert verdict is not None, "nobody gives up what nobody suspects"
+        now, evaluated = self._clock.monotonic(), self._manager.evaluated(self._job, self._policy)
+        # Once the last few items were let go nobody suspects anything, and yet there may be nobody who answers.
+        verdict = self.suspension.verdict(now) or evaluated._replace(reason=NO_ANSWER)
         analysis = await self._manager.get_failure_analysis(self._job)
         groups = analysis["top_groups"][:GROUPS_NOTED_MAX]
         note = {
             **self._note(verdict),
             "at": self._moment(now),
             "reason": verdict.reason,
+            "silence": self.suspension.is_silence or verdict.reason == NO_ANSWER,
             "verdict": verdict.to_dict(),
             "analysis": {**analysis, "top_groups": groups},
         }

@@ -1,5 +1,7 @@
 """What counts as evidence, who may go while a job is suspended, and when it is over."""
 
+import math
+
 import pytest
 
 from outlast.abort import Guard, shipped_policies
@@ -110,6 +112,15 @@ def test_successes_reach_the_guard_before_the_next_failure_is_weighed():
     assert not job.suspension.suspended
     assert job.suspension.successes(3.0) == {"a": 1_000}
     assert job.suspension.successes(3.0) == {}
+
+
+def test_a_success_makes_up_for_what_failed_before_it_and_for_nothing_that_fails_after_it():
+    job = Job()
+    job.fail(1.0, times=5)
+    for n in range(10):
+        job.suspension.succeeded(task(50_000 + n), 2.0)
+    job.fail(3.0)
+    assert job.guard.look(3.0).evidence == pytest.approx(math.log(0.7 / 0.3))
 
 
 def test_a_browser_that_dies_with_ten_items_in_hand_is_one_failure():

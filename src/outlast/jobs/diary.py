@@ -51,6 +51,7 @@ class Diary:
         self._watched = Watched([])
         self._began = runtime.clock.monotonic()
         self._tally: Tally | None = None
+        self._gate: Gate | None = None
         self.metrics: Callable[[], Mapping[str, Any]] = dict
 
     async def begin(
@@ -68,8 +69,13 @@ class Diary:
         stack.callback(at_work.set, before)
         at_work.set((self._job_id, self._run_id, "", 0))
         await self._be_observed(stack, config)
-        if directory is None or not config.logging.event_log_files:
-            return
+        if directory is not None and config.logging.event_log_files:
+            await self._open_log(stack, config, directory, keys)
+        stack.push_async_callback(self._last_sample)
+
+    async def _open_log(
+        self, stack: AsyncExitStack, config: "JobConfiguration", directory: JobDirectory, keys: "Keyring | None"
+    ) -> None:
         if keys is not None:
             await asyncio.to_thread(rewrap_events, directory, keys)
         limits = Limits(files=config.logging.event_log_files, size=config.logging.event_log_bytes)
@@ -77,7 +83,6 @@ class Diary:
         log = self._log = EventLog(directory.path, limits=limits, mask=mask, keys=keys, about=about_events(directory))
         stack.push_async_callback(asyncio.to_thread, log.close)
         stack.callback(self._runtime.bus.subscribe(self._note))
-        stack.callback(self._last_sample)
 
     def observed(self, attempts: Trying) -> Trying:
         """The attempts, with the observers told of them; the attempts themselves where there are none."""
@@ -85,14 +90,11 @@ class Diary:
 
     async def follow(self, gate: "Gate", tally: Tally) -> None:
         """Take samples until cancelled; the longer the run, the longer between them."""
-        self._tally = tally
+        self._gate, self._tally = gate, tally
         if self._log is None and not self._watched:
             return
         while True:
-            # A ledger that cannot be read ends the run elsewhere.
-            with suppress(ResilienceException):
-                counts = asdict(await self._ledger.counts())
-                await self._sample({**counts, "parked": len(gate.parked_hosts()), "paused": len(gate.paused)})
+            await self._sample()
             await self._runtime.clock.sleep(next_sample_in(self._runtime.clock.monotonic() - self._began))
 
     async def _be_observed(self, stack: AsyncExitStack, config: "JobConfiguration") -> None:
@@ -104,18 +106,23 @@ class Diary:
             adopt(about.trace["trace_id"])
             await self._ledger.put(TRACE_FACT, dict(about.trace))
 
-    async def _sample(self, stood: Mapping[str, Any]) -> None:
-        data = {**stood, **self._numbers(), **self._account.take()}
+    async def _sample(self) -> None:
+        try:
+            counts = asdict(await self._ledger.counts())
+        except ResilienceException:
+            return  # a ledger that cannot be read ends the run elsewhere
+        data = {**counts, **self._numbers(), **self._account.take()}
         self._write_sample(data)
         await self._watched.sampled(data)
 
-    def _last_sample(self) -> None:
-        if not self._account.is_empty:
-            self._write_sample({**self._numbers(), **self._account.take()})
+    async def _last_sample(self) -> None:
+        """So that what stays of a run is how it ended."""
+        if self._log is not None or self._watched:
+            await self._sample()
 
     def _numbers(self) -> dict[str, Any]:
         """What is known without asking the ledger."""
-        tally = self._tally or Tally()
+        tally, gate = self._tally or Tally(), self._gate
         elapsed = round(self._runtime.clock.monotonic() - self._began, 3)
         return {
             "elapsed": elapsed,
@@ -123,6 +130,7 @@ class Diary:
             "run_failed": tally.failed,
             "retries": tally.retries,
             "in_flight": tally.in_flight,
+            **({} if gate is None else {"parked": len(gate.parked_hosts()), "paused": len(gate.paused)}),
             **_memory(self.metrics()),
         }
 

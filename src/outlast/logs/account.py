@@ -81,10 +81,6 @@ class Account:
             self._room[kind.value] = min(_at_once(kind), self._room[kind.value] + more)
         return taken
 
-    @property
-    def is_empty(self) -> bool:
-        return not self._types
-
 
 def _at_once(kind: EventType) -> int:
     return FREQUENT_AT_ONCE if kind in FREQUENT else OTHERS_AT_ONCE

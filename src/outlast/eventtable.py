@@ -83,7 +83,7 @@ def _table() -> Mapping[EventType, EventSpec]:
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
     return MappingProxyType(
         {
-            kind.CHECKPOINT_CREATED: EventSpec("checkpoint", info, (*saved, "compressed", "encrypted")),
+            kind.CHECKPOINT_CREATED: EventSpec("checkpoint", info, (*saved, "compressed", "encrypted", "duration")),
             kind.CHECKPOINT_LOADED: EventSpec("checkpoint", info, saved),
             kind.CHECKPOINT_CORRUPTED: EventSpec("checkpoint", error, ("checkpoint_id", "reason", "quarantined_to")),
             kind.CHECKPOINT_DELETED: EventSpec("checkpoint", info, ("checkpoint_id", "sequence_number", "reason")),

@@ -154,6 +154,7 @@ class Metrics:
         self._in_flight = self._gauge("items_in_flight", "Items that are tried now.")
         self._checkpoints = self._counter("checkpoints", "Checkpoints: created, failed, corrupted.", "result")
         self._checkpoint_size = self._gauge("checkpoint_size_bytes", "Size of the last checkpoint.")
+        self._checkpoint_took = self._gauge("checkpoint_duration_seconds", "Time that the last checkpoint took.")
         self._last_checkpoint = self._gauge("last_checkpoint_timestamp_seconds", "When the last checkpoint was taken.")
         self._last_success = self._gauge("last_success_timestamp_seconds", "When an item was done last.")
         self._memory = self._gauge("process_tree_resident_memory_bytes", "Memory of the job's processes.", "role")
@@ -194,6 +195,7 @@ class Metrics:
     def _checkpoint_created(self, data: Mapping[str, Any]) -> None:
         self._checkpoints.labels(self._job, "created").inc()
         self._checkpoint_size.labels(self._job).set(data.get("size_bytes") or 0)
+        self._checkpoint_took.labels(self._job).set(data.get("duration") or 0.0)
         self._last_checkpoint.labels(self._job).set_to_current_time()
 
     def _host_down(self, data: Mapping[str, Any], *, down: bool) -> None:

@@ -114,6 +114,7 @@ class Parts:
         watching = watching_of(config, session, self.throttle, browsing)
         watching.stops(engine.stop)
         session.usage = watching.told
+        session.diary.metrics = lambda: watching.metrics
         return [watching.follow]
 
     def _hands(self, stack: AsyncExitStack) -> Hands:

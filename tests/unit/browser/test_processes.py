@@ -291,3 +291,18 @@ async def test_adopted_processes_that_have_died_are_taken_leave_of(started):
     _reap([process])
     assert not (PROC / str(process.pid)).exists()
     _reap([process])
+
+
+async def test_what_cannot_be_ended_stays_written_down(started, tmp_path, monkeypatch):
+    from outlast.browser import ending
+
+    driver = Driver(started, FakeLauncher())
+    policy = BrowserPolicy(reaper=False, deadlines=Deadlines(probe=0.1, die=0.2, stop=0.5))
+    lifecycle = BrowserLifecycle(driver, policy=policy, storage=tmp_path)
+    async with lifecycle.page():
+        monkeypatch.setattr(ending, "end", lambda process: None)
+    await lifecycle.close()
+    assert is_alive(driver.processes[0][0])
+    monkeypatch.undo()
+    rows = next((tmp_path / "browsers").glob("*.jsonl")).read_text().splitlines()
+    assert [next(iter(json.loads(row))) for row in rows] == ["owner", "began"]

@@ -124,23 +124,26 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
             kind.BROWSER_CRASHED: EventSpec("browser", error, ("incident_id", "reason", "generation"), published=False),
             kind.BROWSER_UNAVAILABLE: EventSpec("browser", error, ("reason",), published=False),
-            **_of_retries(),
-            **_of_resources(),
+            **_of_wings(),
             kind.ABORT_ANALYSED: EventSpec("abort", error, ("reason", "analysis"), published=False),
         }
     )
 
 
-def _of_retries() -> Mapping[EventType, EventSpec]:
+def _of_wings() -> Mapping[EventType, EventSpec]:
     info, warning, error, _ = Severity
     kind = EventType
     opened = ("host", "failures", "error", "next_probe_in")
+    called = ("session_id", "threshold_id", "error")
     return {
         kind.CIRCUIT_OPENED: EventSpec("retry", warning, opened, published=False),
         kind.CIRCUIT_CLOSED: EventSpec("retry", info, ("host", "down_for"), published=False),
         kind.REMEDY_APPLIED: EventSpec("retry", info, ("remedy", "host", "error"), published=False),
         kind.RETRY_POLICY_REPLACED: EventSpec("retry", info, ("policy_id", "policy"), published=False),
         kind.RETRY_POLICY_REFUSED: EventSpec("retry", error, ("policy_id", "complaints"), published=False),
+        kind.RESOURCE_SAMPLING_FAILED: EventSpec("resource", warning, ("gauge", "error"), published=False),
+        kind.BREACH_CALLBACK_FAILED: EventSpec("resource", error, called, published=False),
+        kind.CLEANUP_FAILED: EventSpec("resource", error, ("threshold_id", "step", "error"), published=False),
     }
 
 
@@ -170,17 +173,6 @@ def _of_the_machine() -> Mapping[EventType, EventSpec]:
         kind.THRESHOLD_RECOVERED: EventSpec("resource", info, (*level, "duration", "peak", "samples")),
         kind.CLEANUP_INITIATED: EventSpec("resource", warning, ("threshold_id", "step", "freed_mb", "duration")),
         kind.BROWSER_RESTARTED: EventSpec("resource", warning, restarted),
-    }
-
-
-def _of_resources() -> Mapping[EventType, EventSpec]:
-    _, warning, error, _ = Severity
-    kind = EventType
-    called = ("session_id", "threshold_id", "error")
-    return {
-        kind.RESOURCE_SAMPLING_FAILED: EventSpec("resource", warning, ("gauge", "error"), published=False),
-        kind.BREACH_CALLBACK_FAILED: EventSpec("resource", error, called, published=False),
-        kind.CLEANUP_FAILED: EventSpec("resource", error, ("threshold_id", "step", "error"), published=False),
     }
 
 

@@ -200,7 +200,9 @@ async def test_a_job_of_many_hosts_that_are_down_for_good_is_aborted_when_its_pa
     assert 900 <= world.seconds <= 910
 
 
-async def test_a_job_that_was_let_go_at_its_end_is_aborted_all_the_same_when_it_grows_and_nobody_answers(world, options):
+async def test_a_job_that_was_let_go_at_its_end_is_aborted_all_the_same_when_it_grows_and_nobody_answers(
+    world, options
+):
     """Nothing is suspected any more from then on, and yet there has to be a reason."""
 
     async def fetch(url, ctx):

@@ -12,9 +12,11 @@ import pytest
 
 from outlast import BrowserLifecycle, BrowserPolicy
 from outlast.browser import Deadlines
+from outlast.browser.custody import _reap
 from outlast.browser.deathwatch import Deathwatch
 from outlast.browser.launched import Launched
 from outlast.browser.processes import (
+    PROC,
     Process,
     children,
     command,
@@ -279,3 +281,28 @@ async def test_the_death_of_a_process_is_the_death_of_its_browser(started, which
         assert [next(iter(json.loads(row))) for row in rows] == ["owner", "began", "ended", "began"]
     assert not any(is_alive(each) for pair in driver.processes for each in pair)
     assert not list((tmp_path / "browsers").glob("*.jsonl"))
+
+
+async def test_adopted_processes_that_have_died_are_taken_leave_of(started):
+    process = started()
+    end(process)
+    await until(lambda: not is_alive(process))
+    assert (PROC / str(process.pid)).exists()
+    _reap([process])
+    assert not (PROC / str(process.pid)).exists()
+    _reap([process])
+
+
+async def test_what_cannot_be_ended_stays_written_down(started, tmp_path, monkeypatch):
+    from outlast.browser import ending
+
+    driver = Driver(started, FakeLauncher())
+    policy = BrowserPolicy(reaper=False, deadlines=Deadlines(probe=0.1, die=0.2, stop=0.5))
+    lifecycle = BrowserLifecycle(driver, policy=policy, storage=tmp_path)
+    async with lifecycle.page():
+        monkeypatch.setattr(ending, "end", lambda process: None)
+    await lifecycle.close()
+    assert is_alive(driver.processes[0][0])
+    monkeypatch.undo()
+    rows = next((tmp_path / "browsers").glob("*.jsonl")).read_text().splitlines()
+    assert [next(iter(json.loads(row))) for row in rows] == ["owner", "began"]

@@ -220,3 +220,18 @@ class TestOnDisk:
             await asyncio.sleep(75)
             assert await lifecycle.kept_state() is None
         assert not list(Path().iterdir())
+
+    async def test_a_file_that_cannot_be_written_is_told_and_stops_nothing(self, stage, tmp_path, of_kind):
+        (tmp_path / "browsers").write_text("in the way")
+        it = stage(storage=tmp_path, policy={"reaper": False})
+        async with it.lifecycle as lifecycle:
+            await log_in(lifecycle)
+            await asyncio.sleep(75)
+            assert of_kind(it.told, "checkpoint_failed")
+            assert await lifecycle.on_browser_restart_required("memory", {})
+            async with lifecycle.page() as page:
+                assert page.context.storage["cookies"] == [COOKIE]
+            await asyncio.sleep(10)
+            it.launcher.browser.freeze()
+            await asyncio.sleep(30)
+            assert lifecycle.generation == 3

@@ -123,6 +123,14 @@ def test_it_gives_up_when_the_patience_for_such_a_cause_is_spent(kind, patience,
     assert job.verdict.reason.endswith(f"no recovery in {job.now - began:.0f} s")
 
 
+@pytest.mark.parametrize(("outages", "patience"), [(8, 185), (16, 900)])
+def test_the_patience_is_an_outages_where_most_failures_are(outages, patience, driven):
+    job = driven()
+    for n in range(20):
+        job.fail(1, failure_class="network" if n < outages else "programming")
+    assert job.verdict.gives_up_at == job.now + patience
+
+
 def test_the_cause_is_that_of_the_trouble_not_of_the_noise_before(driven):
     job = driven()
     for _ in range(100):

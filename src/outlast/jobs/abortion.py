@@ -85,10 +85,13 @@ class Abortion:
             await self._clock.sleep(LOOK_SECONDS)
             self._count_successes()
             now, suspended = self._clock.monotonic(), self.suspension.suspended
-            if suspended != was_suspended or now - evaluated >= self._interval:
+            verdict = self.suspension.verdict(now)
+            # Whether what the guard gives up is an abort, or the last few items are let go, is known at the end of the run.
+            is_undecided = self.suspension.dismissed or (verdict is not None and verdict.should_abort)
+            if not is_undecided and (suspended != was_suspended or now - evaluated >= self._interval):
                 evaluated, was_suspended = now, suspended
                 self._manager.evaluated(self._job, self._policy)
-            await self._note_standing(self.suspension.verdict(now))
+            await self._note_standing(verdict)
 
     def told(self) -> str:
         """Why nobody but probes may go, and when the next will; empty: anybody may."""
@@ -131,6 +134,9 @@ class Abortion:
 
     def _note(self, verdict: Verdict) -> dict[str, Any]:
         why, _, _ = verdict.reason.rpartition("; ")
+        if self.suspension.is_silence:
+            # What failed last says nothing of those that do not answer.
+            why = NO_ANSWER
         return {
             "run": self._session.run_id,
             "since": self._moment(verdict.since),

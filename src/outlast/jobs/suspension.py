@@ -51,6 +51,8 @@ class Suspension:
         """Whether nobody but a probe may go."""
         self.is_silence = False
         """Whether nobody answers: every host is parked, and probed for itself."""
+        self.dismissed = False
+        """Whether the items are let go, whatever becomes of them."""
         self._silent_class = FailureClass.NETWORK.value
         self._recovering = False
         self._well: dict[str, int] = {}
@@ -205,6 +207,7 @@ class Suspension:
         """Let the items go, whatever becomes of them: nobody suspects anything any more."""
         self._guard = self._probe = None
         self.suspended = self.is_silence = False
+        self.dismissed = True
         self._failing.clear()
         if self._wake is not None:
             self._wake()

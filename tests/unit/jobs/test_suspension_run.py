@@ -112,10 +112,15 @@ async def test_blips_cost_no_item(world, options):
 
 async def test_a_selector_that_is_broken_for_good_stops_the_job_with_few_items_lost(world, options):
     world.trouble = lambda seconds, host, n: ValueError("no price") if seconds >= 2 else None
+    events = []
+    options["runtime"].bus.subscribe(
+        lambda event: events.append(event.event_type), ["abort_triggered", "abort_executed"]
+    )
     summary = await run(world, urls(), options)
     assert (summary.outcome, summary.exit_code) == (Outcome.ABORTED, 3)
     assert summary.done > 250
     assert summary.failed <= EVIDENCE
+    assert events == ["abort_triggered", "abort_executed"]
     assert PATIENCE_BLOCKED <= world.seconds - 2 <= PATIENCE_BLOCKED + 10
     assert len(world.asked) <= summary.done + EVIDENCE + PATIENCE_BLOCKED / 5 + 5
 
@@ -163,7 +168,10 @@ async def test_throttling_of_most_requests_for_a_minute_is_waited_out(world, opt
 async def test_a_dead_host_of_twenty_stops_nobody_even_in_one_block(world, options):
     world.trouble = lambda seconds, host, n: ConnectionRefusedError("down") if host == "h3" else None
     block = [f"http://h{host}/{n}" for host in range(HOSTS) for n in range(100)]
+    triggered = []
+    options["runtime"].bus.subscribe(triggered.append, ["abort_triggered"])
     summary = await run(world, block, options)
+    assert triggered == []  # its last items were let go
     assert (summary.outcome, summary.done, summary.failed) == (Outcome.COMPLETED_WITH_FAILURES, 1_900, 100)
     assert sum(1 for _, host, _ in world.asked if host == "h3") < 260  # in 15 minutes
 
@@ -182,8 +190,12 @@ async def test_a_hundred_dead_links_in_a_row_stop_nobody(world, options):
 
 async def test_broken_pages_at_the_very_end_of_a_job_are_failed_and_do_not_abort_it(world, options):
     world.trouble = lambda seconds, host, n: ValueError("no price") if n >= 95 else None
-    summary = await run(world, urls(), options)
+    told = []
+    options["runtime"].bus.subscribe(told.append, ["abort_triggered", "abort_executed"])
+    summary = await run(world, urls(), options, rate={"*": "2/s"})  # what is let go takes its time
     assert (summary.outcome, summary.done, summary.failed) == (Outcome.COMPLETED_WITH_FAILURES, 1_900, 100)
+    assert told == []
+    assert await options["ledger"].get("aborted") is None
 
 
 async def test_a_job_of_one_host_that_is_down_for_good_is_aborted_when_its_patience_is_spent(world, options):

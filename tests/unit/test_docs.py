@@ -16,6 +16,7 @@ from outlast.jobs import (
     ExitCode,
     Outcome,
     adaptive,
+    admission,
     context,
     dispatch,
     engine,
@@ -29,6 +30,7 @@ from outlast.jobs import (
     patience,
     poison,
     store,
+    strain,
 )
 from outlast.integrations.prometheus import HOSTS_MAX
 from outlast.ledger import ItemStatus, Shape
@@ -215,6 +217,10 @@ NUMBERS = {
     "something is done again about a bound": ladder.AGAIN_AFTER,
     "a step that freed nothing twice": steps.SKIPPED_FOR,
     "the callback of a breach": callback.DEADLINE,
+    "beyond the critical bound of memory": strain.MEMORY_SECONDS,
+    "of too little free disk": strain.DISK_SECONDS,
+    "between two pages more": admission.HOLD_SECONDS,
+    "kept from pages": admission.RESERVE_MB_MAX,
     "a cleaner may take": cleaning.DEADLINE,
     "a restart of the browser may take": restarting.DEADLINE,
     "logged in a minute": CONFIGURED.logging.repeats_per_minute,

@@ -93,7 +93,8 @@ def _crashed(data: Mapping[str, Any]) -> str:
 
 
 def _restarted(data: Mapping[str, Any]) -> str:
-    lost = f"; not restored: {safe(', '.join(map(str, data['missing'])), REASON_WIDTH_MAX)}" if data["missing"] else ""
+    missing = ", ".join(map(str, data.get("missing", ())))
+    lost = f"; not restored: {safe(missing, REASON_WIDTH_MAX)}" if missing else ""
     return f"a new browser after {duration(data['duration'])} ({safe(str(data['reason']), ERROR_WIDTH_MAX)}){lost}"
 
 

@@ -454,6 +454,26 @@ async def test_what_was_written_down_and_is_torn_leaves_the_checkpoints_session(
     assert records == [{"cookies": ["session"]}]
 
 
+@pytest.mark.parametrize("is_sealed", [False, True])
+async def test_of_an_encrypted_job_the_session_is_nowhere_in_clear(options, launcher, tmp_path, is_sealed):
+    async def scrape(url, page):
+        await log_in(url, page)
+        await asyncio.sleep(100)  # within that time the session is written down
+
+    config = JobConfiguration(checkpoint={"compression_enabled": False, "encryption_enabled": is_sealed})
+    keys = {"keys": lambda: [b"k" * 32]} if is_sealed else {}
+    async with Run("sealed", config=config, timeout="10m", **options, **keys) as run:
+        await run.process(scrape, URLS[:1])
+    [directory] = tmp_path.glob("store/jobs/*")
+    holding = {path.parent.name for path in directory.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()}
+    assert ("browsers" in holding) is not is_sealed
+    assert not is_sealed or not holding
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (directory / "browsers").rglob("*"))
+    async with Run("sealed", config=config, output="out.jsonl", **options, **keys) as run:
+        await run.process(cookies_of, URLS[1:2])
+    assert json.loads((tmp_path / "out.jsonl").read_text()) == {"cookies": ["session"]}
+
+
 async def test_a_fresh_start_begins_without_the_session(options):
     async with Run("anew", **options) as run:
         await run.process(log_in, URLS[:1])

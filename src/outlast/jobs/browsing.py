@@ -129,7 +129,7 @@ class Browsing:
 
 def _in_short(message: str) -> str:
     """What a launch failed with, without the pages of its command line: the first line, and the last of what the browser itself has said."""
-    first, *rest = message.splitlines()
+    first, *rest = message.splitlines() or [message]
     said = [line.partition("[err]")[2].strip() for line in rest if "[err]" in line]
     return f"{first} ({said[-1]})" if said and said[-1] else first
 

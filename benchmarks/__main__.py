@@ -23,7 +23,9 @@ BENCHMARKS = {
     "crawl": "crawl",
     "import": "imports",
     "retry": "retry",
+    "abort": "abort",
     "resources": "resources",
+    "browser": "browser",
 }
 
 

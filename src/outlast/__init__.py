@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Allowance,
         BrowserConfiguration,
         CheckpointConfiguration,
+        ExpectConfiguration,
         JobConfiguration,
         LoggingConfiguration,
         NotifyConfiguration,
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from outlast.events import EventBus, EventType, ResilienceEvent, Severity
     from outlast.failure import FailureHandler, FailureRule, Remedy, refuse_blocked
     from outlast.jobs import Context, Job, Outcome, Progress, Run, Summary, job
+    from outlast.logs import LoggingIntegration
     from outlast.resource import ResourceMonitor
     from outlast.retry import RetryManager
 
@@ -89,9 +91,9 @@ _NAMES_BY_MODULE = {
     "browser": "BrowserLifecycle BrowserPolicy Launched",
     "checkpoint": "CheckpointManager",
     "config": """
-        AbortConfiguration Allowance BrowserConfiguration CheckpointConfiguration JobConfiguration LoggingConfiguration
-        NotifyConfiguration
-        ResilienceConfiguration ResourceConfiguration RetryConfiguration load_configuration
+        AbortConfiguration Allowance BrowserConfiguration CheckpointConfiguration ExpectConfiguration JobConfiguration
+        LoggingConfiguration NotifyConfiguration ResilienceConfiguration ResourceConfiguration RetryConfiguration
+        load_configuration
     """,
     "contracts": """
         IAbortManager IBrowserLifecycleIntegration ICheckpointManager IFailureHandler ILoggingIntegration
@@ -111,6 +113,7 @@ _NAMES_BY_MODULE = {
     """,
     "events": "EventBus EventType ResilienceEvent Severity",
     "failure": "FailureHandler FailureRule Remedy refuse_blocked",
+    "logs": "LoggingIntegration",
     "jobs": "Context Job Outcome Progress Run Summary job",
     "resource": "ResourceMonitor",
     "retry": "RetryManager",
@@ -146,6 +149,7 @@ __all__ = [
     "CrashLoopError",
     "EventBus",
     "EventType",
+    "ExpectConfiguration",
     "FailureHandler",
     "FailureRule",
     "IAbortManager",
@@ -166,6 +170,7 @@ __all__ = [
     "LedgerError",
     "LedgerUnavailableError",
     "LoggingConfiguration",
+    "LoggingIntegration",
     "MaxRetriesExceededError",
     "Notice",
     "Notifier",

@@ -8,6 +8,7 @@ from outlast.checkpoint import CheckpointManager
 from outlast.config import JobConfiguration, ResilienceConfiguration
 from outlast.events import EventBus
 from outlast.failure import FailureHandler, rules_of
+from outlast.logs import LoggingIntegration
 from outlast.resource import ResourceMonitor
 from outlast.retry import RetryManager
 from outlast.runtime import Clock, Runtime
@@ -19,7 +20,8 @@ __all__ = ["Resilience"]
 class Resilience:
     """The managers of one configuration, wired to one event bus; an async context manager.
 
-    `keys` are the encryption keys, or what gives them; else the environment has them.
+    `keys` are the encryption keys, or what gives them; else the environment has them. With a `logging` section in the
+    configuration the log is written as it says, until the block is left; `writes_log` decides otherwise.
     """
 
     def __init__(
@@ -29,10 +31,13 @@ class Resilience:
         events: EventBus | None = None,
         clock: Clock | None = None,
         keys: Keyring | KeyProvider | None = None,
+        writes_log: bool | None = None,
     ) -> None:
         self.config = config or ResilienceConfiguration()
         self.events = events or EventBus()
         chosen = clock or Runtime().clock
+        self.logging = LoggingIntegration(self.config.logging, events=self.events, clock=chosen)
+        self._writes_log = "logging" in self.config.model_fields_set if writes_log is None else writes_log
         self.checkpoints = CheckpointManager(self.config.checkpoint, events=self.events, clock=chosen, keys=keys)
         self.retry = RetryManager(self.config.retry, events=self.events, clock=chosen)
         self.abort = AbortManager(
@@ -56,6 +61,8 @@ class Resilience:
         )
 
     async def __aenter__(self) -> Self:
+        if self._writes_log:
+            await self.logging.__aenter__()
         await self.checkpoints.__aenter__()
         await self.retry.__aenter__()
         await self.abort.__aenter__()
@@ -72,3 +79,4 @@ class Resilience:
         await self.retry.__aexit__(kind, error, trace)
         await self.checkpoints.__aexit__(kind, error, trace)
         await self.events.aclose()
+        await self.logging.__aexit__(kind, error, trace)

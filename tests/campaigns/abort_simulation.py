@@ -31,7 +31,7 @@ class Item:
 
 @dataclass
 class Told:
-    """What came of a job. `burnt`: attempts that began after the onset and failed for good or were a bad probe."""
+    """What came of a job. `ops_after_onset`: items that were done or given up, and probes, from the onset of the trouble on."""
 
     aborted: bool = False
     ended_at: float = 0.0
@@ -40,14 +40,13 @@ class Told:
     probes: int = 0
     suspensions: list = field(default_factory=list)
     resumes: list = field(default_factory=list)
+    first_good_probe_at: float | None = None
     ops_after_onset: int = 0
-    waited: float = 0.0
     verdict: object = None
-    per_second: dict = field(default_factory=dict)
 
 
 class Simulation:
-    """`world(now, item, rng)` gives None for a good attempt, else how it failed. `kills(now)` gives the next moment at which all in flight die."""
+    """`world(now, item, rng)` gives None for a good attempt, else how it failed. At the moments `kills` all that is in flight dies."""
 
     def __init__(
         self,
@@ -182,6 +181,7 @@ class Simulation:
         self.guard.probed(self.now, good=failed is None, host=item.host, **words)
         if failed is None:
             self.told.done += 1
+            self.told.first_good_probe_at = self.told.first_good_probe_at or self.now
         else:
             self.waiting.append(item)
         self._note(was)

@@ -22,6 +22,7 @@ def campaign_size():
 def _loaded(name):
     spec = importlib.util.spec_from_file_location(f"campaigns_{name}", Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for it
     spec.loader.exec_module(module)
     return module
 
@@ -36,6 +37,12 @@ def checkpoint_history():
 def ledger_history():
     """The module: `LedgerHistory` and what belongs to it."""
     return _loaded("ledger_history")
+
+
+@pytest.fixture(scope="session")
+def abort_simulation():
+    """The module: `Simulation` and what belongs to it."""
+    return _loaded("abort_simulation")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ METHODS = [
 MANAGERS = {
     "CheckpointManager": "ICheckpointManager",
     "FailureHandler": "IFailureHandler",
+    "LoggingIntegration": "ILoggingIntegration",
     "RetryManager": "IRetryManager",
 }
 KEPT = [(manager, name) for manager, kept in MANAGERS.items() for interface, name in METHODS if interface == kept]

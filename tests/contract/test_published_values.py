@@ -45,6 +45,7 @@ BEYOND = {
     "CheckpointConfiguration": ["retention_age", "retention_bytes", "keep_hourly"],
     "RetryConfiguration": ["rule"],
     "AbortConfiguration": ["policy"],
+    "ResourceConfiguration": ["threshold"],
 }
 
 

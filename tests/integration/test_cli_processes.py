@@ -181,9 +181,11 @@ def test_an_outage_without_end_is_an_abort_that_names_the_hosts(start, tmp_path)
     assert code == 3
     lines = err.splitlines()
     assert "WARN a.test seems down: 10 items in a row failed" in lines[1]
-    assert lines[2].endswith(": no host answered for 1.0 s.")
-    assert lines[3].startswith("  a.test  down since ")
-    assert lines[4] == "0 of 60 done, 60 still to do. What is recorded is kept."
+    assert "ERROR aborted: no host answers (ConnectionRefusedError" in lines[2]
+    assert "done: save state" in lines[3]
+    assert lines[4].endswith(": no host answered for 1.0 s.")
+    assert lines[5].startswith("  a.test  down since ")
+    assert lines[6] == "0 of 60 done, 60 still to do. What is recorded is kept."
 
 
 def test_items_may_come_through_a_pipe(start):

@@ -101,7 +101,7 @@ class Story:
             async with asyncio.timeout(500), lifecycle.page("shared") as page:
                 await page.goto("http://x")
             await asyncio.sleep(100)
-            if self.launcher.open_pages:
+            if self.launcher.open_pages or self.launcher.open_contexts > 1:
                 await asyncio.sleep(0.5)  # a health check was just under way
             assert self.launcher.open_pages == 0
             assert self.launcher.open_contexts <= 1

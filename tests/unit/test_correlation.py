@@ -1,12 +1,23 @@
 """One id for one chain of work."""
 
 import asyncio
+import os
 import re
 from contextvars import Context, copy_context
 
 import pytest
 
-from outlast.correlation import correlated, correlation_id, new_correlation_id, trace_id_of
+from outlast.correlation import (
+    adopt,
+    child_environment,
+    correlated,
+    correlation_id,
+    handed_on,
+    new_correlation_id,
+    spanned,
+    trace_id_of,
+    traceparent,
+)
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -76,3 +87,33 @@ async def test_a_task_inherits_the_id():
 
 def test_fresh_ids_differ():
     assert len({new_correlation_id() for _ in range(100)}) == 100
+
+
+def test_a_child_process_is_handed_the_trace_and_the_span():
+    def told():
+        adopt(TRACE)
+        with spanned("00f067aa0ba902b7"):
+            return child_environment({"PATH": "/bin"})
+
+    assert Context().run(told) == {"PATH": "/bin", "TRACEPARENT": PARENT}
+
+
+def test_without_a_named_span_the_context_is_one():
+    first, second = Context().run(lambda: (traceparent(), traceparent()))
+    assert first == second
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", first)
+    assert trace_id_of(first)
+
+
+@pytest.mark.parametrize("before", [None, PARENT])
+def test_what_is_started_meanwhile_is_handed_the_trace_and_nothing_is_left(monkeypatch, before):
+    monkeypatch.delenv("TRACEPARENT", raising=False)
+    if before is not None:
+        monkeypatch.setenv("TRACEPARENT", before)
+
+    def told():
+        with correlated("ab" * 16), handed_on():
+            return os.environ["TRACEPARENT"]
+
+    assert trace_id_of(Context().run(told)) == "ab" * 16
+    assert os.environ.get("TRACEPARENT") == before

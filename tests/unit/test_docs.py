@@ -16,19 +16,28 @@ from outlast.jobs import (
     ExitCode,
     Outcome,
     adaptive,
+    admission,
     context,
     dispatch,
     engine,
     excuses,
+    expect,
     gate,
     host,
     obeying,
     options,
     output,
+    patience,
     poison,
     store,
+    strain,
 )
+from outlast.integrations.prometheus import HOSTS_MAX
 from outlast.ledger import ItemStatus, Shape
+from outlast.resource import callback, cleaning, estimator, ladder, restarting, steps
+from outlast.resource.policy import Rule
+from outlast.logs import account, eventlog
+from outlast.logs.text import TEXT_MAX
 from outlast.retry import breaker, remedies
 from outlast.retry.policy import shipped_policies
 from outlast.storage import strictjson
@@ -46,6 +55,7 @@ SETTINGS_OF_SECTIONS = {
 }
 CONFIGURED = config.JobConfiguration()
 POLICY = next(each for each in shipped_policies() if each.id == CONFIGURED.retry.default_policy)
+RULE = Rule(name="any", metric="any", limit=1)
 
 
 def test_the_events_are_those_of_the_table_in_the_code():
@@ -62,7 +72,7 @@ def test_the_events_are_those_of_the_table_in_the_code():
 def test_an_event_is_called_reserved_when_nothing_emits_it():
     said = {row[0].strip("`"): row[4] for row in all_rows(page("reference/events.md"))}
     assert all(said.values())
-    emitted = {kind for kind in EVENTS if used(f"EventType.{kind.name}", outside="events.py")}
+    emitted = {kind for kind in EVENTS if used(f"EventType.{kind.name}", outside="eventtable.py")}
     assert {kind for kind, when in said.items() if when == "*reserved*"} == set(EVENTS) - emitted
 
 
@@ -98,7 +108,9 @@ def test_every_setting_stands_with_its_default(name):
 def test_every_section_is_read():
     sections = set(SETTINGS_OF_SECTIONS)
     sources = SOURCES.values()
-    assert not {name for name in sections if not any(re.search(rf"config(uration)?\.{name}\b", text) for text in sources)}
+    assert not {
+        name for name in sections if not any(re.search(rf"config(uration)?\.{name}\b", text) for text in sources)
+    }
 
 
 @pytest.mark.parametrize(
@@ -178,9 +190,12 @@ NUMBERS = {
     "a paused host is put off": host.PUT_OFF_PAUSED,
     "to look at the standing orders": obeying.LOOK_SECONDS,
     "before a run is aborted": CONFIGURED.patience,
-    "a job is nearly finished": dispatch.TAIL_SHARE,
+    "a job is nearly finished": patience.TAIL_SHARE,
     "after the first signal": CONFIGURED.drain,
     "items that may fail": CONFIGURED.max_failed.items,
+    "looks at what is expected": CONFIGURED.expect.check_every,
+    "before the share of a field": expect.RECORDS_MIN,
+    "compared with those of all before": expect.WINDOW,
     "seconds between checkpoints": CONFIGURED.checkpoint.interval,
     "checkpoints kept": CONFIGURED.checkpoint.retention_count,
     "longest `Retry-After`": POLICY.retry_after_cap,
@@ -193,6 +208,28 @@ NUMBERS = {
     "levels that JSON may be nested": strictjson.DEPTH_MAX,
     "an async sink": SINK_QUEUE_MAX,
     "characters of a traceback": TRACEBACK_MAX,
+    "two samples of the machine": CONFIGURED.resource.monitoring_interval,
+    "until it counts as broken": RULE.breach_samples,
+    "until it counts as whole": RULE.recover_samples,
+    "is not broken anew": RULE.cooldown,
+    "two exact measurements": estimator.EXACT_EVERY,
+    "the same, near a limit": estimator.NEAR_EVERY,
+    "something is done again about a bound": ladder.AGAIN_AFTER,
+    "a step that freed nothing twice": steps.SKIPPED_FOR,
+    "the callback of a breach": callback.DEADLINE,
+    "beyond the critical bound of memory": strain.MEMORY_SECONDS,
+    "of too little free disk": strain.DISK_SECONDS,
+    "between two pages more": admission.HOLD_SECONDS,
+    "kept from pages": admission.RESERVE_MB_MAX,
+    "a cleaner may take": cleaning.DEADLINE,
+    "a restart of the browser may take": restarting.DEADLINE,
+    "logged in a minute": CONFIGURED.logging.repeats_per_minute,
+    "characters of one text in a log line": TEXT_MAX,
+    "a kill costs the event log": eventlog.FLUSH_SECONDS,
+    "samples in the event log": account.SAMPLE_SECONDS,
+    "a run writes some of them only": account.FREQUENT_AT_ONCE,
+    "may wait to be written": eventlog.PENDING_MAX,
+    "hosts that metrics tell apart": HOSTS_MAX,
 }
 
 
@@ -221,16 +258,19 @@ def test_the_floors_are_those_that_are_enforced():
     assert shown == [floor.removesuffix(" | __main__") for floor in floors]
 
 
-def test_the_interfaces_that_nothing_implements_are_named():
+def test_every_published_interface_is_implemented_and_the_reference_says_by_what():
     said = {
         row[0].strip("`"): row[1] for row in table(section(page("reference/contract.md"), "The published interfaces"))
     }
     interfaces = {name for name in vars(contracts) if re.fullmatch(r"I[A-Z]\w+", name)}
-    built = {name for name in interfaces if any(re.search(rf"class \w+\({name}\)", text) for text in SOURCES.values())}
-    sentence = re.search(r"does not implement: (.*?)\.", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    assert set(re.findall(r"`(\w+)`", sentence)) == interfaces - built
-    assert set(said) == interfaces
-    assert {name for name, what in said.items() if what == "not implemented"} == interfaces - built
+    built = {
+        name: found[1]
+        for name in interfaces
+        for text in SOURCES.values()
+        if (found := re.search(rf"class (\w+)\({name}\)", text))
+    }
+    assert {name: re.match(r"\[`(\w+)`\]", what)[1] for name, what in said.items()} == built
+    assert set(built) == interfaces
 
 
 def test_every_public_name_is_in_the_reference():

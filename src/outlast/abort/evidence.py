@@ -9,7 +9,10 @@ for a job of any length, looked at after every operation.
 
 import math
 
-__all__ = ["Evidence", "threshold_at"]
+__all__ = ["NOTHING", "Evidence", "threshold_at"]
+
+NOTHING = 1e-9
+"""Evidence that is none."""
 
 
 def threshold_at(k: int, alpha: float) -> float:
@@ -45,7 +48,9 @@ class Evidence:
 
     def weaken(self, n: int = 1) -> None:
         """Take away what `n` successes speak for the job."""
-        self.value = max(0.0, self.value - n * self.down)
+        value = self.value - n * self.down
+        # What floats leave over is no evidence, and would keep an excursion from ending.
+        self.value = value if value > NOTHING else 0.0
 
     @property
     def is_enough(self) -> bool:

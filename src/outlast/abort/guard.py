@@ -32,6 +32,7 @@ CLEARING_SUCCESSES = 20
 HOSTS_TOLD_MAX = 20
 
 _BOUNDED = frozenset({Kind.TWO_STAGE, Kind.STRICT})
+_WAITING = frozenset({State.SUSPENDED, State.PROBING})
 
 
 class Guard:
@@ -55,6 +56,8 @@ class Guard:
         self.since: float | None = None
         """When the trouble began that is being waited out; None while running."""
         self._judges = enabled and policy.kind is not Kind.NEVER
+        self._calm = () if self._judges else (reasons.NEVER if enabled else reasons.SWITCHED_OFF,)
+        self._bound = policy.false_alarm_bound if policy.kind in _BOUNDED else None
         self._min_operations = max(min_operations, policy.min_operations)
         self._seen = Observed(policy, on_pattern)
         self._probing = Probing()
@@ -114,7 +117,7 @@ class Guard:
         if self.state is not State.RUNNING:
             self._give_up_if_spent(now)
             return
-        self._seen.recent.add(failure_class, "")
+        self._seen.recent.keep_only(failure_class)
         self._begin(now, since, "no host answers")
         self._is_silence = True
 
@@ -159,31 +162,15 @@ class Guard:
     def look(self, now: float) -> Verdict:
         """The decision, and the numbers that it rests on. Nothing is changed by looking."""
         decision = self.decision(now)
-        seen, is_calm = self._seen, decision is Decision.CONTINUE
-        window, recent = seen.window, seen.recent
-        signature, kind = (None, None) if is_calm else (recent.dominant_signature, recent.dominant_class)
+        if decision is Decision.CONTINUE:
+            return self._verdict(decision, self._calm, None, None, ())
+        recent = self._seen.recent
+        signature, kind = recent.dominant_signature, recent.dominant_class
         due = self._probing.next_at if self.state is State.PROBING else None
-        told = () if is_calm and self._judges else self._reasons(now, decision, signature or kind, due)
-        return Verdict(
-            decision,
-            State.ABORTED if decision is Decision.ABORT else self.state,
-            told[0] if told else reasons.CALM,
-            told,
-            window.rate,
-            seen.evidence.operations,
-            Share(window.count, window.failures, window.size),
-            signature,
-            kind,
-            () if is_calm else tuple(seen.hosts.troubled[:HOSTS_TOLD_MAX]),
-            seen.hosts.seen,
-            seen.weight,
-            seen.evidence.threshold,
-            self.policy.id,
-            self.since,
-            due,
-            None if is_calm else self.gives_up_at,
-            self.policy.false_alarm_bound if self.policy.kind in _BOUNDED else None,
-        )
+        told = self._reasons(now, decision, signature or kind, due)
+        hosts = tuple(self._seen.hosts.troubled[:HOSTS_TOLD_MAX])
+        verdict = self._verdict(decision, told, signature, kind, hosts)
+        return verdict._replace(since=self.since, next_probe_at=due, gives_up_at=self.gives_up_at)
 
     def settle(self, now: float) -> None:
         """Make an abort that is due final: what succeeds later does not change it."""
@@ -252,16 +239,46 @@ class Guard:
         return now >= end and self._seen.failed_at >= end - 2 * PROBE_EVERY_MAX
 
     def _give_up_if_spent(self, now: float) -> None:
-        if self.state is not State.ABORTED and self._is_spent(now):
+        if self.state in _WAITING and self._is_spent(now):
             self._condemn(now)
 
     def _condemn(self, now: float) -> None:
         self._condemned_at = now
         self._turn(Turn.CONDEMNED)
 
+    def _verdict(
+        self,
+        decision: Decision,
+        told: tuple[str, ...],
+        signature: str | None,
+        kind: str | None,
+        hosts: tuple[str, ...],
+    ) -> Verdict:
+        seen = self._seen
+        window, evidence, met = seen.window, seen.evidence, seen.hosts
+        count, failures = window.count, window.failures
+        return Verdict(
+            decision,
+            State.ABORTED if decision is Decision.ABORT else self.state,
+            told[0] if told else reasons.CALM,
+            told,
+            failures / count if count else None,
+            evidence.operations,
+            Share(count, failures, window.size),
+            signature,
+            kind,
+            hosts,
+            met.seen,
+            evidence.value if met.are_few else min(evidence.value, met.total),
+            evidence.threshold,
+            self.policy.id,
+            None,
+            None,
+            None,
+            self._bound,
+        )
+
     def _reasons(self, now: float, decision: Decision, cause: str | None, due: float | None) -> tuple[str, ...]:
-        if not self._judges:
-            return (reasons.SWITCHED_OFF if not self.enabled else reasons.NEVER,)
         waited = (now if self._condemned_at is None else self._condemned_at) - self._waiting_since
         return reasons.of_suspicion(self._why, decision, cause, waited, None if due is None else due - now)
 

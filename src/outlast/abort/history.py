@@ -97,6 +97,14 @@ class History:
         counts.incidents += is_first
         counts.repeated += not is_first
 
+    def example(self, signature: str) -> str:
+        """What a failure of this signature said, one of the last; empty when nothing is known of it."""
+        for number in sorted(self._buckets, reverse=True):
+            group = self._buckets[number].groups.get(signature)
+            if group is not None:
+                return f"{group.sample.type}: {group.sample.message}"
+        return ""
+
     def since(self, start: float | None, now: float) -> Stretch:
         """Everything from `start` on, or from the beginning; a bucket that begins before it counts as a whole."""
         chosen = {n: each for n, each in self._buckets.items() if start is None or (n + 1) * self.width > start}

@@ -1,5 +1,6 @@
 """One job of the abort manager: judged, announced, and its actions carried out."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
@@ -136,7 +137,7 @@ class WatchedJob:
         history = self.watch.history
         return analysis_of(history.since(None, self._now()), resolution=history.width)
 
-    def _guard(self, policy: AbortPolicy, on_pattern: Any) -> Guard:
+    def _guard(self, policy: AbortPolicy, on_pattern: Callable[[Pattern], None]) -> Guard:
         config = self._config
         least = config.min_operations_before_eval
         return Guard(policy, min_operations=least, enabled=config.enabled, on_pattern=on_pattern)
@@ -165,7 +166,7 @@ class WatchedJob:
             operations=pattern.operations,
             first_seen=(last - timedelta(seconds=pattern.last - pattern.first)).isoformat(),
             last_seen=last.isoformat(),
-            example=self.watch.example(pattern.signature),
+            example=self.watch.history.example(pattern.signature),
         )
 
     def _now(self) -> float:

@@ -44,7 +44,7 @@ class AbortManager(IAbortManager):
 
     `save_state`, `cleanup` and `shutdown` are functions, plain or async, that get the id of the job; `attach` gives a job its own.
     With `checkpoints`, a mapping that `save_state` gives is kept as a checkpoint. `notifier` is told where a policy wants `notify`.
-    It holds nothing that must be closed.
+    Nothing is left to chance here: `rng` is taken because every manager takes it. It holds nothing that must be closed.
     """
 
     def __init__(  # noqa: PLR0913 - collaborators, each by its name

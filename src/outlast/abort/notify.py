@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,8 +24,6 @@ __all__ = ["Delivery", "Notice", "Notifier"]
 SUCCESSES = frozenset({"completed"})
 PROBLEM_MAX = 300
 ANSWER_MAX = 1_000
-GRACE = 0.5
-"""How long the last words of a program that has ended are waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,13 +141,17 @@ async def _by_webhook(url: str, notice: Notice, timeout: float) -> None:  # noqa
 
 def _posted(url: str, body: bytes, timeout: float) -> int:
     from urllib.error import HTTPError  # noqa: PLC0415 - slow to load, seldom used
-    from urllib.request import Request, urlopen  # noqa: PLC0415
+    from urllib.request import HTTPRedirectHandler, Request, build_opener  # noqa: PLC0415
+
+    class Staying(HTTPRedirectHandler):
+        def redirect_request(self, *_: object) -> None:  # type: ignore[explicit-override]
+            """What is led elsewhere would arrive there without the notice."""
 
     if not url.lower().startswith(("http://", "https://")):
         raise AbortExecutionError("a webhook must be an http or https address")
     request = Request(url, data=body, headers={"Content-Type": "application/json"}, method="POST")  # noqa: S310 - checked above
     try:
-        with urlopen(request, timeout=timeout) as answer:  # noqa: S310 - checked above
+        with build_opener(Staying).open(request, timeout=timeout) as answer:
             answer.read(ANSWER_MAX)
             return int(answer.status)
     except HTTPError as error:
@@ -156,45 +160,24 @@ def _posted(url: str, body: bytes, timeout: float) -> int:
 
 
 async def _run(arguments: list[str], given: bytes, timeout: float) -> None:  # noqa: ASYNC109 - of the program
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *arguments, stdin=pipe, stdout=asyncio.subprocess.DEVNULL, stderr=pipe, start_new_session=True
-    )
-    said = bytearray()
-    try:
-        async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
-            # What it leaves behind may hold its pipes open: its own end is waited for, not theirs.
-            talk = [group.create_task(_feed(process, given)), group.create_task(_keep(process, said))]
-            await process.wait()
-            await asyncio.wait(talk, timeout=GRACE)
-            for each in talk:
-                each.cancel()
-    except TimeoutError as error:
-        raise AbortExecutionError(f"not done within {timeout:g} s, and killed") from error
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-    if process.returncode:
-        words = said.decode("utf-8", "replace").strip()
-        raise AbortExecutionError(f"exit code {process.returncode}{': ' if words else ''}{words}")
-
-
-async def _feed(process: asyncio.subprocess.Process, given: bytes) -> None:
-    assert process.stdin is not None
-    try:
-        process.stdin.write(given)
-        await process.stdin.drain()
-    except (BrokenPipeError, ConnectionResetError):
-        return  # it does not want to know
-    finally:
-        process.stdin.close()
-
-
-async def _keep(process: asyncio.subprocess.Process, said: bytearray) -> None:
-    assert process.stderr is not None
-    while chunk := await process.stderr.read(4_096):
-        said += chunk[: PROBLEM_MAX - len(said)]
+    # Words go to a file: a pipe would be waited for until everything has let go of it that the program may have left running.
+    with tempfile.TemporaryFile() as words:
+        # Begun without giving way: asyncio, cancelled while it begins one, ends the program alone and not what that has started.
+        process = subprocess.Popen(  # noqa: ASYNC220, S603 - said above; the user's own program
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=words, start_new_session=True
+        )
+        try:
+            await asyncio.to_thread(process.communicate, given, timeout)
+        except subprocess.TimeoutExpired as error:
+            raise AbortExecutionError(f"not done within {timeout:g} s, and killed") from error
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if process.returncode:
+            words.seek(0)
+            said = words.read(PROBLEM_MAX).decode("utf-8", "replace").strip()
+            raise AbortExecutionError(f"exit code {process.returncode}{': ' if said else ''}{said}")
 
 
 def _filled(argument: str, notice: Notice) -> str:

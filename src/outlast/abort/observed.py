@@ -30,6 +30,7 @@ class Observed:
         "_on_pattern",
         "_patterns",
         "_policy",
+        "_row",
         "crashes",
         "evidence",
         "failed_at",
@@ -57,6 +58,7 @@ class Observed:
             many=policy.crashes_max,
             many_window=policy.crashes_window,
         )
+        self._row = self.crashes.row
         self.recent = Recent()
         self.in_a_row = 0
         """Successes since the last failure."""
@@ -78,6 +80,10 @@ class Observed:
 
     def weigh(self, now: float, host: str | None, failure_class: str, signature: str) -> None:
         """Count a failure; without a host (a probe, the crash of a process) against the job alone."""
+        if not self.evidence.value:
+            # An excursion begins: what was before is made up for, and not the cause of what comes.
+            self.hosts.reset()
+            self.recent.clear()
         self.evidence.failed()
         if host is not None:
             self.hosts.failed(host, self.evidence.threshold)
@@ -92,7 +98,7 @@ class Observed:
         if evidence.value:
             evidence.weaken(n)
         self.hosts.succeeded(host, n)
-        if self.crashes.are_in_a_row:
+        if self._row:
             self.crashes.completed()
         self.in_a_row += n
         if n == 1:
@@ -107,7 +113,9 @@ class Observed:
         self.window.add(now, False)
 
     def crashed(self, now: float, incident: str | None) -> str | None:
-        """Count a crash; which rule it has fulfilled, in words."""
+        """Count a crash, once for its incident; which rule it has fulfilled, in words."""
+        if incident is not None and self.is_known(f"\0{incident}"):
+            return None
         rule = self.crashes.crashed(now)
         if incident is None or not self.is_known(incident):
             self.weigh(now, None, _BROWSER, "")
@@ -132,11 +140,6 @@ class Observed:
         """Whether there is enough evidence, and not against one host alone."""
         evidence = self.evidence
         return evidence.is_enough and self.hosts.is_everywhere(evidence.threshold)
-
-    @property
-    def weight(self) -> float:
-        """The evidence against the job: of many hosts, none weighs more than a third of what is enough."""
-        return self.evidence.value if self.hosts.are_few else min(self.evidence.value, self.hosts.total)
 
     def told(self) -> str:
         """How much failed since it began, in words."""

@@ -1,4 +1,4 @@
-"""The last failures that counted: what most of them are, and whether waiting may help."""
+"""The last failures of a trouble: what most of them are, and whether waiting may help."""
 
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ OUTAGES = frozenset(
 
 
 class Recent:
-    """The classes and signatures of the last `RECENT_MAX` failures."""
+    """The classes and signatures of the last `RECENT_MAX` failures since the trouble began."""
 
     __slots__ = ("_failures",)
 
@@ -33,6 +33,12 @@ class Recent:
 
     def add(self, failure_class: str, signature: str) -> None:
         self._failures.append((failure_class, signature))
+
+    def keep_only(self, failure_class: str) -> None:
+        """Forget those of other classes, and count one of this class, whatever its signature."""
+        kept = [each for each in self._failures if each[0] == failure_class]
+        self._failures.clear()
+        self._failures.extend([*kept, (failure_class, "")])
 
     def clear(self) -> None:
         self._failures.clear()

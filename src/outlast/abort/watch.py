@@ -59,15 +59,16 @@ class Watch:
     A guard that is made later is told of the last `LOG_MAX` entries first. `new_guard` makes one for a policy.
     """
 
-    new_guard: Callable[[AbortPolicy, Callable[[Pattern], None] | None], Guard]
+    new_guard: Callable[[AbortPolicy, Callable[[Pattern], None]], Guard]
     on_pattern: Callable[[Pattern], None]
     history: History = field(default_factory=History)
     policy_id: str | None = None
     """The policy that was asked for last."""
     _judged: OrderedDict[str, _Judged] = field(default_factory=OrderedDict, init=False)
     _log: deque[_Entry] = field(default_factory=lambda: deque(maxlen=LOG_MAX), init=False)
+    _surges: OrderedDict[str, float] = field(default_factory=OrderedDict, init=False)
+    _is_replaying: bool = field(default=False, init=False)
     _incidents: OrderedDict[str, None] = field(default_factory=OrderedDict, init=False)
-    _examples: OrderedDict[str, Failure] = field(default_factory=OrderedDict, init=False)
 
     def guard(self, policy: AbortPolicy) -> Guard:
         """The guard under `policy`; a policy that was replaced is not taken for the one it replaced."""
@@ -75,13 +76,10 @@ class Watch:
 
     def failed(self, now: float, report: Report) -> None:
         """Tell the guards, and keep it in the history; of one incident the first counts."""
-        incident = report.incident
-        if incident is not None:
-            is_first = self._is_new(incident)
-            self.history.incident(now, is_first=is_first)
-            if not is_first:
-                return
-        self._keep(now, report)
+        if self._is_new(now, report.incident):
+            self._keep(now, report)
+        elif not report.is_crash:  # a crash may be told of after what died of it
+            return
         entry = _Entry(now, report.host, 0, report)
         self._log.append(entry)
         for judged in self._judged.values():
@@ -128,16 +126,8 @@ class Watch:
         self.policy_id = policy.id
         return verdict, is_news, is_abort
 
-    def example(self, signature: str) -> str:
-        """What one failure of this signature said."""
-        failure = self._examples.get(signature)
-        return "" if failure is None else f"{failure.type}: {failure.message}"
-
     def _keep(self, now: float, report: Report) -> None:
         failure = report.failure
-        self._examples[failure.signature] = failure
-        if len(self._examples) > LOG_MAX:
-            self._examples.popitem(last=False)
         self.history.failed(
             now,
             failure,
@@ -151,22 +141,34 @@ class Watch:
     def _under(self, policy: AbortPolicy) -> _Judged:
         judged = self._judged.get(policy.id)
         if judged is None or judged.guard.policy != policy:
-            # Patterns do not depend on the policy: the first guard announces them.
-            judged = _Judged(self.new_guard(policy, None if self._judged else self.on_pattern))
+            judged = _Judged(self.new_guard(policy, self._hear))
+            self._is_replaying = True
             for entry in self._log:
                 _tell(judged.guard, entry)
+            self._is_replaying = False
             self._judged[policy.id] = judged
             if len(self._judged) > GUARDS_MAX:
-                del self._judged[list(self._judged)[1]]
+                self._judged.popitem(last=False)
         return judged
 
-    def _is_new(self, incident: str) -> bool:
-        if incident in self._incidents:
-            return False
+    def _hear(self, pattern: Pattern) -> None:
+        """A surge is found by every guard: the first that says so is heard."""
+        is_known = self._surges.get(pattern.signature) == pattern.first
+        self._surges[pattern.signature] = pattern.first
+        if len(self._surges) > LOG_MAX:
+            self._surges.popitem(last=False)
+        if not is_known and not self._is_replaying:
+            self.on_pattern(pattern)
+
+    def _is_new(self, now: float, incident: str | None) -> bool:
+        if incident is None:
+            return True
+        is_first = incident not in self._incidents
+        self.history.incident(now, is_first=is_first)
         self._incidents[incident] = None
         if len(self._incidents) > INCIDENTS_MAX:
             self._incidents.popitem(last=False)
-        return True
+        return is_first
 
 
 def _tell(guard: Guard, entry: _Entry) -> None:

@@ -20,10 +20,6 @@ class Calls:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
 
-    @property
-    def running(self) -> int:
-        return len(self._running)
-
     async def wait(
         self,
         call: Awaitable[T],

@@ -57,7 +57,9 @@ class Custody:
         if self._policy.subreaper:
             _become_subreaper()
         if self._registry is not None:
-            self._registry.began(number, processes, directories)
+            # On a disk that takes nothing a browser is still worth having: the shell guards it all the same.
+            with suppress(OSError):
+                self._registry.began(number, processes, directories)
         if self._reaper is not None:
             self._reaper.guard(processes, directories)
 
@@ -65,13 +67,15 @@ class Custody:
         if self._reaper is not None:
             self._reaper.guard((), ())
         if self._registry is not None:
-            self._registry.ended(number)
+            with suppress(OSError):
+                self._registry.ended(number)
         if self._policy.subreaper:
             _reap(processes)
 
     def _close(self) -> None:
         if self._registry is not None:
-            self._registry.close()
+            with suppress(OSError):
+                self._registry.close()
         if self._reaper is not None:
             self._reaper.close()
 

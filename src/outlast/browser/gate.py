@@ -16,11 +16,6 @@ class Gate:
     def is_open(self) -> bool:
         return self._decided.is_set() and self._error is None
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether those who come have to wait."""
-        return not self._decided.is_set()
-
     def open(self) -> None:
         self._error = None
         self._decided.set()

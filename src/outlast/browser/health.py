@@ -38,7 +38,8 @@ class Health:
         if asked is None or asked[0] is not generation or asked[1].done():
             asked = (generation, self._calls.start(self._check(generation)))
             self._asked = asked
-        return await asyncio.shield(asked[1])
+        await asyncio.wait({asked[1]})
+        return not asked[1].cancelled() and asked[1].result()
 
     async def _check(self, generation: Generation) -> bool:
         for _ in range(PROBES):

@@ -57,10 +57,6 @@ class Keeper:
     def restarts_left(self) -> int:
         return self._budget.left(self.now())
 
-    @property
-    def is_closed(self) -> bool:
-        return self._is_closed
-
     def now(self) -> float:
         return self.runtime.clock.monotonic()
 
@@ -102,7 +98,9 @@ class Keeper:
             self._begin(cause if self.generation is not None else Cause(Kind.START, cause.reason))
         work = self._work
         assert work is not None
-        return await asyncio.shield(work)
+        # Not awaited itself: who gives up does not end it, and its end by `close` is no cancellation of who asked.
+        await asyncio.wait({work})
+        return not work.cancelled() and work.result()
 
     def plan(self, reason: str) -> None:
         """Renew it when nothing else is under way: it works, and has done enough."""

@@ -6,6 +6,7 @@ body returned normally from a page that had crashed: what such a page answers is
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Coroutine
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -102,7 +103,7 @@ class Lease:
             generation.enter(self)
             self._generation = generation
             try:
-                thing = await self._taken(generation, nested=nested)
+                thing = await self._interruptible(self._taken(generation, nested=nested))
             except BaseException as error:
                 await self._return(clean=False)
                 if not isinstance(error, Exception) or not await self._is_worth_another(generation, error):
@@ -115,6 +116,22 @@ class Lease:
             f"{TAKES_MAX} browsers failed one after the other before one of them could be used",
             context={"scope": "browser"},
         )
+
+    async def _interruptible(self, taking: Coroutine[Any, Any, Any]) -> Any:
+        """Take something; when its browser fails meanwhile, at once the reason instead of what may never come."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._task, self._cancelling, self._is_interrupted = task, task.cancelling(), False
+        error: BaseException | None = None
+        try:
+            return await taking
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            interrupted, self._task, self._is_interrupted = self._is_interrupted, None, False
+            if interrupted and self._woken(task, error) and self._error is not None:
+                raise self._error from None
 
     async def _is_worth_another(self, generation: Generation, error: Exception) -> bool:
         """Whether it failed because the browser did, and the next one may do better."""

@@ -83,7 +83,6 @@ class PageLease(_RoomLease):
         if page is None or page.is_closed():
             page = await self._keeper.sessions.restoring.page(room.context)
         self._page = page
-        room.pages += 1
         room.leased.add(page)
         generation.pages += 1
         generation.answered = self._keeper.now()

@@ -144,11 +144,20 @@ class Restart:
     async def close(self, generation: Generation | None) -> None:
         """End the browser, if there is one, and the driver."""
         # A restart that was cut short may have left two: the old one and the one that was to follow.
-        for each in dict.fromkeys((generation, self._latest)):
-            if each is not None and not each.is_ended:
-                await self._ending.end(each)
+        open_ones = [each for each in dict.fromkeys((generation, self._latest)) if each and not each.is_ended]
+        ended = [await self._ended(each) for each in open_ones]
         await self._launching.stop_driver()
-        await self._custody.close()
+        if all(ended):
+            await self._custody.close()
+
+    async def _ended(self, generation: Generation) -> bool:
+        """Whether it could be ended. What could not stays written down and guarded, for the shell and the next start."""
+        try:
+            await self._ending.end(generation)
+        except BrowserUnavailableError as error:
+            self._runtime.emit(EventType.BROWSER_UNAVAILABLE, self._job_id, reason=str(error))
+            return False
+        return True
 
     async def snapshot(self, generation: Generation, *, closing_hung: bool = False) -> dict[str, Any]:
         """The states of all sessions, kept as the last good ones."""
@@ -156,13 +165,18 @@ class Restart:
             session.name: await self.sessions.take(session, generation, closing_hung=closing_hung)
             for session in self.sessions.open_in(generation)
         }
-        await self._keep(states)
+        try:
+            await self._keep(states)
+        except Exception as error:  # noqa: BLE001 - the states are still held here, and everything goes on without the file
+            self._runtime.emit(EventType.CHECKPOINT_FAILED, self._job_id, reason=f"the browser's state: {error}")
         return states
 
     async def _part(self, old: Generation, cause: Cause, report: Report) -> None:
         """Let the work end, and take down what the sessions hold."""
         began = self._now()
         deadlines = self._policy.deadlines
+        if not old.look():
+            return  # its pages have been told already, and it answers no more
         report.memory_before = await self._memory(old)
         if not await old.drained(deadlines.drain if cause.drain is None else cause.drain):
             told = {"scope": "browser", "generation": old.number, "reason": cause.reason}
@@ -223,7 +237,8 @@ class Restart:
             if self._verify is not None and not await self._calls.wait(self._verify(page), deadlines.verify, "verify"):
                 return [f"session {session.name}: not verified"]
         finally:
-            await self._calls.tried(page.close(), deadlines.close_page, "page.close")
+            # A page that stays open is left behind, together with its context.
+            room.is_broken = not await self._calls.closed(page, deadlines.close_page, "page.close")
         return []
 
     def _tell(self, generation: Generation, report: Report) -> None:

@@ -31,6 +31,7 @@ class Room:
         return self._users
 
     def enter(self) -> None:
+        self.pages += 1
         self._users += 1
         self._empty.clear()
 

@@ -16,8 +16,9 @@ class Announcer:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    def created(self, job_id: str, entry: Entry, *, compressed: bool, encrypted: bool) -> None:
-        self._saved(EventType.CHECKPOINT_CREATED, job_id, entry, compressed=compressed, encrypted=encrypted)
+    def created(self, job_id: str, entry: Entry, *, compressed: bool, encrypted: bool, duration: float) -> None:
+        more = {"compressed": compressed, "encrypted": encrypted, "duration": round(duration, 3)}
+        self._saved(EventType.CHECKPOINT_CREATED, job_id, entry, **more)
 
     def loaded(self, job_id: str, entry: Entry) -> None:
         self._saved(EventType.CHECKPOINT_LOADED, job_id, entry)
@@ -42,7 +43,7 @@ class Announcer:
             quarantined_to=moved,
         )
 
-    def _saved(self, kind: EventType, job_id: str, entry: Entry, **more: bool) -> None:
+    def _saved(self, kind: EventType, job_id: str, entry: Entry, **more: float) -> None:
         self._runtime.emit(
             kind, job_id, checkpoint_id=entry.id, sequence_number=entry.sequence, size_bytes=entry.size, **more
         )

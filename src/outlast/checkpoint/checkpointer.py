@@ -51,7 +51,7 @@ class Checkpointer:
         if not self._policy.enabled:
             raise CheckpointCreationError("checkpoints are switched off (checkpoint.enabled is false)")
         key_of(job_id)
-        now = self._runtime.clock.now()
+        now, began = self._runtime.clock.now(), self._runtime.clock.monotonic()
         snapshot = Snapshot(job_id, now, _object(data, "$"), _object({} if metadata is None else metadata, "metadata"))
         try:
             entry, removed = await self._in_turn(partial(self._shelf.put, snapshot))
@@ -60,8 +60,13 @@ class Checkpointer:
                 f"the checkpoint of {job_id!r} could not be written: {error}",
                 context={"job_id": job_id, "errno": error.errno, "path": str(error.filename)},
             ) from error
-        encrypted = self._sealing.writing is not None
-        self._announcer.created(job_id, entry, compressed=self._policy.codec is Codec.GZIP, encrypted=encrypted)
+        self._announcer.created(
+            job_id,
+            entry,
+            compressed=self._policy.codec is Codec.GZIP,
+            encrypted=self._sealing.writing is not None,
+            duration=self._runtime.clock.monotonic() - began,
+        )
         self._announcer.deleted(job_id, removed, "retention")
         return entry.id
 

@@ -44,8 +44,11 @@ def aborted_lines(note: Mapping[str, Any]) -> list[str]:
 
 def aborted_steps(name: str, note: Mapping[str, Any], hint: str, down: Sequence[str]) -> list[tuple[str, str]]:
     """What may help, beyond going on: without the host that is in trouble, or asking it less often."""
-    word, hosts = quoted(name), [*down, *_names(note.get("hosts"))]
-    host = next(filter(None, hosts), None)
+    troubled, seen = _names(note.get("hosts")), note.get("hosts_seen")
+    # Where all of them are in trouble, there is nothing to go on with.
+    some = troubled if isinstance(seen, int) and len(troubled) < seen else []
+    host = next(filter(None, [*down, *some]), None)
+    word = quoted(name)
     if host is None:
         return []
     named = quoted(host)

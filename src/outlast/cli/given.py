@@ -23,6 +23,10 @@ def typed_settings(options: Mapping[str, Any], settings: Settings, directory: Pa
         given["output"] = str(directory / given["output"])
     if "abort_policy" in options:
         given["abort"] = {"default_policy": options["abort_policy"]}
+    browser = {"concurrency": options.get("pages"), "headless": False if options.get("headed") else None}
+    chosen = {name: value for name, value in browser.items() if value is not None}
+    if chosen:
+        given["browser"] = chosen
     if settings.log_format is not None:
         given["logging"] = {"format": settings.log_format}
     return given | ({"store": settings.store} if settings.store is not None else {})

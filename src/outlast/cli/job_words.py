@@ -8,7 +8,7 @@ from outlast.cli.abort_words import aborted_lines, aborted_steps, suspended_line
 from outlast.cli.grouping import NamedGroup
 from outlast.cli.note_words import note_lines
 from outlast.cli.pause_words import paused_text
-from outlast.cli.phrases import BY_SCRIPT, columns, commands, moment, percent, quoted, safe, size
+from outlast.cli.phrases import BY_SCRIPT, MEBIBYTE, columns, commands, moment, percent, quoted, safe, size, units
 from outlast.cli.reading import JobRecord
 from outlast.cli.words import failure_lines, failure_steps, go_on_steps
 from outlast.jobs.store import PartSizes
@@ -24,6 +24,7 @@ _PARTS = (
     ("quarantine", "quarantine"),
     ("kept by repair", "aside"),
     ("kept by --fresh", "old"),
+    ("event log", "events"),
 )
 KEY_NEEDED = "encrypted: key needed"
 
@@ -40,6 +41,7 @@ def status_lines(record: JobRecord, groups: Sequence[NamedGroup], hint: str) -> 
         _last_run(record),
         *_standing(record),
         *_paused(record),
+        *_resources(record),
         *failure_lines(groups),
         *note_lines(record.notes),
         *([_on_disk(record.sizes)] if record.sizes is not None else []),
@@ -98,6 +100,25 @@ def _paused(record: JobRecord) -> list[str]:
     paused = record.paused
     lines = [f"paused: {paused_text(paused.hosts)}"] if paused.hosts else []
     return [*lines, *([safe(paused.problem, 500)] if paused.problem else [])]
+
+
+def _resources(record: JobRecord) -> list[str]:
+    """What a run that goes on holds of the machine, as it noted last."""
+    noted = record.notes.resources
+    if record.running is None or noted is None or noted["run"] != record.run.get("id") or noted["memory_mb"] is None:
+        return []
+    browser = noted["browser_mb"]
+    parts = [
+        f"memory {_mebibytes(noted['memory_mb'])}",
+        *([f"of it the browser {_mebibytes(browser)}"] if browser else []),
+        *([f"{units(noted['pages'], 'page')} open"] if noted["pages"] is not None else []),
+        *([f"at most {noted['pages_max']} for want of memory"] if noted["pages_max"] is not None else []),
+    ]
+    return [f"{', '.join(parts)} (at {moment(str(noted['at']))})"]
+
+
+def _mebibytes(amount: float) -> str:
+    return size(int(amount * MEBIBYTE))
 
 
 def _steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hint: str) -> list[tuple[str, str]]:

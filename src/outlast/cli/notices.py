@@ -12,6 +12,7 @@ __all__ = ["NOTICED", "told"]
 
 ERROR_WIDTH_MAX = 100
 REASON_WIDTH_MAX = 300
+REASON_WIDTH_MAX = 300
 KEYS_SHOWN_MAX = 5
 KEY_WIDTH_MAX = 80
 
@@ -87,6 +88,32 @@ def _unmet(data: Mapping[str, Any]) -> str:
     return f"not as expected: {safe(str(data['expectation']))}: {safe(str(data['reason']), REASON_WIDTH_MAX)}"
 
 
+def _crashed(data: Mapping[str, Any]) -> str:
+    return f"the browser is gone ({safe(str(data['reason']), ERROR_WIDTH_MAX)}): a new one is started, what was open is fetched again"
+
+
+def _restarted(data: Mapping[str, Any]) -> str:
+    missing = ", ".join(map(str, data.get("missing", ())))
+    lost = f"; not restored: {safe(missing, REASON_WIDTH_MAX)}" if missing else ""
+    return f"a new browser after {duration(data['duration'])} ({safe(str(data['reason']), ERROR_WIDTH_MAX)}){lost}"
+
+
+def _aborted(data: Mapping[str, Any]) -> str:
+    return f"aborted: {safe(str(data['reason']).replace('builtins.', ''), REASON_WIDTH_MAX)}"
+
+
+def _executed(data: Mapping[str, Any]) -> str:
+    """What was done about an abort; and what of it could not be."""
+    done = [safe(each["action"]).replace("_", " ") for each in data["actions"] if each["ok"]]
+    failed = [
+        f"{safe(each['action']).replace('_', ' ')} ({safe(str(each['problem']), ERROR_WIDTH_MAX)})"
+        for each in data["actions"]
+        if not each["ok"]
+    ]
+    told = [f"done: {', '.join(done)}"] if done else []
+    return "; ".join([*told, *([f"not done: {', '.join(failed)}"] if failed else [])])
+
+
 _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.HOST_PARKED: _parked,
     EventType.HOST_RECOVERED: _recovered,
@@ -97,6 +124,10 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.ITEM_QUARANTINED: _quarantined,
     EventType.REMEDY_APPLIED: _remedied,
     EventType.ORDERS_CHANGED: _ordered,
+    EventType.ABORT_TRIGGERED: _aborted,
+    EventType.ABORT_EXECUTED: _executed,
     EventType.EXPECTATION_FAILED: _unmet,
+    EventType.BROWSER_CRASHED: _crashed,
+    EventType.BROWSER_RESTARTED: _restarted,
 }
 NOTICED = tuple(EventType(kind) for kind in _SAID)

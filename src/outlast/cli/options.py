@@ -163,6 +163,13 @@ def run_options(function: F) -> F:
             click.option(
                 "--abort-policy", metavar="NAME", help="When to give up. [env: OUTLAST_ABORT__DEFAULT_POLICY]"
             ),
+            click.option(
+                "--pages", type=int, metavar="N", help="Pages open at once. [env: OUTLAST_BROWSER__CONCURRENCY]"
+            ),
+            # No flag that is false: what is not given has to be left to the job file.
+            click.option(
+                "--headed", is_flag=True, default=None, help="Show the window. [env: OUTLAST_BROWSER__HEADLESS=0]"
+            ),
             _setting("key", "The field that identifies an item.", metavar="FIELD"),
         ]
     ):

@@ -9,6 +9,7 @@ from outlast.logs.text import escaped
 
 __all__ = [
     "BY_SCRIPT",
+    "MEBIBYTE",
     "clock_face",
     "columns",
     "commands",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 SAFE_MAX = 160
+MEBIBYTE = 1 << 20
 BY_SCRIPT = "run the script that started it again"
 """How a job goes on that was not begun on the command line."""
 _BYTES = range(0xDC80, 0xDD00)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from outlast.cli.phrases import clock_face, moment, percent, rate, safe
+from outlast.cli.phrases import MEBIBYTE, clock_face, moment, percent, rate, safe, size
 from outlast.ledger.port import Counts
 
 __all__ = [
@@ -45,7 +45,8 @@ class View:
     """What a progress view shows at one moment.
 
     `parked` are the hosts that are down and waited for, `paused` those that somebody has paused, `asked_to_wait` those that have
-    asked for a pause themselves. `suspended` says why nobody but probes may go; empty: anybody may.
+    asked for a pause themselves. `suspended` says why nobody but probes may go; empty: anybody may. `memory_mb` is what the job holds,
+    where that is known, and `pages_max` how many pages memory is enough for, where those are fewer than were asked for.
     """
 
     now: datetime
@@ -59,6 +60,8 @@ class View:
     paused: tuple[str, ...] = ()
     asked_to_wait: tuple[str, ...] = ()
     suspended: str = ""
+    memory_mb: float | None = None
+    pages_max: int | None = None
 
     @property
     def finished(self) -> int:
@@ -147,6 +150,10 @@ def counted(view: View) -> dict[str, str]:
         "failed": str(view.counts.failed),
         "in_flight": str(view.in_flight),
     }
+    if view.memory_mb is not None:
+        numbers["memory"] = size(int(view.memory_mb * MEBIBYTE)).replace(" ", "")
+    if view.pages_max is not None:
+        numbers["pages_max"] = str(view.pages_max)
     waiting = {"parked": view.parked, "paused": view.paused, "asked_to_wait": view.asked_to_wait}
     return numbers | {name: _hosts(hosts) for name, hosts in waiting.items() if hosts}
 

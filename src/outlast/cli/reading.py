@@ -59,6 +59,7 @@ class Notes:
     unmet: dict[str, Any] | None = None
     suspended: dict[str, Any] | None = None
     aborted: dict[str, Any] | None = None
+    resources: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,9 @@ def _work(found: Settled) -> Iterator[tuple[str, Attempt]]:
         yield "target", lambda: target_of(target, found.base("target"))
     for text in config.items or ():
         yield "items", lambda text=text: source_of(text, base)  # type: ignore[misc] # the text of this turn
+    if config.metrics.wanted:
+        place = "metrics.port" if config.metrics.port else "metrics.textfile"
+        yield place, lambda: _need("prometheus_client", "prometheus")
     if executable is not None:
         yield "browser.executable", lambda: find_browser(config.browser.engine, executable)
 
@@ -95,12 +98,12 @@ def _told(config: NotifyConfiguration) -> Iterator[tuple[str, Attempt]]:
         for text in texts:
             yield f"notify.{key}", lambda text=text: resolved(text, os.environ)  # type: ignore[misc] # of this turn
     if config.urls:
-        yield "notify.urls", _need_apprise
+        yield "notify.urls", lambda: _need("apprise", "notify")
 
 
-def _need_apprise() -> None:
-    if find_spec("apprise") is None:
-        raise ConfigurationError("they need apprise: pip install 'outlast[notify]'")
+def _need(module: str, extra: str) -> None:
+    if find_spec(module) is None:
+        raise ConfigurationError(f"needs {module}, which is not installed: pip install 'outlast[{extra}]'")
 
 
 def _complaints(found: Settled, path: str, attempt: Attempt) -> Iterator[Complaint]:

@@ -21,6 +21,7 @@ from outlast.cli.screens import Screen, screen
 from outlast.cli.sources import read
 from outlast.cli.words import beginning
 from outlast.config import LoggingConfiguration
+from outlast.correlation import handed_on
 from outlast.jobs import Run, Summary
 from outlast.jobs.host import Reason
 from outlast.jobs.run import Progress
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Worked", "logging_for", "seen", "work"]
 
-_LEVELS: Mapping[int, dict[str, str]] = {
+_LEVELS: Mapping[int, dict[str, str | int]] = {
     0: {"level": "WARNING", "event_severity_min": "critical"},
-    1: {"level": "INFO", "event_severity_min": "info"},
-    2: {"level": "DEBUG", "event_severity_min": "info"},
+    1: {"level": "INFO", "event_severity_min": "info", "repeats_per_minute": 0},
+    2: {"level": "DEBUG", "event_severity_min": "info", "repeats_per_minute": 0},
 }
 
 
@@ -107,8 +108,10 @@ async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: "_Watc
                 )
             if run.output is not None and plan.config.output is None:
                 watcher.screen.say(f"Its output goes on in {safe(str(run.output), 300)}; -o names another file.")
-        async with watcher.beside(run, started):
-            summary = await run.process(plan.job.handler, read(plan.sources))
+        # What the handlers start belongs to the trace of the run.
+        with handed_on():
+            async with watcher.beside(run, started):
+                summary = await run.process(plan.job.handler, read(plan.sources))
         output = None if run.output is None else str(run.output)
     return Worked(summary=summary, before=before, output=output, seconds=runtime.clock.monotonic() - started)
 
@@ -203,6 +206,8 @@ def seen(progress: Progress, pace: Pace, now: datetime, elapsed: float, *, stopp
         paused=paused,
         asked_to_wait=asked,
         suspended=progress.suspended,
+        memory_mb=progress.memory_mb,
+        pages_max=progress.pages_max,
     )
 
 

@@ -6,6 +6,7 @@ from outlast.config.complaints import Complaint
 from outlast.config.expect import ExpectConfiguration
 from outlast.config.job import JobConfiguration
 from outlast.config.layers import Loaded, load_configuration
+from outlast.config.metrics import MetricsConfiguration
 from outlast.config.model import (
     AbortConfiguration,
     CheckpointConfiguration,
@@ -31,6 +32,7 @@ __all__ = [
     "JobConfiguration",
     "Loaded",
     "LoggingConfiguration",
+    "MetricsConfiguration",
     "NotifyConfiguration",
     "ResilienceConfiguration",
     "ResourceConfiguration",

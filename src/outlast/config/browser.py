@@ -42,13 +42,15 @@ class ContextOptions(Mapping[str, Any]):
 
 
 def _options(value: Any) -> ContextOptions:
+    wrong = "should be options by name, of what JSON can hold, such as {'locale': 'de-DE'}"
     try:
         given = json.loads(value) if isinstance(value, str) else value
-        if isinstance(given, Mapping) and all(isinstance(name, str) for name in given):
-            return ContextOptions(json.dumps(dict(given), sort_keys=True, allow_nan=False))
-    except (TypeError, ValueError):
-        pass
-    raise ValueError("should be options by name, of what JSON can hold, such as {'locale': 'de-DE'}")
+        text = json.dumps(dict(given), sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(wrong) from error
+    if not all(isinstance(name, str) for name in given):
+        raise ValueError(wrong)
+    return ContextOptions(text)
 
 
 def _none_by_name(value: Any) -> Any:

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from outlast.config.browser import BrowserConfiguration
 from outlast.config.expect import ExpectConfiguration, allowance_moved
+from outlast.config.metrics import MetricsConfiguration
 from outlast.config.model import ResilienceConfiguration
 from outlast.config.notify import NotifyConfiguration
 from outlast.config.rates import Rates, RatesSetting
@@ -68,6 +69,7 @@ class JobConfiguration(ResilienceConfiguration):
     """Have fewer items of a host in flight while it throttles or slows down."""
     store: Text = ".outlast"
     """The directory in which jobs are kept."""
+    metrics: MetricsConfiguration = Field(default_factory=MetricsConfiguration)
     browser: BrowserConfiguration = Field(default_factory=BrowserConfiguration)
     expect: ExpectConfiguration = Field(default_factory=ExpectConfiguration)
     notify: NotifyConfiguration = Field(default_factory=NotifyConfiguration)

@@ -141,6 +141,12 @@ class LoggingConfiguration(Section):
     """The lowest severity at which an event becomes a log line."""
     redact: Words = ("password", "token", "authorization", "cookie", "set-cookie", "api_key", "secret")
     """Values of keys that end in one of these words are written as `***`."""
+    repeats_per_minute: Annotated[Count, Field(ge=0)] = 60
+    """Lines of one kind that are written in a minute; more are counted in one line; 0: all are written."""
+    event_log_files: Annotated[Count, Field(ge=0)] = 4
+    """Files that a job's event log may have; the oldest goes when there is one too many; 0: it has no event log."""
+    event_log_bytes: Annotated[Count, Field(ge=65_536)] = 8_388_608
+    """Bytes that each of these files may have."""
 
 
 class ResilienceConfiguration(Section):

@@ -32,7 +32,7 @@ class NotifyConfiguration(Section):
             json_schema_input_type=tuple[Occasion, ...] | str,
         ),
     ] = ("aborted", "failed", "held", "stalled")
-    """The occasions; `failed` is any ending that is no success."""
+    """The occasions; `failed` is any ending that is no success, but for one that was asked for."""
     urls: Annotated[Words, SECRET, Field(examples=[["tgram://${BOT_TOKEN}/${CHAT_ID}"]])] = ()
     """Addresses as apprise knows them (`tgram://...`, `mailto://...`), with the extra `notify`."""
     webhook: Annotated[Text | None, SECRET, Field(examples=["file:/run/secrets/webhook"])] = None

@@ -22,6 +22,9 @@ ARTIFACTS = "playwright-artifacts-"
 OWNER = "--outlast-owner="
 """The browser's switch that says whose it is; Chromium ignores what it does not know."""
 
+# A terminal sends Ctrl-C to every process of the job. What is in flight is to end, so the browser must not go at once.
+_OURS_TO_HANDLE = {"handle_sigint": False, "handle_sigterm": False, "handle_sighup": False}
+
 
 class PlaywrightLauncher:
     """Launches browsers one after the other, from one driver for as long as that works. `owner` marks them as its own."""
@@ -54,7 +57,7 @@ class PlaywrightLauncher:
             driver = self._driver
         marker = f"{OWNER}{self.owner}" if self.engine == "chromium" else ""
         launch = getattr(playwright, self.engine).launch
-        options = dict(self._options)
+        options = {**_OURS_TO_HANDLE, **self._options}
         directories: tuple[str, ...] = ()
         if "artifacts_dir" in signature(launch).parameters and "artifacts_dir" not in options:
             # Made here so that it is known, and removed, whatever becomes of the driver.

@@ -28,6 +28,7 @@ ABORTED = "aborted"
 LOOK_SECONDS = 1.0
 HOSTS_NOTED_MAX = 20
 GROUPS_NOTED_MAX = 5
+NO_ANSWER = "no host answers"
 
 
 class Abortion:
@@ -84,10 +85,13 @@ class Abortion:
             await self._clock.sleep(LOOK_SECONDS)
             self._count_successes()
             now, suspended = self._clock.monotonic(), self.suspension.suspended
-            if suspended != was_suspended or now - evaluated >= self._interval:
+            verdict = self.suspension.verdict(now)
+            # Whether what the guard gives up is an abort, or the last few items are let go, is known at the end of the run.
+            is_undecided = self.suspension.dismissed or (verdict is not None and verdict.should_abort)
+            if not is_undecided and (suspended != was_suspended or now - evaluated >= self._interval):
                 evaluated, was_suspended = now, suspended
                 self._manager.evaluated(self._job, self._policy)
-            await self._note_standing(self.suspension.verdict(now))
+            await self._note_standing(verdict)
 
     def told(self) -> str:
         """Why nobody but probes may go, and when the next will; empty: anybody may."""
@@ -101,16 +105,16 @@ class Abortion:
         await self._note_standing(None)
         if ending is not Ending.ABORTED:
             return
-        self._manager.evaluated(self._job, self._policy)
-        now = self._clock.monotonic()
-        verdict = self.suspension.verdict(now)
-        assert verdict is not None, "nobody gives up what nobody suspects"
+        now, evaluated = self._clock.monotonic(), self._manager.evaluated(self._job, self._policy)
+        # Once the last few items were let go nobody suspects anything, and yet there may be nobody who answers.
+        verdict = self.suspension.verdict(now) or evaluated._replace(reason=NO_ANSWER)
         analysis = await self._manager.get_failure_analysis(self._job)
         groups = analysis["top_groups"][:GROUPS_NOTED_MAX]
         note = {
             **self._note(verdict),
             "at": self._moment(now),
             "reason": verdict.reason,
+            "silence": self.suspension.is_silence or verdict.reason == NO_ANSWER,
             "verdict": verdict.to_dict(),
             "analysis": {**analysis, "top_groups": groups},
         }
@@ -119,7 +123,7 @@ class Abortion:
 
     def _count_successes(self) -> None:
         now = self._clock.monotonic()
-        for host, count in self.suspension.successes().items():
+        for host, count in self.suspension.successes(now).items():
             self._history.succeeded(now, host, count)
 
     async def _note_standing(self, verdict: Verdict | None) -> None:
@@ -130,6 +134,9 @@ class Abortion:
 
     def _note(self, verdict: Verdict) -> dict[str, Any]:
         why, _, _ = verdict.reason.rpartition("; ")
+        if self.suspension.is_silence:
+            # What failed last says nothing of those that do not answer.
+            why = NO_ANSWER
         return {
             "run": self._session.run_id,
             "since": self._moment(verdict.since),

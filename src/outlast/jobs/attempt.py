@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from outlast.correlation import at_work
 from outlast.events import EventType
 from outlast.failure.results import ResultJudge
 from outlast.jobs.athand import Task
@@ -82,6 +83,7 @@ class Attempts:
         if task.given_up:
             return self._failures.given_up(task)
         attempt = lease.attempts + 1
+        at_work.set((self._identity.job_id, self._identity.run_id, lease.key, attempt))
         context = self._context(task, attempt) if self._wants_context else None
         given = self._given if context is None else {**self._given, CONTEXT: context}
         self._tally.in_flight += 1

@@ -31,9 +31,11 @@ def browsing_of(
     *,
     launcher: LaunchFunction | None,
     timeout: float | None,
-    crashed: Callable[[str, str], None] | None = None,
 ) -> Browsing:
-    """The browser of a run. Raises `ConfigurationError` for a session that cannot be read, `TargetError` when the extra is missing."""
+    """The browser of a run; the shorter of `timeout` and that of a page bounds what is lent.
+
+    Raises `ConfigurationError` for a session that cannot be read.
+    """
     began_with = None if config.storage_state in _KEPT else _session_in(Path(config.storage_state))
     if session.browser_state is None and began_with is not None:
         session.browser_state = began_with
@@ -48,7 +50,6 @@ def browsing_of(
         events=session.runtime.bus,
         clock=session.runtime.clock,
         job_id=session.job_id,
-        on_crash=crashed,
     )
     seconds = [each for each in (config.page_timeout, timeout) if each is not None]
     return Browsing(

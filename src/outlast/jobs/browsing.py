@@ -103,7 +103,7 @@ class Browsing:
         """There will be no browser: no item is to blame, and none can be done."""
         if self._stop is None or self._session.reason is not None:
             return
-        self._session.reason = error.message
+        self._session.reason = _in_short(error.message)
         self._stop(Ending.RESOURCE_LIMIT if self._is_used else Ending.NO_BROWSER)
 
     async def _newest(self, state: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +125,13 @@ class Browsing:
             await self._look()
         finally:
             self._session.look_at_browser = None
+
+
+def _in_short(message: str) -> str:
+    """What a launch failed with, without the pages of its command line: the first line, and the last of what the browser itself has said."""
+    first, *rest = message.splitlines() or [message]
+    said = [line.partition("[err]")[2].strip() for line in rest if "[err]" in line]
+    return f"{first} ({said[-1]})" if said and said[-1] else first
 
 
 def _parts(asked: frozenset[str], thing: Any) -> dict[str, Any]:

@@ -97,7 +97,8 @@ class Census:
         return self._read
 
     async def _read_on(self, limit: int) -> None:
-        results = await self._ledger.results(self._read_to, limit)
+        # Positions grow by one at least, so there are no more results than that.
+        results = await self._ledger.results(self._read_to, min(limit, self._began - self._read_to))
         for result in results:
             if result.position <= self._began:
                 self._read.add(result.shape, result.lines)

@@ -254,7 +254,7 @@ class Dispatch:
             waits.append(self._at_hand.opens_at(now) - now)
         if self._gate.parked:
             waits.append(self._patience.seconds_left(now))
-        if self._may_be_paused:
+        if self._source_read and self._may_be_paused:
             waits.append(self._leftovers.looks_at - now)
         return max(min(waits), IDLE_SECONDS_MIN)
 

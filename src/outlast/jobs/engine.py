@@ -11,11 +11,11 @@ from typing import Any
 
 from outlast.errors import StaleLeaseError, ValidationError
 from outlast.jobs.athand import Task
-from outlast.jobs.attempt import Attempts
 from outlast.jobs.dispatch import LEASE_SECONDS, Dispatch
 from outlast.jobs.inhand import Hands
 from outlast.jobs.items import Items, KeyFunction, batches, host_of, new_item
 from outlast.jobs.limit import AttemptLimit
+from outlast.jobs.observing import Trying
 from outlast.jobs.outcome import Ending
 from outlast.jobs.signals import listening
 from outlast.ledger.port import Ledger, NewItem, Record
@@ -38,7 +38,7 @@ class Engine:
         self,
         ledger: Ledger,
         dispatch: Dispatch,
-        attempts: Attempts,
+        attempts: Trying,
         hands: Hands,
         *,
         clock: Clock,

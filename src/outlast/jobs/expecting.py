@@ -86,7 +86,6 @@ class Expecting:
             return
         kept = [Unmet(**each) for each in noted["unmet"] if each["lasting"]]
         self._lasting = {each.name: each for each in kept if getattr(self._wanted, each.name)}
-        await self._note(list(self._lasting.values()))
 
     def recorded(self, record: Record) -> None:
         """Count what was just recorded, and see whether less is given than before."""
@@ -119,7 +118,8 @@ class Expecting:
             self._found(each)
         await self._note(unmet)
         barren = is_barren(wanted, total)
-        if not counts.waiting and not barren and not any(each.name == "compared_with_last" for each in found):
+        is_measure = total.items and not barren and not any(each.name == "compared_with_last" for each in found)
+        if is_measure and not counts.waiting:
             await self._keep_total(total.records)
         return Judged(counts=counts, records=total.records, unmet=tuple(unmet), barren=barren)
 
@@ -144,7 +144,8 @@ class Expecting:
                 self._found(unmet)
 
     async def _keep(self) -> None:
-        """Note what is found while the run works, for whoever asks meanwhile."""
+        """Note what is found while the run works, for whoever asks meanwhile; what is left of earlier runs is what lasts."""
+        self._news.set()
         while True:
             await self._news.wait()
             self._news.clear()

@@ -49,8 +49,7 @@ async def open_session(
             await _put_aside(directory, config, runtime.new_id(), keys)
         ledger = own = await place.open(name, keys)
         stack.push_async_callback(own.close)
-    resilience = Resilience(_placed(config, directory), events=runtime.bus, clock=runtime.clock, keys=keys)
-    await stack.enter_async_context(resilience)
+    resilience = await stack.enter_async_context(_resilience(config, directory, runtime, keys))
     session = Session(
         name,
         ledger,
@@ -66,17 +65,23 @@ async def open_session(
         release=options.get("release_hold", False),
         hint=_hint(config),
     )
+    await session.diary.begin(stack, config, session.directory, keys)
     if keys is not None:
         await _rotate(session, own, keys)
-    output = config.output or await Output.noted(ledger)
-    if output is not None:
-        session.output = await Output.open(Path(output), ledger, runtime.clock, session)
-        stack.callback(session.output.close)
+    await _open_output(stack, session, config.output)
     started_over = options.get("fresh", False) or "ledger" in options
     await session.begin(concurrency=config.concurrency, invocation=options.get("invocation"), started_over=started_over)
     if place is not None:
         place.begun = True
     return session
+
+
+async def _open_output(stack: AsyncExitStack, session: Session, asked_for: str | None) -> None:
+    """The output that was asked for, else the one that the job has written so far."""
+    path = asked_for or await Output.noted(session.ledger)
+    if path is not None:
+        session.output = await Output.open(Path(path), session.ledger, session.runtime.clock, session)
+        stack.callback(session.output.close)
 
 
 class _Place:
@@ -182,6 +187,14 @@ async def _old_ledger(directory: JobDirectory, keys: "Keyring | None") -> Sqlite
 def _hint(config: "JobConfiguration") -> str:
     usual = type(config).model_fields["store"].default
     return "" if config.store == usual else f" --store {shlex.quote(config.store)}"
+
+
+def _resilience(
+    config: "JobConfiguration", directory: JobDirectory, runtime: Runtime, keys: "Keyring | None"
+) -> Resilience:
+    """The parts that a job has; what is logged of a run, the run itself sees to."""
+    placed = _placed(config, directory)
+    return Resilience(placed, events=runtime.bus, clock=runtime.clock, keys=keys, writes_log=False)
 
 
 def _placed(config: "JobConfiguration", directory: JobDirectory) -> "JobConfiguration":

@@ -62,9 +62,10 @@ class Parts:
     ) -> tuple[Engine, list[Service]]:
         """The engine for one handler, and its services; what was opened for it is closed with the stack."""
         session, config = self.session, self.config
+        session.reason = session.usage = None
         wanted = Wanted.of(handler, self.remedies, self.resources)
         browsing = await self._browsing(wanted, stack)
-        attempts = await self._attempts(wanted, key_of, stack, browsing)
+        attempts = session.diary.observed(await self._attempts(wanted, key_of, stack, browsing))
         obedience = Obedience(session.orders, self.gate, self.runtime, session.job_id) if session.orders else None
         if obedience is not None:
             obedience.begin()
@@ -90,23 +91,31 @@ class Parts:
             drain=config.drain,
             recorded=self.recorded,
         )
-        if browsing is not None:
-            browsing.stops(engine.stop)
         promises = Promises(session.ledger, self.gate, clock)
         await promises.recall()
         services: list[Service] = [partial(session.scrub.follow, dispatch.changed), promises.follow]
         if obedience is not None:
             services.append(partial(obedience.follow, dispatch.changed))
+        services.append(partial(session.diary.follow, self.gate, self.tally))
         if config.checkpoint.enabled:
             services.append(session.checkpoints)
         if session.output is not None:
             services.append(session.output.follow)
+        return engine, [*services, *self._watched(engine, browsing)]
+
+    def _watched(self, engine: Engine, browsing: Browsing | None) -> list[Service]:
+        """What may end the run for want of a browser or of room, and the service that watches for that."""
+        session, config = self.session, self.config
+        if browsing is not None:
+            browsing.stops(engine.stop)
         # The machine lives in its own time: beside a clock of a test's it is not watched.
-        if config.resource.enabled and isinstance(clock, SystemClock):
-            session.watching = watching_of(config, session, self.throttle, browsing)
-            session.watching.stops(engine.stop)
-            services.append(session.watching.follow)
-        return engine, services
+        if not config.resource.enabled or not isinstance(self.runtime.clock, SystemClock):
+            return []
+        watching = watching_of(config, session, self.throttle, browsing)
+        watching.stops(engine.stop)
+        session.usage = watching.told
+        session.diary.metrics = lambda: watching.metrics
+        return [watching.follow]
 
     def _hands(self, stack: AsyncExitStack) -> Hands:
         """Where the workers write what they have in hand; with a ledger of the user's own that is kept nowhere."""
@@ -134,13 +143,12 @@ class Parts:
         return _shorter(self.config.timeout, self.wishes.policy.attempt_timeout)
 
     async def _browsing(self, wanted: Wanted, stack: AsyncExitStack) -> Browsing | None:
+        settings = self.config.browser
+        self.throttle.bound("pages", settings.concurrency if wanted.handler_borrows else None)
         if not wanted.needs_browser:
             return None
-        settings = self.config.browser
         browsing = browsing_of(settings, self.session, launcher=self.launcher, timeout=self._attempt_seconds)
         await browsing.open(stack)
-        if wanted.handler_borrows:
-            self.throttle.bound("pages", settings.concurrency)
         return browsing
 
     async def _attempts(

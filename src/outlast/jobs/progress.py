@@ -22,7 +22,8 @@ class Progress:
     """Where a run stands. `counts` are the job's, the others this run's.
 
     `parked` are the hosts that are down and waited for, `waiting` all whose items wait, and why. `suspended` says why nobody but
-    probes may go; empty: anybody may.
+    probes may go; empty: anybody may. `memory_mb` is what the job and its browser hold, where that is known; `pages_max` is how many
+    pages may be open, where memory lets fewer be open than were asked for.
     """
 
     counts: Counts
@@ -33,3 +34,5 @@ class Progress:
     parked: tuple[str, ...]
     waiting: tuple[Waiting, ...] = ()
     suspended: str = ""
+    memory_mb: float | None = None
+    pages_max: int | None = None

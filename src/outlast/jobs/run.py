@@ -182,9 +182,10 @@ class Run:
 
     async def progress(self) -> Progress:
         """Where the run stands now."""
-        tally = self._tally
+        tally, session = self._tally, self._session
+        usage = {} if session.usage is None else session.usage()
         return Progress(
-            counts=await self._session.ledger.counts(),
+            counts=await session.ledger.counts(),
             done=tally.done,
             failed=tally.failed,
             retries=tally.retries,
@@ -192,6 +193,8 @@ class Run:
             parked=tuple(self._gate.parked_hosts()),
             waiting=tuple(self._gate.waiting(self._runtime.clock.monotonic())),
             suspended="" if self._abortion is None else self._abortion.told(),
+            memory_mb=usage.get("memory_mb"),
+            pages_max=usage.get("pages_max"),
         )
 
     async def failures(self, limit: int = FAILURES_AT_ONCE) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from outlast.assembly import Resilience
 from outlast.errors import CheckpointError, ResilienceException, ValidationError
 from outlast.events import EventType
+from outlast.jobs.diary import Diary
 from outlast.jobs.lineage import Behind, Pin
 from outlast.jobs.orders import Watch
 from outlast.jobs.poison import Suspicion
@@ -24,7 +25,6 @@ from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
     from outlast.jobs.output import Output
-    from outlast.jobs.watching import Watching
     from outlast.storage.keys import Keyring
 
 __all__ = ["Session"]
@@ -59,6 +59,7 @@ class Session:
         self.directory = directory
         self.orders = orders
         self.keys = keys
+        self.diary = Diary(name, self.run_id, ledger, runtime)
         self.repeated = 0
         self.reason: str | None = None
         """Why the run is ended by itself, in a sentence."""
@@ -66,8 +67,8 @@ class Session:
         """The newest known state of the job's browser: its checkpoints keep it."""
         self.look_at_browser: Callable[[], Awaitable[None]] | None = None
         """Brings `browser_state` up to date, while there is a browser."""
-        self.watching: Watching | None = None
-        """Who watches the machine beside the present work."""
+        self.usage: Callable[[], dict[str, Any]] | None = None
+        """What the present work uses of the machine, where that is watched (`outlast.jobs.watching`)."""
         self.suspicion = Suspicion()
         self._left = LeftBehind(None, self.suspicion)
         self.output: Output | None = None

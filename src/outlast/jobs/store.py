@@ -36,6 +36,7 @@ class PartSizes:
     quarantine: int
     aside: int
     old: int
+    events: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class JobDirectory:
             quarantine=quarantine,
             aside=_size_below(self.aside),
             old=_size_below(self.old),
+            events=sum(map(_size_of, self.path.glob("events*.ndjson"))),
         )
 
     def lock(self, job_id: str, started: str) -> "Lock":
@@ -167,6 +169,7 @@ class JobDirectory:
         ensure_directory(old)
         # The ledger's log goes before the ledger: SQLite throws away a log that it finds without one.
         parts = [*sorted(self.path.glob("ledger.db*"), reverse=True), self.checkpoints, self.orders, self.in_hand]
+        parts += self.path.glob("events*.ndjson")
         for part in parts:
             if part.exists():
                 part.rename(old / part.name)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 __all__ = ["DISK_SECONDS", "MEMORY_SECONDS", "OWN_SHARE", "Bound", "Strain"]
 
 MEMORY_SECONDS = 60.0
-DISK_SECONDS = 30.0
+DISK_SECONDS = 15.0
 OWN_SHARE = 0.5
 
 _OF_MEMORY = frozenset({"memory_usage", "memory_percent"})

@@ -51,9 +51,12 @@ class Suspension:
         """Whether nobody but a probe may go."""
         self.is_silence = False
         """Whether nobody answers: every host is parked, and probed for itself."""
+        self.dismissed = False
+        """Whether the items are let go, whatever becomes of them."""
         self._silent_class = FailureClass.NETWORK.value
         self._recovering = False
         self._well: dict[str, int] = {}
+        self._told: dict[str, int] = {}
         self._failing: dict[int, None] = {}
         self._crashed_at = -math.inf
         self._incident: str | None = None
@@ -82,17 +85,15 @@ class Suspension:
             return
         host, well = task.host, self._well
         well[host] = well.get(host, 0) + 1
-        guard.succeeded(now, host=host)
-        self.is_silence = False
-        if self._recovering:
-            self._widen(guard, now)
-        if self.suspended:
+        if self._recovering or self.suspended or self.is_silence:
+            self.is_silence = False
             self.look(now)
 
-    def successes(self) -> dict[str, int]:
+    def successes(self, now: float) -> dict[str, int]:
         """How many items each host was good for since this was last asked."""
-        well, self._well = self._well, {}
-        return well
+        self._tell_successes(now)
+        told, self._told = self._told, {}
+        return told
 
     def failed(
         self, task: Task, now: float, kind: Classification, *, signature: str, began: float, incident: str | None = None
@@ -136,6 +137,7 @@ class Suspension:
         guard = self._guard
         if guard is None:
             return
+        self._tell_successes(now)
         if drained and self.suspended and self._probe is None:
             guard.drained(now)
         was_suspended = self.suspended
@@ -145,6 +147,8 @@ class Suspension:
         self._probe_at = math.inf if due is None else due
         if was_suspended and not self.suspended:
             self._go_on(guard, now)
+        elif self._recovering:
+            self._widen(guard, now)
 
     def verdict(self, now: float) -> Verdict | None:
         """What there is to say of a job that is suspended, or that nobody answers; None: nothing."""
@@ -195,6 +199,7 @@ class Suspension:
     def silent(self, now: float, seconds: float) -> None:
         """Nobody has answered for so long."""
         if self._guard is not None and not self.suspended and seconds >= min(SILENCE_TOLD, self._patience):
+            self._tell_successes(now)
             self._guard.silent(now, now - seconds, failure_class=self._silent_class)
             self.is_silence = True
 
@@ -202,6 +207,7 @@ class Suspension:
         """Let the items go, whatever becomes of them: nobody suspects anything any more."""
         self._guard = self._probe = None
         self.suspended = self.is_silence = False
+        self.dismissed = True
         self._failing.clear()
         if self._wake is not None:
             self._wake()
@@ -220,6 +226,7 @@ class Suspension:
         began: float,
         incident: str | None = None,
     ) -> None:
+        self._tell_successes(now)
         if self.is_silence:
             # Somebody who is not parked was asked.
             self.is_silence = False
@@ -231,6 +238,16 @@ class Suspension:
             self._crashed_at, self._incident = now, incident
             guard.crashed(now, incident=incident)
         self.look(now)
+
+    def _tell_successes(self, now: float) -> None:
+        """Tell the guard what succeeded since it was told last: what comes between two failures it takes all the same at once."""
+        guard, told = self._guard, self._told
+        if not self._well or guard is None:
+            return
+        for host, count in self._well.items():
+            guard.succeeded(now, host=host, n=count)
+            told[host] = told.get(host, 0) + count
+        self._well = {}
 
     def _is_new_crash(self, began: float, incident: str | None) -> bool:
         # Whatever was in flight when a browser died failed with it.

@@ -21,6 +21,9 @@ _WORTH_A_WARNING = (
     EventType.LEDGER_DAMAGED,
     EventType.ITEM_QUARANTINED,
     EventType.ORDERS_CHANGED,
+    EventType.BROWSER_CRASHED,
+    EventType.BROWSER_UNAVAILABLE,
+    EventType.ABORT_TRIGGERED,
 )
 
 _log = logging.getLogger("outlast.job")

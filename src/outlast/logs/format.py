@@ -8,12 +8,16 @@ from typing import Any
 from typing_extensions import override
 
 from outlast.correlation import correlation_id
-from outlast.logs.text import Mask, escaped
+from outlast.logs.text import TEXT_MAX, Mask, escaped
 
-__all__ = ["JsonFormatter", "LineFormatter", "TextFormatter"]
+__all__ = ["JsonFormatter", "LineFormatter", "TextFormatter", "word"]
 
 _STANDARD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"})
 _CONTINUED = "\n  | "
+
+TRACE_HEAD_MAX = 3_000
+TRACE_TAIL_MAX = TEXT_MAX - TRACE_HEAD_MAX
+"""A longer traceback loses its middle: where it began and what was raised are at its ends."""
 
 
 class LineFormatter(logging.Formatter):
@@ -37,7 +41,12 @@ class LineFormatter(logging.Formatter):
     def trace_of(self, record: logging.LogRecord) -> str:
         """The traceback and the stack, or nothing."""
         trace = self.formatException(record.exc_info) if record.exc_info else record.exc_text
-        return str(self._mask("\n".join(filter(None, (trace, record.stack_info)))))
+        whole = "\n".join(filter(None, (trace, record.stack_info)))
+        left = len(whole) - TRACE_HEAD_MAX - TRACE_TAIL_MAX
+        if left <= 0:
+            return str(self._mask(whole))
+        head, tail = whole[:TRACE_HEAD_MAX], whole[-TRACE_TAIL_MAX:].partition("\n")[2]
+        return f"{self._mask(head)}\n... ({left} characters left out) ...\n{self._mask(tail)}"
 
 
 class TextFormatter(LineFormatter):
@@ -45,7 +54,7 @@ class TextFormatter(LineFormatter):
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        extras = (f"{escaped(name)}={_word(value)}" for name, value in self.extras_of(record).items())
+        extras = (f"{escaped(name)}={word(value)}" for name, value in self.extras_of(record).items())
         head = (_timestamp(record), record.levelname, record.name, escaped(self.message_of(record)))
         # A mark before each further line, so that an error's own text cannot pass for a record.
         trace = escaped(self.trace_of(record), keep="\n").replace("\n", _CONTINUED)
@@ -69,12 +78,13 @@ class JsonFormatter(LineFormatter):
         return json.dumps({**fields, **self.extras_of(record), **fields})
 
 
-def _timestamp(record: logging.LogRecord) -> str:
-    moment = datetime.fromtimestamp(record.created, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """A value in one word: text as it is where it is plain, everything else as JSON."""
     if isinstance(value, str) and value.isprintable() and not set(value) & set(" \"'="):
         return value
     return json.dumps(value)
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

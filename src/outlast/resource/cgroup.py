@@ -55,7 +55,8 @@ class ControlGroup:
 
     def __init__(self, root: Path = Path("/")) -> None:
         found: list[Hierarchy] = []
-        with suppress(OSError):
+        # Where control groups are shown in another way, they are as good as none.
+        with suppress(OSError, ValueError, IndexError):
             own = root / "proc/self"
             found = parse_hierarchies((own / "mountinfo").read_text(), (own / "cgroup").read_text(), root)
         self._memory = next((each for each in found if each.version == 1 and "memory" in each.controllers), None)

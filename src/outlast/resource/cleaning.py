@@ -11,7 +11,7 @@ from outlast.resource.steps import Step
 
 __all__ = ["Cleaning"]
 
-DEADLINE = 10.0
+DEADLINE = 5.0
 YOUNG = 1
 
 

@@ -85,7 +85,7 @@ class Episode:
 class Standing:
     """How one rule stands. All times are monotonic seconds, given by the caller."""
 
-    __slots__ = ("_beyond", "_quiet_until", "_well", "episode", "rule", "state", "value")
+    __slots__ = ("_at", "_beyond", "_quiet_until", "_well", "episode", "rate", "rule", "state", "value")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -93,6 +93,9 @@ class Standing:
         self.episode: Episode | None = None
         """The excursion under way, or the one that has just ended."""
         self.value: float | None = None
+        self.rate: float | None = None
+        """By how much the value changed in a second, from one sample to the next; None: not known."""
+        self._at = 0.0
         self._beyond = 0
         self._well = 0
         self._quiet_until = float("-inf")
@@ -103,7 +106,9 @@ class Standing:
 
     def step(self, readings: Readings, now: float) -> Change | None:
         """Count one sample. What is not known changes nothing: no breach comes of it, and no recovery."""
-        self.value = value_of(self.rule, readings)
+        before, self.value = self.value, value_of(self.rule, readings)
+        self.rate = _rate(before, self.value, now - self._at)
+        self._at = now
         level = level_of(self.rule, readings)
         if level is Level.UNKNOWN or self.value is None:
             return None
@@ -177,6 +182,10 @@ def _is_thrashing(rule: Rule, readings: Readings) -> bool:
         return False
     pressure = _number(readings.get("psi_memory_full_avg10"))
     return pressure is not None and pressure >= PSI_FULL_CRITICAL
+
+
+def _rate(before: float | None, value: float | None, seconds: float) -> float | None:
+    return None if before is None or value is None or seconds <= 0 else (value - before) / seconds
 
 
 def _number(value: object) -> float | None:

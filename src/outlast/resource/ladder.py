@@ -9,17 +9,20 @@ from outlast.events import EventType
 from outlast.resource.cleaning import Cleaning
 from outlast.resource.hysteresis import Level, Standing, level_of, value_of
 from outlast.resource.measuring import Measuring
-from outlast.resource.policy import Rule
 from outlast.resource.readings import Readings
 from outlast.resource.restarting import Restarting
-from outlast.resource.steps import CLEANING, Futility, Step, freed_share, steps_for
+from outlast.resource.steps import CLEANING, Futility, Step, freed_share, may_help, room_seconds, steps_for
 from outlast.runtime import Runtime
 
 __all__ = ["Ladder", "Switches"]
 
 SETTLE = 1.0
+SETTLE_CRITICAL = 0.2
 AGAIN_AFTER = 60.0
 CANCEL_PATIENCE = 5.0
+HURRY = 3.0
+DRAIN_MIN = 0.5
+DRAIN_MAX = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,7 @@ class Ladder:
             self._rests.pop(key, None)
         is_resting = self._runtime.clock.monotonic() < self._rests.get(key, float("-inf"))
         is_busy = self._climb is not None and not self._climb.done()
-        if is_busy or is_resting or not self._steps(standing.rule):
+        if is_busy or is_resting or not self._steps(standing):
             return
         loop = asyncio.get_running_loop()
         self._climb = loop.create_task(self._relieved(threshold_id, standing), name="outlast-resource-relief")
@@ -88,15 +91,18 @@ class Ladder:
             self._climb.cancel()
             await asyncio.wait([self._climb], timeout=CANCEL_PATIENCE)
 
-    def _steps(self, rule: Rule) -> list[Step]:
-        able = steps_for(rule, cleanup=self._switches.cleanup, restart=self._switches.restart)
+    def _steps(self, standing: Standing) -> list[Step]:
+        restart = self._switches.restart and self._can(Step.RESTART)
+        is_critical, room = _is_critical(standing), _room(standing)
+        able = steps_for(standing.rule, cleanup=self._switches.cleanup, restart=restart, is_critical=is_critical)
+        if Step.RESTART in able and is_critical and room is not None and room < HURRY:
+            able = (Step.RESTART,)
         return [step for step in able if self._can(step)]
 
     def _can(self, step: Step) -> bool:
         if step is not Step.RESTART:
             return self._cleaning.can(step)
-        browsers = self._measuring.browsers
-        return self._restarting is not None and (browsers is None or any(True for _ in browsers.roots()))
+        return self._restarting is not None and self._measuring.has_browser
 
     async def _relieved(self, threshold_id: str, standing: Standing) -> None:
         try:
@@ -112,8 +118,11 @@ class Ladder:
         before = await self._measuring.take(exactly=True)
         if level_of(rule, before) not in {Level.BEYOND, Level.CRITICAL}:
             return  # an estimate had said so
-        for step in self._steps(rule):
-            if self._futility.skips(rule, step, clock.monotonic()):
+        for step in Step:
+            # It may have become critical meanwhile, and then there are fewer.
+            if step not in self._steps(standing) or self._futility.skips(rule, step, clock.monotonic()):
+                continue
+            if not may_help(rule, step, before):
                 continue
             after = await self._taken(step, threshold_id, standing, before)
             share = freed_share(rule, value_of(rule, before), value_of(rule, after))
@@ -123,22 +132,28 @@ class Ladder:
             before = after
 
     async def _taken(self, step: Step, threshold_id: str, standing: Standing, before: Readings) -> Readings:
+        settle = SETTLE_CRITICAL if _is_critical(standing) else SETTLE
         if step is not Step.RESTART:
-            return await self._cleaned(step, threshold_id, before, [])
+            return await self._cleaned(step, threshold_id, before, [], settle=settle)
         assert self._restarting is not None, "a step that cannot be taken is none"
-        is_critical = standing.episode is not None and standing.episode.is_critical
-        told = {"threshold_id": threshold_id, "rule": standing.rule.name, "critical": is_critical}
+        told: dict[str, Any] = {"threshold_id": threshold_id, "rule": standing.rule.name}
+        told["critical"] = _is_critical(standing)
+        room = _room(standing)
+        if _is_critical(standing) and room is not None:
+            told["drain"] = min(max(room, DRAIN_MIN), DRAIN_MAX)
         try:
             await self._restarting.restart(standing.rule.name, {**told, "metrics": dict(before)})
         except Exception as error:  # noqa: BLE001 - the owner's of the browser; told, and watching goes on
             self._trouble(threshold_id, step, f"{type(error).__name__}: {error}")
-        return await self._settled()
+        return await self._settled(settle)
 
-    async def _cleaned(self, step: Step, threshold_id: str, before: Readings, problems: list[str]) -> Readings:
+    async def _cleaned(
+        self, step: Step, threshold_id: str, before: Readings, problems: list[str], *, settle: float = SETTLE
+    ) -> Readings:
         began = self._runtime.clock.monotonic()
         found = await self._cleaning.run(step)
         took = self._runtime.clock.monotonic() - began
-        after = await self._settled()
+        after = await self._settled(settle)
         told = {
             "threshold_id": threshold_id,
             "step": step.value,
@@ -151,13 +166,21 @@ class Ladder:
         problems += found
         return after
 
-    async def _settled(self) -> Readings:
-        await self._runtime.clock.sleep(SETTLE)
+    async def _settled(self, settle: float) -> Readings:
+        await self._runtime.clock.sleep(settle)
         return await self._measuring.take(exactly=True)
 
     def _trouble(self, threshold_id: str, step: Step, error: str) -> None:
         told = {"threshold_id": threshold_id, "step": step.value, "error": error}
         self._runtime.emit(EventType.CLEANUP_FAILED, self._job_id, **told)
+
+
+def _is_critical(standing: Standing) -> bool:
+    return standing.episode is not None and standing.episode.is_critical
+
+
+def _room(standing: Standing) -> float | None:
+    return room_seconds(standing.rule, standing.value, standing.rate)
 
 
 def _freed_mb(before: Readings, after: Readings) -> float | None:

@@ -24,7 +24,7 @@ from outlast.resource.ladder import Ladder, Switches
 from outlast.resource.measuring import Measuring
 from outlast.resource.policy import ResourceThreshold, further_bounds
 from outlast.resource.ports import BrowserTree, Cleaner
-from outlast.resource.readings import Readings
+from outlast.resource.readings import METRICS, Readings
 from outlast.resource.restarting import Restarting
 from outlast.resource.sample import Gauge, Probe
 from outlast.resource.sampler import Sampler
@@ -79,11 +79,9 @@ class ResourceMonitor(IResourceMonitor):
             job_id=job_id,
         )
         self._measuring.browsers = browsers
-        self._probes: set[str] = set()
         for name, probe in (probes or {}).items():
             self.extra_probe(name, probe)
-        for index, settings in enumerate(config.threshold):
-            self._configured(f"resource.threshold[{index}]", settings.model_dump(exclude_none=True))
+        self._keep_configured([each.model_dump(exclude_none=True) for each in config.threshold])
         self._ladder = Ladder(
             self._measuring,
             Cleaning(cleaners, self._measuring),
@@ -149,7 +147,7 @@ class ResourceMonitor(IResourceMonitor):
 
         Raises `ValidationError` naming every complaint.
         """
-        threshold = ResourceThreshold.from_dict(threshold_config, probes=self._probes)
+        threshold = ResourceThreshold.from_dict(threshold_config, probes=self._measuring.probes)
         self._thresholds.keep(threshold)
         return threshold.id
 
@@ -158,9 +156,13 @@ class ResourceMonitor(IResourceMonitor):
         return self._thresholds.get(threshold_id)
 
     def extra_probe(self, name: str, probe: Probe) -> None:
-        """Measure something of one's own under `name` with every sample; `probe` is called in the sampling thread."""
-        self._probes.add(name)
-        self._measuring.add_probe(name, probe)
+        """Measure something of one's own under `name` with every sample; `probe` is called in the sampling thread.
+
+        Raises `ValidationError` when there is a metric of that name.
+        """
+        if name in METRICS:
+            raise ValidationError(f"{name!r} is a metric already: a probe needs a name of its own")
+        self._measuring.probes[name] = probe
 
     def breaches(self) -> list[Breach]:
         """The bounds that are broken now, in all sessions."""
@@ -185,11 +187,15 @@ class ResourceMonitor(IResourceMonitor):
                 context={"threshold_id": threshold.id, "breached": broken, "metrics": dict(readings)},
             )
 
-    def _configured(self, path: str, settings: dict[str, Any]) -> None:
-        try:
-            self._thresholds.keep(ResourceThreshold.from_dict(settings, probes=self._probes))
-        except ValidationError as error:
-            raise ConfigurationError(f"{path}: {error.message}", context=error.context) from error
+    def _keep_configured(self, thresholds: Sequence[dict[str, Any]]) -> None:
+        told: list[str] = []
+        for number, settings in enumerate(thresholds):
+            try:
+                self._thresholds.keep(ResourceThreshold.from_dict(settings, probes=self._measuring.probes))
+            except ValidationError as error:
+                told += [f"resource.threshold[{number}].{each}" for each in error.context["complaints"]]
+        if told:
+            raise ConfigurationError("; ".join(told), context={"complaints": told})
 
 
 def _compared(threshold: ResourceThreshold, readings: Readings) -> dict[str, bool]:

@@ -1,12 +1,14 @@
 """Measuring from the event loop: the work is done in the sampling thread, and its trouble is told once."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from outlast.errors import ResourceMonitoringError
 from outlast.events import EventType
+from outlast.resource.cpu import Process
 from outlast.resource.lag import LagProbe
 from outlast.resource.readings import Readings
 from outlast.resource.sample import Ask, Probe, Sample
@@ -27,6 +29,8 @@ class Measuring:
 
     def __init__(self, build: Callable[[], Sampler], runtime: Runtime, *, interval: float, job_id: str) -> None:
         self.browsers: BrowserTree | None = None
+        self.probes: dict[str, Probe] = {}
+        """Measurements of the user's own, by the name of their metric."""
         self.limit: float | None = None
         """The lowest limit in force for `memory_usage`, in MB."""
         self.lag = LagProbe(window=interval)
@@ -40,14 +44,9 @@ class Measuring:
         self._troubled: frozenset[str] = frozenset()
 
     @property
-    def sampler(self) -> Sampler:
-        """What measures; made when it is first needed, since that looks at the machine."""
-        if self._sampler is None:
-            self._sampler = self._build()
-        return self._sampler
-
-    def add_probe(self, name: str, probe: Probe) -> None:
-        self.sampler.probes[name] = probe
+    def has_browser(self) -> bool:
+        """Whether there is a browser, as far as can be known: with nobody to tell, there may be one."""
+        return self.browsers is None or bool(self._facts().roots)
 
     @contextmanager
     def using(self) -> Iterator[None]:
@@ -90,23 +89,51 @@ class Measuring:
             if not exactly:
                 return shared
         ask = self._ask(exactly=exactly)
-        self._under_way = loop.run_in_executor(self._thread, self.sampler.sample, ask)
+        self._under_way = loop.run_in_executor(self._thread, self._measure, ask)
         return await asyncio.shield(self._under_way)
 
+    def _measure(self, ask: Ask) -> Sample:
+        # In the thread: even finding out what there is to measure reads files.
+        if self._sampler is None:
+            try:
+                self._sampler = self._build()
+            except Exception as error:  # noqa: BLE001 - a platform like no other; told, and tried again
+                return Sample({}, {"platform": f"{type(error).__name__}: {error}"}, is_blind=True)
+        return self._sampler.sample(ask, self.probes)
+
     def _ask(self, *, exactly: bool) -> Ask:
-        clock, browsers = self._runtime.clock, self.browsers
+        clock, facts = self._runtime.clock, self._facts()
         return Ask(
             now=clock.monotonic(),
             timestamp=clock.now().isoformat(),
-            roots=() if browsers is None else tuple((pid, float(start)) for pid, start in browsers.roots()),
-            uptime=None if browsers is None else browsers.uptime,
+            roots=facts.roots,
+            uptime=facts.uptime,
             lag=self.lag.worst(),
             limit=self.limit,
             exactly=exactly,
+            failed=facts.failed,
         )
+
+    def _facts(self) -> "_Facts":
+        if self.browsers is None:
+            return _Facts()
+        try:
+            roots = tuple((pid, float(start)) for pid, start in self.browsers.roots())
+            return _Facts(roots, self.browsers.uptime)
+        except Exception as error:  # noqa: BLE001 - whoever owns the browsers; told, and the rest is measured
+            return _Facts(failed={"browsers": f"{type(error).__name__}: {error}"})
 
     def _tell(self, failed: dict[str, str]) -> None:
         # Once for as long as it lasts: what cannot be read now could mostly not be read a second ago either.
         for name in failed.keys() - self._troubled:
             self._runtime.emit(EventType.RESOURCE_SAMPLING_FAILED, self._job_id, gauge=name, error=failed[name])
         self._troubled = frozenset(failed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the owner of the browsers says of them."""
+
+    roots: tuple[Process, ...] = ()
+    uptime: float | None = None
+    failed: Mapping[str, str] = field(default_factory=dict)

@@ -22,7 +22,7 @@ class Restarting:
         self._job_id = job_id
 
     async def restart(self, reason: str, context: Mapping[str, Any]) -> bool:
-        """Whether it has been restarted. What it raises, or taking longer than 180 s, is told as a `TimeoutError` or as it is."""
+        """Whether it has been restarted. Raises what its owner raises, and `TimeoutError` after 180 s."""
         heard: list[object] = []
         began = self._runtime.clock.monotonic()
         forget = self._runtime.bus.subscribe(heard.append, [EventType.BROWSER_RESTARTED])

@@ -18,7 +18,7 @@ Probe = Callable[[], float | None]
 class Ask:
     """What the event loop tells the thread that measures. `exactly`: what is estimated is measured this time.
 
-    `limit` is the lowest limit in force for `memory_usage`, in MB.
+    `limit` is the lowest limit in force for `memory_usage`, in MB; `failed` is what could not be found out on the loop.
     """
 
     now: float
@@ -28,6 +28,7 @@ class Ask:
     lag: float | None = None
     limit: float | None = None
     exactly: bool = False
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

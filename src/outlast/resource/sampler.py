@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from outlast.resource.readings import METRICS, Value
 from outlast.resource.sample import Ask, Gauge, Probe, Sample
@@ -14,13 +15,12 @@ class Sampler:
 
     def __init__(self, gauges: Mapping[str, Gauge]) -> None:
         self._gauges = dict(gauges)
-        self.probes: dict[str, Probe] = {}
         self._errors = 0
 
-    def sample(self, ask: Ask) -> Sample:
+    def sample(self, ask: Ask, probes: Mapping[str, Probe] = MappingProxyType({})) -> Sample:
         """Every metric of the reference; what could not be read is None."""
         began = time.thread_time()
-        failed: dict[str, str] = {}
+        failed = dict(ask.failed)
         read: dict[str, Value] = {}
         for name, gauge in self._gauges.items():
             try:
@@ -28,7 +28,7 @@ class Sampler:
             except Exception as error:  # noqa: BLE001 - whatever a file of the system holds, monitoring goes on
                 failed[name] = f"{type(error).__name__}: {error}"
         is_blind = not read
-        for name, probe in tuple(self.probes.items()):
+        for name, probe in tuple(probes.items()):
             read[name], problem = _asked(probe)
             if problem:
                 failed[name] = problem

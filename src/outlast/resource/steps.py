@@ -3,8 +3,9 @@
 from enum import StrEnum
 
 from outlast.resource.policy import Action, Rule
+from outlast.resource.readings import Readings
 
-__all__ = ["CLEANING", "Futility", "Step", "freed_share", "steps_for"]
+__all__ = ["CLEANING", "Futility", "Step", "freed_share", "may_help", "room_seconds", "steps_for"]
 
 POOR_SHARE = 0.05
 POOR_MAX = 2
@@ -26,12 +27,35 @@ class Step(StrEnum):
 CLEANING = (Step.COLLECT, Step.RECYCLE)
 
 
-def steps_for(rule: Rule, *, cleanup: bool, restart: bool) -> tuple[Step, ...]:
-    """The steps that may help with this rule, of those that are switched on."""
+def steps_for(rule: Rule, *, cleanup: bool, restart: bool, is_critical: bool = False) -> tuple[Step, ...]:
+    """The steps that may help with this rule, of those that are switched on; with no time to lose, fewer."""
     # Only a new browser is younger.
     cleans = cleanup and rule.action is not Action.TELL and rule.metric != "browser_uptime"
     restarts = restart and rule.action is Action.RESTART
-    return (*(CLEANING if cleans else ()), *((Step.RESTART,) if restarts else ()))
+    cleaning = CLEANING[:1] if is_critical and restarts else CLEANING
+    return (*(cleaning if cleans else ()), *((Step.RESTART,) if restarts else ()))
+
+
+def room_seconds(rule: Rule, value: float | None, rate: float | None) -> float | None:
+    """How long it takes, at this rate, until the value is as far beyond critical as critical is beyond the limit.
+
+    None: it is not known, or the value comes no nearer.
+    """
+    if value is None or not rate or rule.critical is None:
+        return None
+    sign = 1 if rule.op == ">=" else -1
+    left = sign * (2 * rule.critical - rule.limit - value)
+    return max(0.0, left) / (sign * rate) if sign * rate > 0 else None
+
+
+def may_help(rule: Rule, step: Step, readings: Readings) -> bool:
+    """Whether the step could free enough to be noticed: where others have the memory, no new browser gives it back."""
+    held, used = readings.get("browser_memory"), readings.get("memory_used_mb")
+    if step is not Step.RESTART or rule.metric != "memory_percent":
+        return True
+    if not isinstance(held, int | float) or not isinstance(used, int | float):
+        return True
+    return held >= POOR_SHARE * used
 
 
 def freed_share(rule: Rule, before: float | None, after: float | None) -> float | None:

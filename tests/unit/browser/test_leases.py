@@ -317,3 +317,24 @@ async def test_who_comes_after_the_end_is_told_and_so_is_who_is_still_there(stag
             pytest.fail("it was lent")
     assert not await lifecycle.on_browser_restart_required("test", {})
     assert it.launcher.open_browsers == 0
+
+
+async def test_a_lease_that_is_just_being_taken_from_a_lost_browser_is_taken_from_the_next(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        async with lifecycle.page():
+            await asyncio.sleep(0)
+        it.launcher.next("new_page", 9)
+
+        async def use():
+            async with lifecycle.page() as page:
+                await page.goto("http://x")
+
+        body = asyncio.create_task(use())
+        await asyncio.sleep(0.5)
+        began = asyncio.get_running_loop().time()
+        it.launcher.browser.crash()
+        await body
+        assert asyncio.get_running_loop().time() - began < 1
+        assert asyncio.current_task().cancelling() == 0
+        assert lifecycle.generation == 2

@@ -102,6 +102,53 @@ async def test_short_memory_waits_less(stage, of_kind):
             await body
 
 
+async def test_a_page_that_hangs_is_closed_for_the_sake_of_what_all_others_hold(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        await lifecycle.get_browser_state("default")
+        async with lifecycle.page(name="inbox") as page:
+            await page.goto("http://x/inbox")
+            page.context.storage["origins"][0] = {**ORIGIN, "localStorage": [{"name": "theme", "value": "light"}]}
+        page.hang()
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        assert of_kind(it.told, "browser_restarted")[0]["forced"] is False
+        async with lifecycle.page() as page:
+            assert page.context.storage["origins"][0]["localStorage"][0]["value"] == "light"
+
+
+async def test_a_restart_that_is_cut_short_sends_those_away_who_wait(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        it.launcher.always("launch", HANG)
+        restart = asyncio.create_task(lifecycle.on_browser_restart_required("memory", {}))
+        await asyncio.sleep(1)
+
+        async def use():
+            async with lifecycle.page():
+                pytest.fail("it was lent")
+
+        waiting = asyncio.create_task(use())
+        await asyncio.sleep(1)
+        lifecycle._keeper._work.cancel()
+        with pytest.raises(BrowserUnavailableError):
+            async with asyncio.timeout(1):
+                await waiting
+        assert await restart is False
+
+
+async def test_who_asked_for_a_restart_is_not_cancelled_by_the_end(stage):
+    it = stage()
+    lifecycle = it.lifecycle
+    await log_in(lifecycle)
+    it.launcher.always("launch", HANG)
+    restart = asyncio.create_task(lifecycle.on_browser_restart_required("memory", {}))
+    await asyncio.sleep(1)
+    await lifecycle.close()
+    assert await restart is False
+
+
 FAULTS = (HANG, FakeBrowserError("broken"))
 STEPS = (
     "cookies",
@@ -253,11 +300,14 @@ async def test_an_idle_browser_is_asked_before_a_page_is_lent(stage):
     it = stage(policy={"health_interval": 10_000})
     async with it.lifecycle as lifecycle:
         await log_in(lifecycle)
-        await asyncio.sleep(60)
+        await asyncio.sleep(30)
         it.launcher.browser.freeze()
+        began = asyncio.get_running_loop().time()
         async with lifecycle.page() as page:
             await page.goto("http://x")
         assert lifecycle.generation == 2
+        # Two probes of 2 s and 5 s for the browser to close, and not the 10 s that a page may take.
+        assert asyncio.get_running_loop().time() - began < 10
 
 
 async def test_a_crash_loses_what_is_newer_than_the_last_snapshot_and_no_more(stage):

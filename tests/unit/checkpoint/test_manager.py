@@ -104,7 +104,7 @@ async def test_what_is_no_job_id_is_refused_everywhere(manager, tmp_path, job_id
         ({}, [1], "metadata: list is not a JSON object"),
         ({}, [], "metadata: list is not a JSON object"),
     ],
-    ids=ascii,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 async def test_what_is_not_json_is_refused_before_the_disk_is_touched(manager, tmp_path, data, metadata, message):
     with pytest.raises(ValidationError, match=message):

@@ -1,6 +1,7 @@
 """`outlast config`: a job file is written, checked, shown with its origins; no secret is."""
 
 import json
+import sys
 import tomllib
 
 import pytest
@@ -227,6 +228,8 @@ def test_every_option_of_a_run_that_is_a_setting_is_shown_as_an_argument(capsys)
         "rate": ("--rate", "*=1/s"),
         "abort.default_policy": ("--abort-policy", "strict"),
         "key": ("--key", "url"),
+        "browser.concurrency": ("--pages", "2"),
+        "browser.headless": ("--headed",),
         "store": ("--store", "elsewhere"),
         "logging.format": ("--log-format", "json"),
     }
@@ -279,3 +282,14 @@ def test_show_of_settings_that_are_wrong_says_so(capsys, tmp_path):
     code, out, err = called(capsys, "show", "job.toml")
     assert (code, out) == (2, "")
     assert "concurrency" in err
+
+
+def test_an_extra_that_is_not_installed_is_missed(capsys, tmp_path, monkeypatch):
+    for module in ("apprise", "prometheus_client"):
+        monkeypatch.setitem(sys.modules, module, None)
+    write(tmp_path / "job.toml", 'metrics.textfile = "x.prom"\nnotify.urls = ["json://127.0.0.1"]\n')
+    document = json.loads(called(capsys, "check", "job.toml", "--json")[1])
+    assert [(each["path"], each["problem"]) for each in document["complaints"]] == [
+        ("metrics.textfile", "needs prometheus_client, which is not installed: pip install 'outlast[prometheus]'"),
+        ("notify.urls", "needs apprise, which is not installed: pip install 'outlast[notify]'"),
+    ]

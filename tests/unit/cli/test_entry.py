@@ -19,7 +19,7 @@ REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 SCREEN_LINES = 24
 SCREEN_COLUMNS = 80
 # What has more to say than a small screen takes.
-LONGER = {"": 52, "run": 32, "resume": 30, "config show": 26}
+LONGER = {"": 52, "run": 34, "resume": 32, "config show": 28}
 SHARED = ("store", "config", "json", "progress", "color", "quiet", "verbose", "log_format", "yes")
 
 
@@ -72,10 +72,12 @@ def test_every_verb_stands_in_one_group():
 
 def test_help_names_the_variables_of_the_environment(capsys):
     out = called(capsys, "run", "--help")[1]
-    named = set(re.findall(r"\[env: (\w+)\]", out))
+    named = set(re.findall(r"\[env: (\w+)", out))
     shared = {variable_of(f"--{name.replace('_', '-')}") for name in SHARED} - {"OUTLAST_YES"}
     settings = {f"OUTLAST_{key}" for key in "NAME OUTPUT CONCURRENCY TIMEOUT MAX_FAILED MAX_TIME RATE KEY".split()}
-    assert named == shared | settings | {"OUTLAST_ABORT__DEFAULT_POLICY"}
+    of_sections = {"OUTLAST_ABORT__DEFAULT_POLICY", "OUTLAST_BROWSER__CONCURRENCY", "OUTLAST_BROWSER__HEADLESS"}
+    assert named == shared | settings | of_sections
+    load_configuration(environ=dict.fromkeys(of_sections - {"OUTLAST_ABORT__DEFAULT_POLICY"}, "1"))
     assert {name.lower().removeprefix("outlast_") for name in settings} <= set(JobConfiguration.model_fields)
 
 

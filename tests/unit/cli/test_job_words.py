@@ -179,3 +179,36 @@ def test_what_is_ignored_is_counted():
     assert status_lines(record(counts=Counts(done=46, failed=1, ignored=3)), [], "")[1] == (
         "46 done, 1 failed, 3 ignored, 0 to do"
     )
+
+
+NOTED = {"run": "01J", "at": AT, "memory_mb": 512.0, "browser_mb": 400.0, "pages": 3, "pages_max": 2}
+
+
+@pytest.mark.parametrize(
+    ("noted", "line"),
+    [
+        (
+            NOTED,
+            "memory 512.0 MiB, of it the browser 400.0 MiB, 3 pages open, at most 2 for want of memory (at 2026-11-23T02:35:12Z)",
+        ),
+        ({**NOTED, "browser_mb": None, "pages": None, "pages_max": None}, "memory 512.0 MiB (at 2026-11-23T02:35:12Z)"),
+    ],
+)
+def test_the_status_of_a_run_that_goes_on_says_what_it_holds(noted, line):
+    running = record(running=Holder(42, "box", "x"), notes=Notes(resources=noted))
+    assert line in status_lines(running, [], "")
+
+
+@pytest.mark.parametrize("changes", [{"run": "an older one"}, {"memory_mb": None}])
+def test_what_an_older_run_held_or_nobody_knows_is_not_said(changes):
+    running = record(running=Holder(42, "box", "x"), notes=Notes(resources=NOTED | changes))
+    assert not any(line.startswith("memory") for line in status_lines(running, [], ""))
+    assert not any(line.startswith("memory") for line in status_lines(record(notes=Notes(resources=NOTED)), [], ""))
+
+
+def test_the_status_says_which_limit_has_stopped_the_last_run():
+    ended = {"run": "01J", "outcome": "stopped", "at": AT, "exit_code": 7, "reason": "Only 12 MB are free."}
+    assert any(
+        line.endswith("stopped (exit code 7): Only 12 MB are free.")
+        for line in status_lines(record(ended=ended), [], "")
+    )

@@ -121,3 +121,16 @@ def test_samples_are_taken_once_a_second_however_often_they_are_offered():
 
 def test_an_unknown_end_is_called_unknown():
     assert told_eta(None) == "unknown"
+
+
+def test_what_the_job_holds_is_in_the_line_and_how_many_pages_that_leaves():
+    assert "in_flight=8 memory=512.5MiB eta=" in plain_line(view(memory_mb=512.5))
+    assert "in_flight=8 memory=1.5GiB pages_max=2 eta=" in plain_line(view(memory_mb=1536.0, pages_max=2))
+
+
+def test_why_the_job_is_suspended_is_in_the_line():
+    line = plain_line(
+        view(suspended="26 of the last 30 operations failed (builtins.ValueError no price); probing, next in 4 s")
+    )
+    assert line.endswith(" suspended: 26 of the last 30 operations failed (ValueError no price); probing, next in 4 s")
+    assert "suspended" not in plain_line(view())

@@ -78,7 +78,7 @@ def test_a_lock_that_is_held_and_not_signed_is_a_run_all_the_same(directory):
     assert holder_of(directory) is None
 
 
-@pytest.mark.parametrize("pid", [1, 2**22 - 1, os.getpid()])
+@pytest.mark.parametrize("pid", [1, 2**22 - 1, os.getpid()], ids=["1", "largest", "own"])
 def test_a_lock_that_is_held_is_a_run(directory, pid):
     lock = directory.lock("docs", "then")
     signed(directory, pid, socket.gethostname())
@@ -138,3 +138,31 @@ async def test_a_plan_of_an_order_again_leaves_out_standard_input_and_a_missing_
     assert (plan.name, plan.skipped_input, plan.hint) == ("docs", True, "")
     with pytest.raises(ConfigurationError, match="no job file"):
         planned(order_again(record, {"config": "nope.toml"}, tmp_path, ""), Settings())
+
+
+async def test_what_is_typed_about_the_browser_is_its_sections(directory, tmp_path):
+    (tmp_path / "s_pages.py").write_text("async def f(item, page): ...\n")
+    (tmp_path / "job.toml").write_text("[browser]\nconcurrency = 7\nengine = 'firefox'\n")
+    options = {"pages": 3, "headed": True, "config": "job.toml"}
+    typed = {"target": "s_pages.py:f", "items": ["https://a/"], "options": options, "directory": str(tmp_path)}
+    await filled(directory, [], [("job", "docs"), ("invocation", typed)])
+    record = await record_of(directory)
+    browser = planned(order_again(record, {}, tmp_path, ""), Settings(store=str(tmp_path))).config.browser
+    assert (browser.concurrency, browser.headless, browser.engine) == (3, False, "firefox")
+    again = order_again(record, {"pages": 5}, tmp_path, "")
+    assert planned(again, Settings(store=str(tmp_path))).config.browser.concurrency == 5
+
+
+async def test_of_a_run_without_these_options_the_file_says_what_its_browser_is(directory, tmp_path):
+    (tmp_path / "s_file.py").write_text("async def f(item, page): ...\n")
+    (tmp_path / "job.toml").write_text("[browser]\nconcurrency = 7\nheadless = false\n")
+    typed = {
+        "target": "s_file.py:f",
+        "items": ["https://a/"],
+        "options": {"config": "job.toml"},
+        "directory": str(tmp_path),
+    }
+    await filled(directory, [], [("job", "docs"), ("invocation", typed)])
+    record = await record_of(directory)
+    browser = planned(order_again(record, {}, tmp_path, ""), Settings(store=str(tmp_path))).config.browser
+    assert (browser.concurrency, browser.headless) == (7, False)

@@ -224,6 +224,18 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
         ),
         (event(EventType.ORDERS_CHANGED, paused=["a\x1b", ""]), r"INFO paused now: a\x1b, (no host)"),
         (event(EventType.ORDERS_CHANGED, paused=[]), "INFO no host is paused any more"),
+        (
+            event(EventType.BROWSER_CRASHED, incident_id="i", reason="its driver died", generation=1),
+            "ERROR the browser is gone (its driver died): a new one is started, what was open is fetched again",
+        ),
+        (
+            event(EventType.BROWSER_RESTARTED, reason="memory_limit", duration=1.25, missing=[]),
+            "WARN a new browser after 1.2 s (memory_limit)",
+        ),
+        (
+            event(EventType.BROWSER_RESTARTED, reason="x\x1b", duration=1.25, missing=["2 cookies", "page a"]),
+            r"WARN a new browser after 1.2 s (x\x1b); not restored: 2 cookies, page a",
+        ),
         (event(EventType.RUN_ENDED), "INFO run_ended"),
     ],
 )

@@ -69,6 +69,9 @@ def test_the_defaults_are_the_documented_ones():
             "correlation_enabled": True,
             "event_severity_min": "info",
             "redact": ("password", "token", "authorization", "cookie", "set-cookie", "api_key", "secret"),
+            "repeats_per_minute": 60,
+            "event_log_files": 4,
+            "event_log_bytes": 8_388_608,
         },
     }
 

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from outlast.browser.keeping import Keeping
 from outlast.config import JobConfiguration
 from outlast.errors import BrowserUnavailableError, ConfigurationError, TargetError
 from outlast.events import EventBus
@@ -142,6 +143,36 @@ async def test_no_more_pages_are_open_than_the_section_says(options, launcher):
     assert most == 2
 
 
+async def test_the_next_work_of_a_run_is_bound_by_none_of_that(options, launcher):
+    most = now = 0
+
+    async def without(url):
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(1)
+        now -= 1
+
+    config = JobConfiguration(browser={"concurrency": 2}, concurrency=8)
+    del options["concurrency"]
+    async with Run("both", config=config, **options) as run:
+        await run.process(visit, URLS[:3])
+        await run.process(without, URLS[3:])
+    assert most == 8
+
+
+async def test_a_run_that_had_no_browser_may_go_on_when_there_is_one(options, launcher):
+    launcher.always("launch", OSError("not yet"))
+    async with Run("then", **options) as run:
+        assert (await run.process(visit, URLS)).exit_code == 2
+        launcher.heal()
+        summary = await run.process(visit, URLS)
+        launcher.always("launch", OSError("gone again"))
+        again = await run.process(visit, [*URLS, "https://shop.example/new"])
+    assert (summary.done, summary.reason) == (12, None)
+    assert "gone again" in again.reason
+
+
 async def test_what_is_not_asked_for_by_name_is_said_with_the_names_there_are(options):
     async def scrape(url, pgae):
         raise AssertionError
@@ -155,9 +186,10 @@ async def test_what_is_not_asked_for_by_name_is_said_with_the_names_there_are(op
 
 async def attempts_of(options, trouble, *, timeout="30s", urls=URLS):
     """The number of the attempt at which each item was done; `trouble(url, attempt, page)` happens once the page is there."""
-    attempts = {}
+    attempts, tries = {}, Counter()
 
     async def scrape(url, page, ctx):
+        tries[url] += 1
         await page.goto(url)
         await trouble(url, ctx.attempt, page)
         attempts[url] = ctx.attempt
@@ -167,6 +199,7 @@ async def attempts_of(options, trouble, *, timeout="30s", urls=URLS):
     assert (summary.done, summary.failed, summary.exit_code) == (len(urls), 0, 0)
     assert all(each["title"] == f"title of {each['url']}" for each in records)
     assert len(records) == len(urls)
+    assert max(tries.values()) <= 2
     return attempts
 
 
@@ -218,13 +251,16 @@ async def test_a_page_that_hangs_costs_its_item_an_attempt_and_no_other_anything
     assert len(launcher.browsers) == 1
 
 
-async def test_a_browser_that_freezes_is_replaced_and_costs_nobody_an_attempt(options, launcher):
+async def test_a_browser_that_freezes_is_replaced_and_costs_nobody_an_attempt(options, launcher, events):
     async def trouble(url, attempt, page):
         if url == URLS[5] and len(launcher.browsers) == 1:
             page.context.browser.freeze()
 
-    assert set((await attempts_of(options, trouble)).values()) == {1}
+    # Sooner than anybody would have looked whether it lives.
+    assert set((await attempts_of(options, trouble, timeout="4s")).values()) == {1}
     assert len(launcher.browsers) == 2
+    assert kinds(events)["browser_crashed"] == 1
+    assert not kinds(events)["host_parked"]
 
 
 async def test_the_time_of_an_attempt_begins_when_it_has_its_page(options, launcher):
@@ -378,6 +414,64 @@ async def test_the_session_is_in_the_checkpoint_and_nowhere_in_what_is_told(opti
     assert BROWSER_STATE.encode() in stored
     assert b"s3cret" in stored
     assert "s3cret" not in "".join(str(event.data) for event in events)
+
+
+async def test_a_browser_that_is_renewed_has_its_session_in_a_checkpoint_first(options, launcher, events):
+    async def slowly(url, page):
+        await asyncio.sleep(8)
+        await log_in(url, page)
+
+    config = JobConfiguration(browser={"max_pages": 4}, checkpoint={"interval": "1h"})
+    del options["concurrency"]
+    async with Run("renewed", config=config, concurrency=1, **options) as run:
+        await run.process(slowly, URLS)
+    assert len(launcher.browsers) > 1
+    done = [event.event_type for event in events if event.event_type in {"checkpoint_created", "browser_restarted"}]
+    # One before each, and the one at the end.
+    assert done == ["checkpoint_created", "browser_restarted"] * (len(launcher.browsers) - 1) + ["checkpoint_created"]
+
+
+async def test_what_was_written_down_after_the_last_checkpoint_is_what_the_next_run_begins_with(options, tmp_path):
+    async with Run("newer", **options) as run:
+        await run.process(log_in, URLS[:1])
+    state = {"version": 1, "session_id": "default", "captured_at": "2999-01-01T00:00:00+00:00", "pages": []}
+    cookie = {"name": "newer", "value": "x", "domain": "shop.example", "path": "/"}
+    [directory] = tmp_path.glob("store/jobs/*")
+    kept = Keeping(directory / "browsers", None)
+    await kept.keep({"default": {**state, "storage_state": {"cookies": [cookie], "origins": []}}})
+    _, records = await results("newer", options, cookies_of, URLS[1:2])
+    assert records == [{"cookies": ["newer"]}]
+
+
+async def test_what_was_written_down_and_is_torn_leaves_the_checkpoints_session(options, tmp_path):
+    async with Run("torn", **options) as run:
+        await run.process(log_in, URLS[:1])
+    [directory] = tmp_path.glob("store/jobs/*")
+    await Keeping(directory / "browsers", None).keep({"default": {"version": 1}})
+    [path] = [each for each in (directory / "browsers").iterdir() if each.is_file() and each.suffix != ".jsonl"]
+    path.write_bytes(path.read_bytes()[:5])
+    _, records = await results("torn", options, cookies_of, URLS[1:2])
+    assert records == [{"cookies": ["session"]}]
+
+
+@pytest.mark.parametrize("is_sealed", [False, True])
+async def test_of_an_encrypted_job_the_session_is_nowhere_in_clear(options, launcher, tmp_path, is_sealed):
+    async def scrape(url, page):
+        await log_in(url, page)
+        await asyncio.sleep(100)  # within that time the session is written down
+
+    config = JobConfiguration(checkpoint={"compression_enabled": False, "encryption_enabled": is_sealed})
+    keys = {"keys": lambda: [b"k" * 32]} if is_sealed else {}
+    async with Run("sealed", config=config, timeout="10m", **options, **keys) as run:
+        await run.process(scrape, URLS[:1])
+    [directory] = tmp_path.glob("store/jobs/*")
+    holding = {path.parent.name for path in directory.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()}
+    assert ("browsers" in holding) is not is_sealed
+    assert not is_sealed or not holding
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (directory / "browsers").rglob("*"))
+    async with Run("sealed", config=config, output="out.jsonl", **options, **keys) as run:
+        await run.process(cookies_of, URLS[1:2])
+    assert json.loads((tmp_path / "out.jsonl").read_text()) == {"cookies": ["session"]}
 
 
 async def test_a_fresh_start_begins_without_the_session(options):

@@ -84,9 +84,7 @@ def test_a_share_that_is_less_by_a_hair_is_not_said_to_be_what_was_expected():
     ]
 
 
-@pytest.mark.parametrize(
-    ("found", "barren"), [(Yield(3, 0), True), (Yield(3, 1), False), (Yield(0, 0), False)]
-)
+@pytest.mark.parametrize(("found", "barren"), [(Yield(3, 0), True), (Yield(3, 1), False), (Yield(0, 0), False)])
 def test_a_job_whose_items_gave_nothing_is_barren_unless_that_is_meant(found, barren):
     assert is_barren(wanted(), found) is barren
     assert not is_barren(wanted(results=False), found)

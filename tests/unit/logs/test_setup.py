@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from outlast.config import LoggingConfiguration
-from outlast.correlation import correlated
+from outlast.correlation import at_work, correlated
 from outlast.errors import ConfigurationError
 from outlast.events import EventBus, EventType, ResilienceEvent
 from outlast.logs import configure
@@ -237,3 +237,38 @@ def test_a_second_call_ends_the_first(tmp_path, logger):
     assert not first_bus.wants(EventType.RUN_ENDED)
     assert (tmp_path / "a.log").read_text() == ""
     assert len((tmp_path / "b.log").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_megabyte_is_one_bounded_line(logged, form):
+    huge = "<b>\x1b[31m\n\u2028\udc80" * 200_000
+    lines = logged(lambda: log(huge, extra={"item_key": huge, huge: 1}), format=form)
+    assert len(lines) == 1
+    assert len(lines[0]) < 400_000
+    assert "more characters" in lines[0]
+    assert "\x1b" not in lines[0]
+
+
+def test_a_long_traceback_loses_its_middle(logged):
+    def block():
+        try:
+            raise ValueError("the reason\n" + "x\n" * 500_000 + "the end")
+        except ValueError:
+            log("failed", exc_info=True)
+
+    (line,) = logged(block, format="json")
+    trace = json.loads(line)["exception"]
+    assert len(trace) < 20_000
+    assert "the reason" in trace
+    assert trace.endswith("the end")
+    assert "characters left out" in trace
+
+
+def test_lines_carry_the_ids_of_what_is_worked_on(logged):
+    at_work.set(("shop", "run-1", "k", 3))
+    try:
+        (line,) = logged(lambda: log("x"), format="json")
+    finally:
+        at_work.set(None)
+    row = json.loads(line)
+    assert (row["job_id"], row["run_id"], row["item_key"], row["attempt"]) == ("shop", "run-1", "k", 3)

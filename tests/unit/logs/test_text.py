@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlast.config import LoggingConfiguration
-from outlast.logs.text import DEPTH_MAX, escaped, masking
+from outlast.logs.text import DEPTH_MAX, MEMBERS_MAX, TEXT_MAX, escaped, masking
 
 NAMES = LoggingConfiguration().redact
 mask = masking(NAMES)
@@ -148,3 +148,47 @@ def test_an_escaped_text_is_one_line_that_every_encoding_of_a_log_can_write(text
 
 def test_characters_asked_for_are_kept():
     assert escaped("a\nb\x1b", keep="\n") == "a\nb\\x1b"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("GET https://me:hunter2@x.test/a failed", "GET https://***@x.test/a failed"),
+        ("proxy socks5://hunter2@10.0.0.1:1080", "proxy socks5://***@10.0.0.1:1080"),
+        ("http://me:hun@ter2@x.test", "http://***@x.test"),
+        ("http://x.test/a@b and me@x.test", "http://x.test/a@b and me@x.test"),
+        ("http://x.test/?mail=me@x.test", "http://x.test/?mail=me@x.test"),
+        ("http://a:1@x.test http://b:2@y.test", "http://***@x.test http://***@y.test"),
+    ],
+)
+def test_name_and_password_of_a_url_are_masked(text, masked):
+    assert mask(text) == masked
+    assert mask({"deep": [{"url": text}]}) == {"deep": [{"url": masked}]}
+
+
+def test_a_long_text_is_cut_and_says_so():
+    assert mask("x" * 1_000_000) == "x" * TEXT_MAX + f"... ({1_000_000 - TEXT_MAX} more characters)"
+    assert mask("x" * TEXT_MAX) == "x" * TEXT_MAX
+
+
+@pytest.mark.parametrize("before", range(TEXT_MAX - 30, TEXT_MAX + 30, 7))
+@pytest.mark.parametrize("secret", ["http://me:hunter2@x.test", "password=hunter2", "Authorization: Bearer hunter2"])
+def test_a_secret_where_a_text_is_cut_is_masked_too(secret, before):
+    assert "hun" not in mask("x" * before + " " + secret + "y" * 5_000)
+
+
+def test_large_containers_keys_and_numbers_are_cut():
+    assert len(mask(list(range(1_000)))) == MEMBERS_MAX + 1
+    assert mask({str(number): number for number in range(1_000)})["..."] == f"{1_000 - MEMBERS_MAX} more"
+    [key] = mask({"k" * 1_000_000: 1})
+    assert len(key) < 300
+    assert mask({"k" * 1_000_000 + "token": "hunter2"}).popitem()[1] == "***"
+    assert mask(10**10_000) == f"an integer of {(10**10_000).bit_length()} bits"
+
+
+def test_an_object_that_cannot_be_told_does_not_break_its_line():
+    class Broken:
+        def __str__(self):
+            raise RuntimeError("no")
+
+    assert mask({"x": Broken()}) == {"x": "<Broken that cannot be told: RuntimeError>"}

@@ -139,6 +139,13 @@ def test_without_control_groups_nothing_is_known(tmp_path):
     assert (found.memory(), found.cores(), found.oom_kills(), found.pressure()) == (None, None, None, None)
 
 
+@pytest.mark.parametrize("mounts", ["", "nonsense", "1 2 3 - cgroup2", "30 20 0:26 - cgroup2 cgroup2 rw"])
+@pytest.mark.parametrize("own", ["", "nonsense", "0:"])
+def test_what_cannot_be_understood_is_as_good_as_none(root, own, mounts):
+    tell(root, own=[own], mounts=[mounts])
+    assert ControlGroup(root).memory() is None
+
+
 def test_the_one_of_this_machine_can_be_read():
     found = ControlGroup()
     bound = found.memory()

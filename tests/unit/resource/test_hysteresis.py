@@ -132,6 +132,14 @@ def test_an_age_breaks_and_mends_with_one_sample():
     assert told == [(Change.BREACHED, 1), (Change.RECOVERED, 3)]
 
 
+def test_the_rate_is_that_between_two_samples_that_are_known():
+    standing, rates = Standing(RULE), []
+    for now, value in ((0, 10), (2, 30), (4, 20), (4, 25), (5, None), (6, 40), (7, 45)):
+        standing.step({"m": value}, float(now))
+        rates.append(standing.rate)
+    assert rates == [None, 10, -5, None, None, None, 5]
+
+
 def test_a_breach_says_how_long_and_how_far():
     standing, _ = stepped(RULE, [100, 101, 103])
     breach = breach_of("t", standing, 10.0)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from outlast import Resilience, ResilienceConfiguration
 from outlast.config import ResourceConfiguration
 from outlast.errors import (
     ResourceMonitoringError,
@@ -101,3 +102,28 @@ async def test_a_threshold_of_ones_own_is_kept_under_its_id(build, machine):
         assert monitor.threshold("mine").rules[0].limit == 50
         with pytest.raises(ValidationError, match="did you mean 'memory_absolute'"):
             await monitor.create_resource_threshold({"name": "mine", "memory_absolut": 50})
+
+
+@pytest.mark.real_time
+async def test_joined_with_the_others_it_speaks_on_their_bus_and_ends_with_them(tmp_path):
+    heard, calls = [], []
+    config = ResilienceConfiguration(
+        resource={
+            "memory_limit_mb": 1,
+            "monitoring_interval": 1,
+            "auto_cleanup_enabled": False,
+            "threshold": [{"name": "mine"}],
+            "default_threshold": "mine",
+        },
+        checkpoint={"storage_path": str(tmp_path)},
+    )
+    async with Resilience(config) as resilience:
+        resilience.events.subscribe(heard.append, ["threshold_breached"])
+        session = await resilience.resources.start_monitoring("default", calls.append)
+        # Far beyond a limit of 1 MB, so the first sample is critical.
+        async with asyncio.timeout(20):
+            while not calls:
+                await asyncio.sleep(0.01)
+    assert [event.data["breached"] for event in heard] == [["memory_limit"]]
+    assert calls[0]["memory_limit_breached"] is True
+    assert await resilience.resources.stop_monitoring(session) is False

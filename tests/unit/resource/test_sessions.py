@@ -4,10 +4,13 @@ import asyncio
 import gc
 import threading
 import time
+from collections.abc import Mapping
 
 import pytest
 
-from outlast.errors import ConfigurationError, ResourceMonitoringError
+from outlast.config import ResourceConfiguration, load_configuration
+from outlast.errors import ConfigurationError, ResourceMonitoringError, ValidationError
+from outlast.resource import ResourceMonitor
 from outlast.resource.callback import Calls
 from outlast.testing.virtual_time import VirtualClock
 
@@ -344,6 +347,32 @@ async def test_when_nothing_can_be_read_the_one_who_asks_is_told_and_a_session_l
         assert len(calls) == 1
 
 
+async def test_a_platform_that_cannot_be_measured_is_told_of_and_tried_again(machine, bus, heard):
+    class Odd(Mapping):
+        odd = True
+
+        def __iter__(self):
+            if self.odd:
+                raise OSError("like no other")
+            return iter(["machine"])
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, name):
+            return machine
+
+    gauges = Odd()
+    async with ResourceMonitor(ResourceConfiguration(monitoring_interval=1), events=bus, gauges=gauges) as monitor:
+        with pytest.raises(ResourceMonitoringError, match="like no other"):
+            await monitor.get_current_metrics()
+        await monitor.start_monitoring("production", lambda told: None)
+        await asyncio.sleep(3.5)
+        gauges.odd = False
+        assert (await monitor.get_current_metrics())["memory_usage"] == 100
+    assert [event.data["gauge"] for event in heard] == ["platform"]
+
+
 async def test_a_probe_of_ones_own_is_a_metric_and_may_break_a_bound(build):
     length = [3]
     calls = []
@@ -360,6 +389,11 @@ async def test_a_probe_of_ones_own_is_a_metric_and_may_break_a_bound(build):
     assert [told["queue"] for told in calls] == [12]
 
 
+def test_a_probe_does_not_take_the_place_of_a_metric(build):
+    with pytest.raises(ValidationError, match="'memory_usage' is a metric already"):
+        build(with_={"probes": {"memory_usage": lambda: 1.0}})
+
+
 async def test_a_probe_that_fails_is_unknown_and_no_harm_to_others(build, heard):
     def probe():
         raise ZeroDivisionError("mine")
@@ -371,11 +405,52 @@ async def test_a_probe_that_fails_is_unknown_and_no_harm_to_others(build, heard)
     assert heard[0].data == {"gauge": "queue", "error": "ZeroDivisionError: mine"}
 
 
+async def test_an_owner_of_browsers_that_fails_is_told_of_and_the_rest_is_measured(build, machine, heard):
+    class Broken:
+        uptime = None
+
+        def roots(self):
+            raise RuntimeError("closing")
+
+    calls = []
+    machine.values["memory_percent"] = ONCE
+    async with build(monitoring_interval=1, with_={"browsers": Broken()}) as monitor:
+        await monitor.start_monitoring("production", calls.append)
+        await asyncio.sleep(10)
+    assert len(calls) == 1
+    troubles = [event.data for event in heard if event.event_type == "resource_sampling_failed"]
+    assert troubles == [{"gauge": "browsers", "error": "RuntimeError: closing"}]
+
+
+async def test_nothing_is_looked_at_before_it_is_asked_for(build):
+    def gauges():
+        raise AssertionError("looked")
+
+    class Unread(dict):
+        def items(self):
+            raise AssertionError("looked")
+
+    build(with_={"gauges": Unread(), "probes": {"p": gauges}})
+
+
 async def test_the_interval_of_the_configuration_is_that_between_two_samples(build, machine):
     async with build(monitoring_interval=7) as monitor:
         await monitor.start_monitoring("production", lambda told: None)
         await asyncio.sleep(21.5)
     assert [ask.now - machine.asked[0].now for ask in machine.asked] == [0, 7, 14, 21]
+
+
+async def test_what_a_sample_takes_is_part_of_the_interval(build, machine):
+    loop = asyncio.get_running_loop()
+
+    def slow(ask):
+        loop._now += 3.0  # the loop waits for this thread, so nobody else looks
+        return machine(ask)
+
+    async with build(monitoring_interval=10, with_={"gauges": {"slow": slow}}) as monitor:
+        await monitor.start_monitoring("production", lambda told: None)
+        await asyncio.sleep(35)
+    assert [ask.now - machine.asked[0].now for ask in machine.asked[:4]] == [0, 10, 20, 30]
 
 
 async def test_thresholds_of_the_configuration_are_in_force_and_a_wrong_one_is_refused(build, machine):
@@ -385,8 +460,26 @@ async def test_thresholds_of_the_configuration_are_in_force_and_a_wrong_one_is_r
         default_threshold="mine", threshold=[{"name": "mine", "memory_absolute": 50, "rules": [rule]}]
     ) as monitor:
         assert await monitor.check_thresholds("default") == {"memory_absolute": True, "busy": True}
-    with pytest.raises(ConfigurationError, match=r"resource\.threshold\[0\].*'load' is not a metric"):
-        build(threshold=[{"name": "mine", "rules": [{**rule, "metric": "load"}]}])
+    with pytest.raises(ConfigurationError) as caught:
+        build(threshold=[{"name": "a", "rules": [{**rule, "metric": "load"}]}, {"name": "b", "rules": [rule, rule]}])
+    assert str(caught.value) == (
+        "resource.threshold[0].rules[0].metric: 'load' is not a metric, did you mean 'load1'?; "
+        "resource.threshold[1].rules: 'busy' is there twice"
+    )
+
+
+def test_thresholds_may_stand_in_a_job_file(tmp_path):
+    (tmp_path / "job.toml").write_text(
+        '[[resource.threshold]]\nname = "small"\nmemory_absolute = 900\nbrowser_lifetime = "1h"\n'
+        '[[resource.threshold.rules]]\nname = "slow"\nmetric = "event_loop_lag"\nlimit = 0.5\n'
+    )
+    loaded = load_configuration(file=tmp_path / "job.toml", environ={}, directory=tmp_path)
+    threshold = ResourceMonitor(loaded.configuration.resource).threshold("small")
+    assert {rule.name: rule.limit for rule in threshold.rules} == {
+        "memory_absolute": 900,
+        "browser_lifetime": 3_600,
+        "slow": 0.5,
+    }
 
 
 async def test_the_further_bounds_of_the_configuration_are_watched(build, machine, heard):

@@ -13,6 +13,7 @@ from outlast.cli.printing import answer, say
 from outlast.cli.reading import found, store_of
 from outlast.cli.shelves import shelf_of
 from outlast.errors import ConfigurationError, KeyMissingError
+from outlast.jobs.diary import rewrap_events
 from outlast.jobs.orders import rewrap_orders
 from outlast.runtime import Runtime
 from outlast.storage.keys import FILE_VARIABLE, KEY_VARIABLE
@@ -70,6 +71,7 @@ async def _rekeyed(settings: Settings, job: str) -> _Rekeyed:
         async with opened(directory, read_only=False) as ledger:
             rewrapped = await ledger.rewrap()
         rewrap_orders(directory, keys)
+        rewrap_events(directory, keys)
         async with shelf.manager() as manager:
             checkpoints = await manager.rewrap(job)
             rows = await manager.list_checkpoints(job)

@@ -1,0 +1,201 @@
+"""A job's event log: lines that one thread writes, twice a second, so that nobody waits for a disk.
+
+A process that is killed loses at most the last half second. What the kernel has and the disk has not, a power cut may take.
+"""
+
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from outlast.logs.eventfile import CURRENT, Sealer, encoded, event_files, next_name
+from outlast.logs.text import Mask, masking
+
+if TYPE_CHECKING:
+    from outlast.storage.keys import Keyring
+
+__all__ = ["EventLog", "Limits"]
+
+FLUSH_SECONDS = 0.5
+PENDING_MAX = 10_000
+"""Lines that may wait to be written; further ones are counted as lost."""
+BATCH_BYTES = 32_768
+CLOSE_SECONDS = 10.0
+"""How long the end of a run waits for a disk that does not answer."""
+
+_log = logging.getLogger("outlast.logs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many files there may be, the one that is written to included, and how many bytes each may have."""
+
+    files: int = 4
+    size: int = 8_388_608
+
+
+class EventLog:
+    """Appends lines to the event log in `directory`. Nothing it meets is raised: what could not be written is counted and told once.
+
+    `keys` seal what is written, about `about`. The first line makes the file; until then nothing is touched.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        limits: Limits | None = None,
+        mask: Mask | None = None,
+        keys: "Keyring | None" = None,
+        about: bytes = b"events",
+    ) -> None:
+        self._directory = directory
+        self._limits = limits or Limits()
+        self._mask = mask or masking(())
+        self._keys = keys
+        self._about = about
+        self._pending: deque[Mapping[str, Any]] = deque()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._file: FileIO | None = None
+        self._size = 0
+        self._sealer: Sealer | None = None
+        self._told = False
+        self._untold = 0
+        self._last: Mapping[str, Any] = {}
+        self.lost = 0
+        """Lines that could not be written."""
+
+    def append(self, fields: Mapping[str, Any]) -> None:
+        """Let these be a line soon: JSON but for `data`, which is made plain, with secrets masked. From any thread; never waits."""
+        if len(self._pending) >= PENDING_MAX or self._closing.is_set():
+            self._lose(1)
+            return
+        self._pending.append(fields)
+        if self._thread is None:
+            # A daemon: a disk that hangs must not keep the process from its end.
+            self._thread = threading.Thread(target=self._write_on, name="outlast-events", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def close(self) -> None:
+        """Write what is pending and end. Waits for the disk, so not to be called on an event loop."""
+        self._closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(CLOSE_SECONDS)
+
+    def _write_on(self) -> None:
+        over = False
+        while not over:
+            self._wake.wait()
+            # Read before the queue is: what is appended after this is written by the next turn, or refused.
+            over = self._closing.wait(FLUSH_SECONDS)
+            self._wake.clear()
+            self._write(list(self._taken()))
+        self._write(list(self._taken()))
+        if self._file is not None:
+            self._file.close()
+
+    def _taken(self) -> Iterator[Mapping[str, Any]]:
+        while self._pending:
+            yield self._pending.popleft()
+
+    def _write(self, pending: list[Mapping[str, Any]]) -> None:
+        lines = [line for fields in pending if (line := self._line(fields)) is not None]
+        self._last = pending[-1] if pending else self._last
+        for batch in _batches(lines):
+            try:
+                self._put(b"".join(batch))
+            except OSError as error:
+                self._lose(len(batch))
+                self._give_up(error)
+            else:
+                self._recovered()
+
+    def _line(self, fields: Mapping[str, Any]) -> bytes | None:
+        try:
+            return encoded({**fields, "data": self._mask(fields["data"])}) + b"\n"
+        except Exception as error:  # noqa: BLE001 - somebody else's data, changed under way or beyond JSON
+            self._lose(1)
+            self._tell(f"a line cannot be written: {error}")
+            return None
+
+    def _put(self, lines: bytes) -> None:
+        """Append lines, sealed where they have to be, to a file that has room for them."""
+        file = self._file or self._opened()
+        block = lines if self._sealer is None else self._sealer.seal(lines)
+        if self._size and self._size + len(block) > self._limits.size:
+            file.close()
+            self._file = None
+            (self._directory / CURRENT).rename(next_name(self._directory))
+            self._prune()
+            file = self._opened()
+            block = lines if self._sealer is None else self._sealer.seal(lines)
+        self._append(file, block)
+
+    def _opened(self) -> FileIO:
+        descriptor = os.open(self._directory / CURRENT, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = self._file = FileIO(descriptor, "a+b")
+        self._size = os.fstat(descriptor).st_size
+        if self._size and os.pread(descriptor, 1, self._size - 1) != b"\n":
+            # Whoever wrote here was killed, or the disk was full: its last line must not swallow the next.
+            self._append(file, b"\n")
+        if self._keys is not None:
+            self._sealer = Sealer(self._keys, self._about)
+            self._append(file, self._sealer.head)
+        return file
+
+    def _append(self, file: FileIO, block: bytes) -> None:
+        rest = memoryview(block)
+        while rest:
+            taken = file.write(rest) or 0
+            self._size += taken
+            rest = rest[taken:]
+
+    def _prune(self) -> None:
+        # The one that is about to be made counts too.
+        for path in event_files(self._directory)[: 1 - self._limits.files or None]:
+            path.unlink(missing_ok=True)
+
+    def _give_up(self, error: OSError) -> None:
+        """Begin with a file of its own at the next try."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+        self._tell(f"{self._directory / CURRENT} cannot be written: {error.strerror}")
+
+    def _tell(self, what: str) -> None:
+        if not self._told:
+            self._told = True
+            _log.warning("the event log loses lines, the job goes on: %s", what)
+
+    def _lose(self, count: int) -> None:
+        self.lost += count
+        self._untold += count
+
+    def _recovered(self) -> None:
+        """The log itself says what is missing in it."""
+        if self._untold:
+            lost, self._untold = self._untold, 0
+            self._pending.appendleft({**self._last, "event_type": "gap", "severity": "warning", "data": {"lost": lost}})
+            self._wake.set()
+
+
+def _batches(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    size = 0
+    for line in lines:
+        if batch and size + len(line) > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(line)
+        size += len(line)
+    if batch:
+        yield batch

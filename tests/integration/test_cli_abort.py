@@ -1,0 +1,100 @@
+"""A job that is aborted says why, on the screen and later, and every command that it names does what it is named for."""
+
+import json
+import re
+import shlex
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.real_time
+
+FUNCTION = """
+from pathlib import Path
+
+async def scrape(url):
+    if "/bad/" in url and not Path("mended").exists():
+        raise ValueError("no price")
+    return {"url": url}
+"""
+
+
+@pytest.fixture
+def shop(outlast, tmp_path):
+    """Two hundred items of five hosts, of which the last hundred and fifty fail until the file `mended` exists."""
+    (tmp_path / "shop.py").write_text(FUNCTION)
+    kinds = ["good"] * 50 + ["bad"] * 150
+    urls = "".join(f"http://h{n % 5}.test/{kind}/{n}\n" for n, kind in enumerate(kinds))
+    (tmp_path / "shop.txt").write_text(urls)
+    (tmp_path / "job.toml").write_text(
+        'name = "shop"\ntarget = "shop.py:scrape"\nitems = "shop.txt"\nconcurrency = 4\npatience = 1\nmax_failed = "50%"\n'
+        f'[notify]\ncommand = ["{sys.executable}", "-c", "open(\\"told\\", \\"a\\").write(\\"x\\")"]\n'
+    )
+    return outlast
+
+
+def test_an_aborted_job_says_why_and_the_commands_it_names_bring_it_to_its_end(shop, tmp_path):
+    code, _, said = shop("run", "job.toml", "--progress", "plain")
+    assert code == 3
+    assert re.search(
+        r"WARN suspended: \d+ of the last \d+ operations failed \(ValueError shop.py:scrape no price\)", said
+    )
+    assert re.search(r"^ABORTED after .* no recovery in \d+ s\.$", said, re.MULTILINE)
+    assert "at 5 of 5 hosts: h0.test" in said
+    assert "done: save state, notify, cleanup, log event" in said
+    assert (tmp_path / "told").read_text() == "x"
+    commands = dict(re.findall(r"^  (\S.*?)   +(outlast .*)$", said, re.MULTILINE))
+    assert {"go on", "retry one group", "see why they failed", "look"} <= set(commands)
+
+    code, shown, _ = shop(*words(commands["look"]))
+    assert "aborted: " in shown
+    assert "no recovery in" in shown
+    code, shown, _ = shop("status", "shop", "--json")
+    note = json.loads(shown)["notes"]["aborted"]
+    assert (note["failure_class"], note["hosts_seen"], note["verdict"]["decision"]) == ("programming", 5, "abort")
+    assert note["analysis"]["cause"].startswith(f"{note['analysis']['total_failures']} of ")
+    assert shop("checkpoint", "ls", "shop")[1].count("abort") == 1
+    assert "no price" in shop(*words(commands["see why they failed"]))[1]
+
+    (tmp_path / "mended").touch()
+    assert shop(*words(commands["retry one group"]))[0] == 0
+    code, _, said = shop(*words(commands["go on"]))
+    assert (code, "200 of 200 done" in said) == (0, True)
+    assert "aborted" not in shop("status", "shop")[1]
+
+
+def test_without_the_guard_the_items_are_burnt(shop):
+    code, _, said = shop("run", "job.toml", "--abort-policy", "never")
+    assert (code, "50 of 200 done, 150 failed" in said) == (1, True)
+
+
+def test_a_policy_that_does_not_exist_is_refused_before_anything_is_begun(shop, tmp_path):
+    code, _, said = shop("run", "job.toml", "--abort-policy", "strikt")
+    assert code == 2
+    assert "abort.default_policy" in said
+    assert "strict" in said
+    assert not (tmp_path / ".outlast").exists()
+
+
+def test_a_job_of_which_some_hosts_are_well_offers_to_go_on_without_the_others(outlast, tmp_path):
+    (tmp_path / "shop.py").write_text(FUNCTION)
+    order = [f"http://w{n % 3}.test/good/{n}" for n in range(12)] + [
+        f"http://h{n % 5}.test/bad/{n}" for n in range(150)
+    ]
+    (tmp_path / "shop.txt").write_text("\n".join(order))
+    (tmp_path / "job.toml").write_text(
+        'name = "shop"\ntarget = "shop.py:scrape"\nitems = "shop.txt"\nconcurrency = 4\npatience = 1\nmax_failed = "90%"\n'
+    )
+    code, _, said = outlast("run", "job.toml")
+    assert code == 3
+    assert "at 5 of 8 hosts" in said
+    assert "well until the end: w" in said
+    [command] = re.findall(r"outlast resume shop --pause-host h\d\.test", said)
+    (tmp_path / "mended").touch()
+    code, _, said = outlast(*words(command))
+    assert code == 3  # the host that is paused has items left
+    assert "paused" in said
+
+
+def words(command):
+    return shlex.split(command)[1:]

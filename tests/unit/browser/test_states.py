@@ -1,0 +1,237 @@
+"""States are read whole or said to be partial, checked when they come back, and kept as secrets."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from outlast.browser import described
+from outlast.browser.state import checked, cookie_names, empty, missing_after, reduced
+from outlast.errors import KeyMissingError, SealError, ValidationError
+from outlast.storage.keys import Keyring
+from outlast.testing import HANG, FakeBrowserError
+
+COOKIE = {"name": "sid", "value": "s3cret", "domain": "x", "path": "/", "expires": -1}
+ORIGIN = {"origin": "http://x", "localStorage": [{"name": "theme", "value": "dark"}], "indexedDB": [{"name": "db"}]}
+STATE = {**empty("default"), "storage_state": {"cookies": [COOKIE], "origins": [ORIGIN]}, "engine": "fake"}
+
+
+async def log_in(lifecycle):
+    async with lifecycle.page() as page:
+        await page.context.add_cookies([COOKIE])
+        page.context.storage["origins"].append(ORIGIN)
+
+
+async def test_a_session_that_was_never_used_is_empty(stage):
+    async with stage().lifecycle as lifecycle:
+        assert await lifecycle.get_browser_state("ann") == empty("ann")
+
+
+async def test_a_state_is_plain_data_and_says_whose_it_is(stage):
+    async with stage().lifecycle as lifecycle:
+        await log_in(lifecycle)
+        state = await lifecycle.get_browser_state("default")
+        assert json.loads(json.dumps(state)) == state
+        assert state["storage_state"] == {"cookies": [COOKIE], "origins": [ORIGIN]}
+        assert (state["session_id"], state["generation"], state["engine"]) == ("default", 1, "fake")
+        assert (state["partial"], state["missing"], state["source"]) == (False, [], "live")
+        assert described(state) == {
+            "cookies": 1,
+            "origins": 1,
+            "pages": 0,
+            "partial": False,
+            "missing": [],
+            "source": "live",
+        }
+
+
+async def test_a_page_that_hangs_costs_the_storage_of_now_and_keeps_that_of_before(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        await lifecycle.get_browser_state("default")
+        async with lifecycle.page() as page:
+            page.hang()
+            await page.context.add_cookies([{**COOKIE, "name": "late"}])
+            state = await lifecycle.get_browser_state("default")
+            # Somebody is at work there: it is not closed for a snapshot.
+            assert not page.is_closed()
+        assert (state["partial"], state["missing"], state["source"]) == (True, ["storage"], "last_good")
+        assert [each["name"] for each in state["storage_state"]["cookies"]] == ["sid", "late"]
+        assert state["storage_state"]["origins"] == [ORIGIN]
+
+
+@pytest.mark.parametrize("fault", [HANG, FakeBrowserError("broken")], ids=["hangs", "fails"])
+async def test_cookies_that_cannot_be_read_are_said_to_be_missing(stage, fault):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        it.launcher.next("cookies", fault)
+        state = await lifecycle.get_browser_state("default")
+        assert (state["partial"], state["missing"]) == (True, ["cookies"])
+        assert state["storage_state"]["cookies"] == [COOKIE]
+
+
+async def test_what_indexeddb_cannot_say_does_not_cost_the_rest(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        it.launcher.next("storage_state", FakeBrowserError("not serializable"))
+        state = await lifecycle.get_browser_state("default")
+        assert state["missing"] == ["indexed_db"]
+        assert state["storage_state"]["origins"] == [{key: ORIGIN[key] for key in ("origin", "localStorage")}]
+
+
+async def test_a_named_page_is_recorded_with_all_that_is_its_own(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        async with lifecycle.page(name="inbox") as page:
+            await page.goto("http://x/inbox")
+            page.scroll, page.session_storage = [0, 1234], [["step", "7"]]
+        [recorded] = (await lifecycle.get_browser_state("default"))["pages"]
+        assert recorded == {
+            "name": "inbox",
+            "url": "http://x/inbox",
+            "origin": "http://x",
+            "scroll": [0, 1234],
+            "session_storage": [["step", "7"]],
+        }
+        assert await lifecycle.on_browser_restart_required("test", {})
+        async with lifecycle.page(name="inbox") as again:
+            assert again is not page
+            assert (again.url, again.scroll) == ("http://x/inbox", [0, 1234])
+            assert '[["step", "7"]]' in again.scripts[0]
+
+
+async def test_a_state_is_restored_whole_or_the_answer_is_no(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        assert await lifecycle.restore_browser_state("ann", STATE)
+        async with lifecycle.page("ann") as page:
+            assert page.context.storage == STATE["storage_state"]
+        assert not await lifecycle.restore_browser_state("ann", {**STATE, "missing": ["storage"], "partial": True})
+        it.launcher.always("goto", FakeBrowserError("refused"))
+        standing = {"name": "inbox", "url": "http://x", "origin": "http://x", "session_storage": [], "scroll": [0, 0]}
+        assert not await lifecycle.restore_browser_state("ann", {**STATE, "pages": [standing]})
+
+
+async def test_restoring_waits_for_those_who_are_at_work_in_the_session(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        async with lifecycle.page() as page:
+            first = page.context
+            restoring = asyncio.create_task(lifecycle.restore_browser_state("default", STATE))
+            await asyncio.sleep(5)
+            assert first in it.launcher.browser.contexts
+            assert not page.is_closed()
+        assert await restoring
+        assert first not in it.launcher.browser.contexts
+
+
+async def test_a_primed_session_begins_with_its_state_and_starts_no_browser(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        lifecycle.prime("default", STATE)
+        assert not it.launcher.browsers
+        async with lifecycle.page() as page:
+            assert page.context.storage == STATE["storage_state"]
+        with pytest.raises(ValidationError):
+            lifecycle.prime("default", {"version": 2})
+
+
+@pytest.mark.parametrize(
+    ("state", "complaint"),
+    [
+        (None, "is a mapping"),
+        ({"version": 2}, "version 2"),
+        ({**STATE, "storage_state": []}, r"\$\.storage_state: must be a mapping"),
+        ({**STATE, "storage_state": {"cookies": {}}}, r"\$\.storage_state\.cookies: must be a list"),
+        ({**STATE, "storage_state": {"cookies": [{"value": "s3cret"}]}}, r"cookies\[0\]: needs name, domain, path"),
+        ({**STATE, "storage_state": {"origins": [{}]}}, r"origins\[0\]: needs origin"),
+        ({**STATE, "pages": {}}, r"\$\.pages: must be a list"),
+        ({**STATE, "pages": [{"url": "s3cret"}]}, r"\$\.pages\[0\]: needs name, url"),
+    ],
+)
+def test_what_is_no_state_is_refused_without_its_values(state, complaint):
+    with pytest.raises(ValidationError, match=complaint) as caught:
+        checked(state)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_another_engine_takes_cookies_and_storage_and_says_what_it_does_not():
+    state = {**STATE, "pages": [{"name": "inbox", "url": "http://x"}]}
+    assert reduced(state, "fake") is state
+    assert reduced(STATE, "other") is STATE
+    assert reduced(state, "other") == {**state, "pages": [], "partial": True, "missing": ["pages"]}
+
+
+def test_a_cookie_of_the_session_never_expires_and_an_expired_one_is_none():
+    cookies = [{**COOKIE, "name": str(each), "expires": each} for each in (-1, 0, 99, 100, 101)]
+    assert {name for name, *_ in cookie_names(cookies, 100)} == {"-1", "0", "101"}
+
+
+def test_what_is_missing_is_told_without_values():
+    wanted = {"cookies": [COOKIE], "origins": [ORIGIN]}
+    assert missing_after(wanted, wanted, 0) == []
+    assert missing_after(wanted, {"cookies": [], "origins": []}, 0) == ["1 cookies", "local storage of http://x"]
+
+
+class TestOnDisk:
+    KEY, OTHER = bytes(32), bytes([1]) * 32
+
+    async def kept(self, stage, tmp_path, **options):
+        async with stage(storage=tmp_path, **options).lifecycle as lifecycle:
+            await log_in(lifecycle)
+            await asyncio.sleep(75)
+        return next((tmp_path / "browsers").glob("state-*.json"))
+
+    async def test_the_last_good_state_outlives_the_process(self, stage, tmp_path):
+        file = await self.kept(stage, tmp_path)
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert file.parent.stat().st_mode & 0o777 == 0o700
+        async with stage(storage=tmp_path).lifecycle as lifecycle:
+            state = await lifecycle.kept_state()
+            assert state["storage_state"]["cookies"] == [COOKIE]
+            assert await lifecycle.kept_state("nobody") is None
+
+    async def test_with_keys_it_is_sealed(self, stage, tmp_path):
+        file = await self.kept(stage, tmp_path, keys=Keyring.of([self.KEY]))
+        assert b"s3cret" not in file.read_bytes()
+        assert b"sid" not in file.read_bytes()
+        async with stage(storage=tmp_path, keys=Keyring.of([self.OTHER, self.KEY])).lifecycle as lifecycle:
+            assert (await lifecycle.kept_state())["storage_state"]["cookies"] == [COOKIE]
+        for keys in (None, Keyring.of([self.OTHER])):
+            async with stage(storage=tmp_path, keys=keys).lifecycle as lifecycle:
+                with pytest.raises(KeyMissingError):
+                    await lifecycle.kept_state()
+
+    async def test_one_in_clear_is_refused_where_it_has_to_be_sealed(self, stage, tmp_path):
+        await self.kept(stage, tmp_path)
+        async with stage(storage=tmp_path, keys=Keyring.of([self.KEY])).lifecycle as lifecycle:
+            with pytest.raises(SealError, match="in clear"):
+                await lifecycle.kept_state()
+
+    async def test_without_a_directory_nothing_is_kept(self, stage, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        it = stage()
+        async with it.lifecycle as lifecycle:
+            await log_in(lifecycle)
+            await asyncio.sleep(75)
+            assert await lifecycle.kept_state() is None
+        assert not list(Path().iterdir())
+
+    async def test_a_file_that_cannot_be_written_is_told_and_stops_nothing(self, stage, tmp_path, of_kind):
+        (tmp_path / "browsers").write_text("in the way")
+        it = stage(storage=tmp_path, policy={"reaper": False})
+        async with it.lifecycle as lifecycle:
+            await log_in(lifecycle)
+            await asyncio.sleep(75)
+            assert of_kind(it.told, "checkpoint_failed")
+            assert await lifecycle.on_browser_restart_required("memory", {})
+            async with lifecycle.page() as page:
+                assert page.context.storage["cookies"] == [COOKIE]
+            await asyncio.sleep(10)
+            it.launcher.browser.freeze()
+            await asyncio.sleep(30)
+            assert lifecycle.generation == 3

@@ -38,7 +38,8 @@ class Capture:
             kept = (last_good or empty(""))["storage_state"]
             storage = {**kept, "cookies": kept["cookies"] if cookies is None else cookies}
             source = "last_good"
-        pages = [await self._page(name, page, missing) for name, page in named.items()]
+        before = {each["name"]: each for each in (last_good or empty(""))["pages"]}
+        pages = [await self._page(name, page, missing, before.get(name)) for name, page in named.items()]
         return {
             "version": VERSION,
             "storage_state": storage,
@@ -85,7 +86,9 @@ class Capture:
             if not await self._calls.tried(page.evaluate("0"), self._deadlines.probe, "page.evaluate"):
                 await self._calls.tried(page.close(), self._deadlines.close_page, "page.close")
 
-    async def _page(self, name: str, page: Any, missing: list[str]) -> dict[str, Any] | None:
+    async def _page(
+        self, name: str, page: Any, missing: list[str], before: Mapping[str, Any] | None
+    ) -> dict[str, Any] | None:
         if page.is_closed():
             missing.append(f"page {name}")
             return None
@@ -93,5 +96,7 @@ class Capture:
             found = await self._calls.wait(page.evaluate(PAGE_SCRIPT), self._deadlines.probe, "page.evaluate")
         except Exception:  # noqa: BLE001 - a page that does not answer still has its address
             missing.append(f"session storage of page {name}")
+            if before is not None and before["url"] == page.url:
+                return dict(before)
             return {"name": name, "url": page.url, "origin": "", "session_storage": [], "scroll": [0, 0]}
         return {"name": name, **found}

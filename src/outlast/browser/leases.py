@@ -109,7 +109,7 @@ class PageLease(_RoomLease):
                 page.remove_listener("crash", self._crash)
                 page.remove_listener("popup", self._popped)
                 room.leased.discard(page)
-                await self._put_away(page, room, keep=clean and self._name is not None)
+                await self._put_away(page, room, clean=clean)
         finally:
             try:
                 await self._leave()
@@ -121,14 +121,16 @@ class PageLease(_RoomLease):
         if turn is not None:
             turn.release()
 
-    async def _put_away(self, page: Any, room: Room, *, keep: bool) -> None:
+    async def _put_away(self, page: Any, room: Room, *, clean: bool) -> None:
         for each in self._popups:
             self._keeper.close_page_soon(each, room)
         if self._name is not None:
             room.lasting.pop(self._name, None)
-            if keep and not page.is_closed():
+            if clean and not page.is_closed():
                 room.lasting[self._name] = page
                 return
+        if clean and room.generation.is_leaving:
+            return  # the browser is waiting for its last pages, to end with them
         await self._keeper.close_page(page, room)
 
     def _popped(self, popup: Any) -> None:

@@ -177,6 +177,7 @@ class Restart:
         deadlines = self._policy.deadlines
         if not old.look():
             return  # its pages have been told already, and it answers no more
+        old.is_leaving = True
         report.memory_before = await self._memory(old)
         if not await old.drained(deadlines.drain if cause.drain is None else cause.drain):
             told = {"scope": "browser", "generation": old.number, "reason": cause.reason}
@@ -227,9 +228,9 @@ class Restart:
         report.memory_after = await self._memory(generation)
 
     async def _proven(self, session: Session, generation: Generation) -> list[str]:
-        """A page opens in the session's context and answers; the user's own proof, when there is one, holds on it."""
+        """A page has opened in the session's context and answered; the user's own proof, when there is one, holds on another."""
         room, deadlines = session.room_in(generation), self._policy.deadlines
-        if room is None:
+        if room is None or (room.has_answered and self._verify is None):
             return []
         page = await self.sessions.restoring.page(room.context)
         try:

@@ -504,3 +504,30 @@ async def test_a_crash_after_snapshots_that_could_not_read_all_loses_no_cookie(s
         async with lifecycle.page() as page:
             assert [each["name"] for each in page.context.storage["cookies"]] == ["sid", "late"]
             assert page.context.storage["origins"] == [ORIGIN]
+
+
+async def test_storage_of_many_sites_takes_its_time_and_is_read_all_the_same(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        it.launcher.next("storage_state", 4.5)
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        [told] = of_kind(it.told, "browser_restarted")
+        assert (told["partial"], told["missing"]) == (False, [])
+        assert told["snapshot"] == pytest.approx(4.5, abs=0.2)
+
+
+async def test_many_pages_that_hang_are_closed_in_the_time_of_one(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        await lifecycle.get_browser_state("default")
+        for name in "abcdef":
+            async with lifecycle.page(name=name) as page:
+                await page.goto("http://x/inbox")
+            page.hang()
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        [told] = of_kind(it.told, "browser_restarted")
+        # The deadline of the storage, then that of the pages' answers.
+        assert told["snapshot"] == pytest.approx(3 + 2, abs=0.3)
+        assert [each for each in told["missing"] if each == "storage"] == []

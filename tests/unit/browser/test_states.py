@@ -266,3 +266,18 @@ async def test_a_named_page_that_does_not_answer_keeps_what_was_known_of_it(stag
         state = await lifecycle.get_browser_state("default")
         assert (state["pages"], state["partial"]) == (before, True)
         assert "session storage of page inbox" in state["missing"]
+
+
+async def test_many_pages_that_do_not_answer_take_the_time_of_one(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        pages = []
+        for name in "abcdef":
+            async with lifecycle.page(name=name) as page:
+                pages.append(page)
+        for page in pages:
+            page.hang()
+        began = asyncio.get_running_loop().time()
+        assert len((await lifecycle.get_browser_state("default"))["pages"]) == 6
+        # Three seconds for the storage, two for the pages.
+        assert asyncio.get_running_loop().time() - began < 6

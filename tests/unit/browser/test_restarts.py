@@ -531,3 +531,20 @@ async def test_many_pages_that_hang_are_closed_in_the_time_of_one(stage, of_kind
         # The deadline of the storage, then that of the pages' answers.
         assert told["snapshot"] == pytest.approx(3 + 2, abs=0.3)
         assert [each for each in told["missing"] if each == "storage"] == []
+
+
+async def test_many_sessions_are_read_and_restored_a_few_at_a_time(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        for number in range(8):
+            await log_in(lifecycle, f"user{number}")
+        it.launcher.always("storage_state", 1)
+        it.launcher.always("new_context", 1)
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        [told] = of_kind(it.told, "browser_restarted")
+        assert told["snapshot"] == pytest.approx(2, abs=0.2)
+        assert told["restore"] == pytest.approx(2, abs=0.2)
+        it.launcher.heal()
+        for number in range(8):
+            async with lifecycle.page(f"user{number}") as page:
+                assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}

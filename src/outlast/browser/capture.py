@@ -33,7 +33,7 @@ class Capture:
         """
         missing: list[str] = []
         cookies = await self._cookies(context, missing)
-        storage = await self._storage(context, missing, closing_hung=closing_hung)
+        storage = await self._storage(context, missing, last_good, closing_hung=closing_hung)
         source = "live"
         if storage is None:
             kept = (last_good or empty(""))["storage_state"]
@@ -59,7 +59,9 @@ class Capture:
             return None
         return [dict(each) for each in found]
 
-    async def _storage(self, context: Any, missing: list[str], *, closing_hung: bool) -> dict[str, Any] | None:
+    async def _storage(
+        self, context: Any, missing: list[str], last_good: Mapping[str, Any] | None, *, closing_hung: bool
+    ) -> dict[str, Any] | None:
         call = self._calls.start(self._storage_state(context))
         for is_last in (False, True) if closing_hung else (True,):
             try:
@@ -72,7 +74,7 @@ class Capture:
                 break
             else:
                 missing += lost
-                return found
+                return _with_databases(found, last_good or empty("")) if lost else found
         missing.append("storage")
         return None
 
@@ -87,7 +89,9 @@ class Capture:
         pages = tuple(context.pages)
         answers = await asyncio.gather(*(self._answers(each) for each in pages))
         hung = [page for page, answered in zip(pages, answers, strict=True) if not answered]
-        await asyncio.gather(*(self._calls.tried(each.close(), self._deadlines.close_page, "page.close") for each in hung))
+        await asyncio.gather(
+            *(self._calls.tried(each.close(), self._deadlines.close_page, "page.close") for each in hung)
+        )
         return bool(hung)
 
     async def _answers(self, page: Any) -> bool:
@@ -107,3 +111,13 @@ class Capture:
                 return dict(before)
             return {"name": name, "url": page.url, "origin": "", "session_storage": [], "scroll": [0, 0]}
         return {"name": name, **found}
+
+
+def _with_databases(storage: dict[str, Any], last_good: Mapping[str, Any]) -> dict[str, Any]:
+    """A storage state that was read without IndexedDB, with those of the last one that was read with it."""
+    origins = {each["origin"]: each for each in storage["origins"]}
+    for each in last_good["storage_state"].get("origins", []):
+        if each.get("indexedDB"):
+            now = origins.get(each["origin"], {"origin": each["origin"], "localStorage": []})
+            origins[each["origin"]] = {**now, "indexedDB": each["indexedDB"]}
+    return {**storage, "origins": list(origins.values())}

@@ -8,7 +8,6 @@ from typing import Any
 from outlast.browser.calls import Calls
 from outlast.browser.policy import Deadlines
 from outlast.browser.state import missing_after
-from outlast.errors import BrowserTimeoutError
 from outlast.runtime import Clock
 
 __all__ = ["Restoring", "close_late"]
@@ -19,6 +18,9 @@ SESSION_STORAGE_SCRIPT = """(() => {{
   for (const [key, value] of {entries}) sessionStorage.setItem(key, value);
 }})()"""
 SCROLL_SCRIPT = "([x, y]) => window.scrollTo(x, y)"
+
+REFUSED = "setting storage state"
+"""What Playwright says when a context cannot be given its storage."""
 
 # Without this a browser keeps every download as a file; who wants them says so in the options.
 DEFAULT_OPTIONS: Mapping[str, Any] = {"accept_downloads": False}
@@ -48,8 +50,8 @@ class Restoring:
             try:
                 return await self._new(browser, storage), lost
             except Exception as error:
-                is_hopeless = isinstance(error, BrowserTimeoutError) or not browser.is_connected()
-                if number == len(ways) or is_hopeless:
+                # Any other error may be gone the next time, and with less of the state that would be lost for good.
+                if number == len(ways) or REFUSED not in str(error):
                     raise
         raise AssertionError("the last way returns or raises")  # pragma: no cover
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from outlast.errors import BrowserCrashedError, BrowserTimeoutError, BrowserUnavailableError, ValidationError
-from outlast.testing import HANG, FakePage
+from outlast.testing import HANG, FakeBrowserError, FakeContext, FakePage
 
 
 async def test_a_page_is_lent_from_a_browser_that_starts_at_the_first_need(stage):
@@ -380,3 +380,43 @@ async def test_a_page_that_goes_at_the_last_moment_cancels_nobody(stage, happens
         assert page not in lost
         await page.goto("http://x")
     assert asyncio.current_task().cancelling() == 0
+
+
+@pytest.mark.parametrize("happens", ["crash", "hang"])
+async def test_a_named_page_that_went_while_nobody_had_it_is_not_lent_again(stage, happens):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        async with lifecycle.page(name="inbox") as first:
+            await first.goto("http://x/inbox")
+        getattr(first, happens)()
+        async with lifecycle.page(name="inbox") as second:
+            assert second is not first
+            await second.goto("http://x/inbox")
+            assert await second.title() == "title of http://x/inbox"
+        assert it.launcher.browser.contexts[0].pages == [second]
+
+
+async def test_a_crash_that_came_before_anybody_listened_counts(stage, monkeypatch):
+    it = stage()
+    new_page = FakeContext.new_page
+
+    async def crashed(context):
+        page = await new_page(context)
+        page.crash()
+        return page
+
+    async with it.lifecycle as lifecycle:
+        async with lifecycle.page():
+            pass
+        monkeypatch.setattr(FakeContext, "new_page", crashed)
+        with pytest.raises(BrowserCrashedError):
+            async with lifecycle.page() as page:
+                await page.goto("http://x")
+                assert await page.title() == ""
+
+
+async def test_a_page_that_is_on_its_way_elsewhere_when_it_comes_back_has_not_crashed(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle, lifecycle.page() as page:
+        await page.goto("http://x")
+        it.launcher.next("evaluate", FakeBrowserError("Page.evaluate: Execution context was destroyed"))

@@ -548,3 +548,25 @@ async def test_many_sessions_are_read_and_restored_a_few_at_a_time(stage, of_kin
         for number in range(8):
             async with lifecycle.page(f"user{number}") as page:
                 assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}
+
+
+async def test_a_context_that_fails_once_for_another_reason_loses_no_storage(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        it.launcher.next("new_context", FakeBrowserError("broken"))
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        async with lifecycle.page() as page:
+            assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}
+
+
+async def test_databases_that_cannot_be_read_are_those_that_were_read_last(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        await lifecycle.get_browser_state("default")
+        it.launcher.next("storage_state", FakeBrowserError("broken"))
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        assert of_kind(it.told, "browser_restarted")[0]["missing"] == ["indexed_db"]
+        async with lifecycle.page() as page:
+            assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}

@@ -1,5 +1,6 @@
 """Takes down what a session holds: cookies, storage, and where its lasting pages stand."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,13 +33,15 @@ class Capture:
         """
         missing: list[str] = []
         cookies = await self._cookies(context, missing)
-        storage = await self._storage(context, missing, closing_hung=closing_hung)
+        storage = await self._storage(context, missing, last_good, closing_hung=closing_hung)
         source = "live"
         if storage is None:
             kept = (last_good or empty(""))["storage_state"]
             storage = {**kept, "cookies": kept["cookies"] if cookies is None else cookies}
             source = "last_good"
-        pages = [await self._page(name, page, missing) for name, page in named.items()]
+        before = {each["name"]: each for each in (last_good or empty(""))["pages"]}
+        reading = (self._page(name, page, missing, before.get(name)) for name, page in tuple(named.items()))
+        pages = await asyncio.gather(*reading)
         return {
             "version": VERSION,
             "storage_state": storage,
@@ -56,36 +59,47 @@ class Capture:
             return None
         return [dict(each) for each in found]
 
-    async def _storage(self, context: Any, missing: list[str], *, closing_hung: bool) -> dict[str, Any] | None:
-        tries = 2 if closing_hung else 1
-        for number in range(tries):
+    async def _storage(
+        self, context: Any, missing: list[str], last_good: Mapping[str, Any] | None, *, closing_hung: bool
+    ) -> dict[str, Any] | None:
+        call = self._calls.start(self._storage_state(context))
+        for is_last in (False, True) if closing_hung else (True,):
             try:
-                return await self._storage_state(context, missing)
+                found, lost = await self._calls.wait(call, self._deadlines.snapshot, "context.storage_state")
             except BrowserTimeoutError:
-                if number + 1 < tries:
-                    await self._close_hung(context)
+                # Playwright goes to every site that the context has seen: where no page hangs, that takes its time and comes to an end.
+                if not is_last and await self._close_hung(context):
+                    call = self._calls.start(self._storage_state(context))
             except Exception:  # noqa: BLE001 - what cannot be read is said to be missing
                 break
+            else:
+                missing += lost
+                return _with_databases(found, last_good or empty("")) if lost else found
         missing.append("storage")
         return None
 
-    async def _storage_state(self, context: Any, missing: list[str]) -> dict[str, Any]:
+    async def _storage_state(self, context: Any) -> tuple[dict[str, Any], list[str]]:
         try:
-            call = context.storage_state(indexed_db=True)
-            return dict(await self._calls.wait(call, self._deadlines.snapshot, "context.storage_state"))
-        except BrowserTimeoutError:
-            raise
+            return dict(await context.storage_state(indexed_db=True)), []
         except Exception:  # noqa: BLE001 - what IndexedDB holds may be more than can be written down; the rest may not
-            found = await self._calls.wait(context.storage_state(), self._deadlines.snapshot, "context.storage_state")
-            missing.append("indexed_db")
-            return dict(found)
+            return dict(await context.storage_state()), ["indexed_db"]
 
-    async def _close_hung(self, context: Any) -> None:
-        for page in tuple(context.pages):
-            if not await self._calls.tried(page.evaluate("0"), self._deadlines.probe, "page.evaluate"):
-                await self._calls.tried(page.close(), self._deadlines.close_page, "page.close")
+    async def _close_hung(self, context: Any) -> bool:
+        """Close the pages that do not answer; whether there were any."""
+        pages = tuple(context.pages)
+        answers = await asyncio.gather(*(self._answers(each) for each in pages))
+        hung = [page for page, answered in zip(pages, answers, strict=True) if not answered]
+        await asyncio.gather(
+            *(self._calls.tried(each.close(), self._deadlines.close_page, "page.close") for each in hung)
+        )
+        return bool(hung)
 
-    async def _page(self, name: str, page: Any, missing: list[str]) -> dict[str, Any] | None:
+    async def _answers(self, page: Any) -> bool:
+        return await self._calls.tried(page.evaluate("0"), self._deadlines.probe, "page.evaluate")
+
+    async def _page(
+        self, name: str, page: Any, missing: list[str], before: Mapping[str, Any] | None
+    ) -> dict[str, Any] | None:
         if page.is_closed():
             missing.append(f"page {name}")
             return None
@@ -93,5 +107,17 @@ class Capture:
             found = await self._calls.wait(page.evaluate(PAGE_SCRIPT), self._deadlines.probe, "page.evaluate")
         except Exception:  # noqa: BLE001 - a page that does not answer still has its address
             missing.append(f"session storage of page {name}")
+            if before is not None and before["url"] == page.url:
+                return dict(before)
             return {"name": name, "url": page.url, "origin": "", "session_storage": [], "scroll": [0, 0]}
         return {"name": name, **found}
+
+
+def _with_databases(storage: dict[str, Any], last_good: Mapping[str, Any]) -> dict[str, Any]:
+    """A storage state that was read without IndexedDB, with those of the last one that was read with it."""
+    origins = {each["origin"]: each for each in storage["origins"]}
+    for each in last_good["storage_state"].get("origins", []):
+        if each.get("indexedDB"):
+            now = origins.get(each["origin"], {"origin": each["origin"], "localStorage": []})
+            origins[each["origin"]] = {**now, "indexedDB": each["indexedDB"]}
+    return {**storage, "origins": list(origins.values())}

@@ -56,6 +56,7 @@ class Generation:
         self.whole_users = 0
         self.is_ended = False
         self.is_tainted = False
+        self.is_leaving = False
         self.contexts: set[Any] = set()
         self.failure: Failure | None = None
         self._leases: set[Leased] = set()

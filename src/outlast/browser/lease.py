@@ -156,7 +156,8 @@ class Lease:
             generation.leave(self)
 
     def _interrupt(self) -> None:
-        if self._task is not None:
+        # Without an error it was for what has been given back since: a page that crashed while it was being taken.
+        if self._task is not None and self._error is not None:
             self._is_interrupted = True
             self._task.cancel()
 

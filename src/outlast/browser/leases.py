@@ -20,6 +20,9 @@ __all__ = ["BrowserLease", "ContextLease", "PageLease"]
 # The longest wait for an answer of a page whose body has failed already.
 DOUBT_SECONDS = 0.5
 
+CRASHED = "crashed"
+"""What stands in the error of every call to a page that has crashed: "Target crashed", "Page crashed"."""
+
 
 class _RoomLease(Lease):
     """Something in a session's context; without a session in a context of its own."""
@@ -79,8 +82,8 @@ class PageLease(_RoomLease):
             await turn.acquire()
             self._turn = turn
         room = await self._enter(generation, nested=nested)
-        page = room.lasting.get(self._name) if self._name is not None else None
-        if page is None or page.is_closed():
+        page = await self._lasting(room)
+        if page is None:
             page = await self._keeper.sessions.restoring.page(room.context)
         self._page = page
         room.leased.add(page)
@@ -91,13 +94,27 @@ class PageLease(_RoomLease):
         page.on("popup", self._popped)
         return page
 
+    async def _lasting(self, room: Room) -> Any:
+        """The page of this name that stands open. One that crashed or hangs since it was lent last is closed instead."""
+        if self._name is None or (page := room.lasting.get(self._name)) is None or page.is_closed():
+            return None
+        if await self._keeper.calls.tried(page.evaluate("0"), self._keeper.policy.deadlines.probe, "page.evaluate"):
+            return page
+        room.lasting.pop(self._name, None)
+        await self._keeper.close_page(page, room)
+        return None
+
     @override
     async def _confirm(self, *, in_doubt: bool) -> None:
         # Whatever happened to the page before it answers this has been told by then.
         page, seconds = self._page, self._keeper.policy.deadlines.probe
         if page is not None and not page.is_closed():
             wait = min(DOUBT_SECONDS, seconds) if in_doubt else seconds
-            await self._keeper.calls.tried(page.evaluate("0"), wait, "page.evaluate")
+            try:
+                await self._keeper.calls.wait(page.evaluate("0"), wait, "page.evaluate")
+            except Exception as error:  # noqa: BLE001 - a page may be busy or on its way elsewhere; only a crash counts
+                if CRASHED in str(error):
+                    self._crash(page)  # the event came before anybody listened
         await super()._confirm(in_doubt=in_doubt)
 
     @override
@@ -109,7 +126,7 @@ class PageLease(_RoomLease):
                 page.remove_listener("crash", self._crash)
                 page.remove_listener("popup", self._popped)
                 room.leased.discard(page)
-                await self._put_away(page, room, keep=clean and self._name is not None)
+                await self._put_away(page, room, clean=clean)
         finally:
             try:
                 await self._leave()
@@ -121,14 +138,16 @@ class PageLease(_RoomLease):
         if turn is not None:
             turn.release()
 
-    async def _put_away(self, page: Any, room: Room, *, keep: bool) -> None:
+    async def _put_away(self, page: Any, room: Room, *, clean: bool) -> None:
         for each in self._popups:
             self._keeper.close_page_soon(each, room)
         if self._name is not None:
             room.lasting.pop(self._name, None)
-            if keep and not page.is_closed():
+            if clean and not page.is_closed():
                 room.lasting[self._name] = page
                 return
+        if clean and room.generation.is_leaving:
+            return  # the browser is waiting for its last pages, to end with them
         await self._keeper.close_page(page, room)
 
     def _popped(self, popup: Any) -> None:

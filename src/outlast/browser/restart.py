@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from outlast.browser.calls import Calls
 from outlast.browser.custody import Custody
@@ -31,6 +31,9 @@ Verify = Callable[[Any], Awaitable[bool]]
 """The user's own proof that a restored page is as it should be: logged in, say."""
 
 Failed = Callable[[Generation], None]
+T = TypeVar("T")
+
+AT_ONCE = 4
 
 
 class Kind(StrEnum):
@@ -161,10 +164,11 @@ class Restart:
 
     async def snapshot(self, generation: Generation, *, closing_hung: bool = False) -> dict[str, Any]:
         """The states of all sessions, kept as the last good ones."""
-        states = {
-            session.name: await self.sessions.take(session, generation, closing_hung=closing_hung)
-            for session in self.sessions.open_in(generation)
-        }
+        sessions = self.sessions.open_in(generation)
+        taken = await self._each(
+            sessions, lambda session: self.sessions.take(session, generation, closing_hung=closing_hung)
+        )
+        states = {session.name: state for session, state in zip(sessions, taken, strict=True)}
         try:
             await self._keep(states)
         except Exception as error:  # noqa: BLE001 - the states are still held here, and everything goes on without the file
@@ -177,6 +181,7 @@ class Restart:
         deadlines = self._policy.deadlines
         if not old.look():
             return  # its pages have been told already, and it answers no more
+        old.is_leaving = True
         report.memory_before = await self._memory(old)
         if not await old.drained(deadlines.drain if cause.drain is None else cause.drain):
             told = {"scope": "browser", "generation": old.number, "reason": cause.reason}
@@ -213,23 +218,37 @@ class Restart:
     async def _restore(self, generation: Generation, report: Report) -> None:
         """Every session as it was. What cannot be restored is said, and does not keep the browser from being used."""
         began = self._now()
-        report.missing = []
-        for session in self.sessions.to_restore():
-            try:
-                report.missing += await self.sessions.restore(session, generation)
-                report.pages += len(session.state["pages"]) if session.state is not None else 0
-                report.missing += await self._proven(session, generation)
-            except Exception as error:  # noqa: BLE001 - one session must not take the browser from all
-                report.missing.append(f"session {session.name}: {type(error).__name__}")
-            if not generation.look():
-                break
+        report.missing, report.pages = [], 0
+        await self._each(self.sessions.to_restore(), lambda session: self._restore_one(session, generation, report))
         report.restore += self._now() - began
         report.memory_after = await self._memory(generation)
 
+    async def _restore_one(self, session: Session, generation: Generation, report: Report) -> None:
+        if not generation.look():
+            return
+        try:
+            report.missing += await self.sessions.restore(session, generation)
+            report.pages += len(session.state["pages"]) if session.state is not None else 0
+            report.missing += await self._proven(session, generation)
+        except Exception as error:  # noqa: BLE001 - one session must not take the browser from all
+            report.missing.append(f"session {session.name}: {type(error).__name__}")
+
+    async def _each(self, sessions: list[Session], step: Callable[[Session], Awaitable[T]]) -> list[T]:
+        """The step for each session, a few at a time: one that hangs does not hold up all, and all at once would take too long each."""
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def one(session: Session) -> T:
+            async with few:
+                return await step(session)
+
+        async with asyncio.TaskGroup() as steps:
+            tasks = [steps.create_task(one(each)) for each in sessions]
+        return [each.result() for each in tasks]
+
     async def _proven(self, session: Session, generation: Generation) -> list[str]:
-        """A page opens in the session's context and answers; the user's own proof, when there is one, holds on it."""
+        """A page has opened in the session's context and answered; the user's own proof, when there is one, holds on another."""
         room, deadlines = session.room_in(generation), self._policy.deadlines
-        if room is None:
+        if room is None or (room.has_answered and self._verify is None):
             return []
         page = await self.sessions.restoring.page(room.context)
         try:

@@ -19,6 +19,9 @@ SESSION_STORAGE_SCRIPT = """(() => {{
 }})()"""
 SCROLL_SCRIPT = "([x, y]) => window.scrollTo(x, y)"
 
+REFUSED = "setting storage state"
+"""What Playwright says when a context cannot be given its storage."""
+
 # Without this a browser keeps every download as a file; who wants them says so in the options.
 DEFAULT_OPTIONS: Mapping[str, Any] = {"accept_downloads": False}
 
@@ -32,11 +35,30 @@ class Restoring:
         self._clock = clock
         self._options = {**DEFAULT_OPTIONS, **options}
 
-    async def context(self, browser: Any, state: Mapping[str, Any] | None) -> Any:
-        """A new context that holds the state's cookies and storage."""
+    async def context(
+        self, browser: Any, state: Mapping[str, Any] | None, *, lenient: bool = False
+    ) -> tuple[Any, list[str]]:
+        """A new context that holds the state's cookies and storage, and what of it the browser did not take.
+
+        `lenient`: storage that it refuses is left out, rather than having no context at all. Cookies never are.
+        """
+        if state is None:
+            return await self._new(browser, None), []
+        whole = state["storage_state"]
+        ways = [(whole, list[str]()), *(_lesser(whole) if lenient else ())]
+        for number, (storage, lost) in enumerate(ways, 1):
+            try:
+                return await self._new(browser, storage), lost
+            except Exception as error:
+                # Any other error may be gone the next time, and with less of the state that would be lost for good.
+                if number == len(ways) or REFUSED not in str(error):
+                    raise
+        raise AssertionError("the last way returns or raises")  # pragma: no cover
+
+    async def _new(self, browser: Any, storage: Mapping[str, Any] | None) -> Any:
         options = dict(self._options)
-        if state is not None:
-            options["storage_state"] = state["storage_state"]
+        if storage is not None:
+            options["storage_state"] = storage
         call = browser.new_context(**options)
         return await self._calls.wait(call, self._deadlines.new_context, "browser.new_context", late=close_late)
 
@@ -61,17 +83,17 @@ class Restoring:
             await self._calls.tried(page.evaluate(SCROLL_SCRIPT, scroll), self._deadlines.probe, "page.evaluate")
         return page, missing
 
-    async def lacking(self, context: Any, state: Mapping[str, Any]) -> list[str]:
-        """What of the state's cookies and local storage the context does not hold."""
+    async def lacking(self, context: Any, state: Mapping[str, Any], *, whole: bool) -> list[str]:
+        """What of the state's cookies the context does not hold; `whole`: of its local storage too, which takes a page for it."""
         wanted = state["storage_state"]
-        if not wanted.get("cookies") and not wanted.get("origins"):
-            return []
-        if wanted.get("origins"):
+        if whole and wanted.get("origins"):
             call = context.storage_state()
             found = await self._calls.wait(call, self._deadlines.verify, "context.storage_state")
-        else:
-            found = {"cookies": await self._calls.wait(context.cookies(), self._deadlines.probe, "context.cookies")}
-        return missing_after(wanted, found, self._clock.now().timestamp())
+            return missing_after(wanted, found, self._clock.now().timestamp())
+        if not wanted.get("cookies"):
+            return []
+        found = {"cookies": await self._calls.wait(context.cookies(), self._deadlines.probe, "context.cookies")}
+        return missing_after({"cookies": wanted["cookies"]}, found, self._clock.now().timestamp())
 
     async def _session_storage(self, page: Any, recorded: Mapping[str, Any]) -> Any:
         entries = recorded.get("session_storage") or []
@@ -84,6 +106,13 @@ class Restoring:
             entries=_for_script([list(each) for each in entries]),
         )
         return await self._calls.wait(page.add_init_script(script), self._deadlines.probe, "page.add_init_script")
+
+
+def _lesser(storage: Mapping[str, Any]) -> list[tuple[dict[str, Any], list[str]]]:
+    """Less and less of a storage state, and what each of these lacks."""
+    plain = [{key: value for key, value in each.items() if key != "indexedDB"} for each in storage.get("origins", [])]
+    ways = [({**storage, "origins": plain}, ["indexed_db"])] if plain != storage.get("origins", []) else []
+    return [*ways, ({**storage, "origins": []}, ["storage"])] if plain else []
 
 
 async def close_late(thing: Any) -> None:

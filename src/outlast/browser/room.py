@@ -19,6 +19,7 @@ class Room:
         self.limits = limits
         self.pages = 0
         self.is_broken = False
+        self.has_answered = False
         self.lasting: dict[str, Any] = {}
         self.leased: set[Any] = set()
         self.whole_users = 0

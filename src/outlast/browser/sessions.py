@@ -26,6 +26,7 @@ class Session:
         self.room: Room | None = None
         self.state: dict[str, Any] | None = None
         self.missing: list[str] = []
+        self.was_open = False
         self.opening = asyncio.Lock()
         self._turns: dict[str, asyncio.Lock] = {}
 
@@ -81,7 +82,7 @@ class Sessions:
 
     async def alone(self, generation: Generation) -> Room:
         """A context that belongs to no session."""
-        context = await self._context(generation, None)
+        context, _ = await self._context(generation, None)
         room = Room(context, generation, self._now(), Limits())
         room.enter()
         return room
@@ -100,7 +101,7 @@ class Sessions:
         return renewed
 
     async def take(self, session: Session, generation: Generation, *, closing_hung: bool = False) -> dict[str, Any]:
-        """What the session holds now; it is remembered when it was read whole, or when nothing better is to come."""
+        """What the session holds now. It is remembered: in place of what could not be read stands what was read last."""
         room = session.room_in(generation)
         if room is None:
             return session.state or empty(session.name)
@@ -114,8 +115,7 @@ class Sessions:
             "engine": _engine(browser),
             "engine_version": str(getattr(browser, "version", "")) or None,
         }
-        if closing_hung or session.state is None or not state["partial"]:
-            session.state = state
+        session.state = state
         return state
 
     async def replace(self, session: Session, generation: Generation, state: dict[str, Any]) -> list[str]:
@@ -126,7 +126,7 @@ class Sessions:
             if room is not None:
                 await room.emptied(self._policy.deadlines.drain)
                 await self._close(room)
-            await self._open(session, generation)
+            await self._open(session, generation, whole=True)
             return [*session.state["missing"], *session.missing]
 
     async def restore(self, session: Session, generation: Generation) -> list[str]:
@@ -134,34 +134,42 @@ class Sessions:
         async with session.opening:
             if session.room_in(generation) is None:
                 await self._open(session, generation)
-            return session.missing
+            known = [] if session.state is None else session.state["missing"]
+            return [*known, *session.missing]
 
-    async def _open(self, session: Session, generation: Generation) -> Room:
+    async def _open(self, session: Session, generation: Generation, *, whole: bool = False) -> Room:
+        """`whole`: all of the state is compared with what is there afterwards.
+
+        What the browser refuses of a state that somebody brought is an error, and of one that it gave itself is left out.
+        """
         old = session.room
         if old is not None and old.generation is generation and old.is_broken:
             # Others may still be in it: it is closed when the last of them has left.
             self._calls.spawn(self._close_when_left(old))
         state = session.state
-        context = await self._context(generation, state)
+        context, missing = await self._context(generation, state, lenient=whole or session.was_open)
         limits = self._limits.spread(self._policy.jitter, self._runtime.roll())
         room = Room(context, generation, self._now(), limits)
-        missing: list[str] = []
         for recorded in state["pages"] if state is not None else ():
             room.lasting[recorded["name"]], lost = await self.restoring.reopened(context, recorded)
             missing += lost
         if state is not None:
-            missing += await self.restoring.lacking(context, state)
-        session.room, session.missing = room, missing
+            missing += await self.restoring.lacking(context, state, whole=whole)
+            # Playwright puts storage back by a page that goes to each of the origins.
+            room.has_answered = bool(state["storage_state"].get("origins"))
+        session.room, session.missing, session.was_open = room, missing, True
         return room
 
-    async def _context(self, generation: Generation, state: Mapping[str, Any] | None) -> Any:
+    async def _context(
+        self, generation: Generation, state: Mapping[str, Any] | None, *, lenient: bool = False
+    ) -> tuple[Any, list[str]]:
         generation.opening += 1
         try:
-            context = await self.restoring.context(generation.browser, state)
+            context, missing = await self.restoring.context(generation.browser, state, lenient=lenient)
         finally:
             generation.opening -= 1
         generation.contexts.add(context)
-        return context
+        return context, missing
 
     async def _renew(self, session: Session, room: Room) -> Room:
         if await room.emptied(self._policy.deadlines.drain):

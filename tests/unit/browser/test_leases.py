@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from outlast.errors import BrowserCrashedError, BrowserTimeoutError, BrowserUnavailableError, ValidationError
-from outlast.testing import HANG
+from outlast.testing import HANG, FakeBrowserError, FakeContext, FakePage
 
 
 async def test_a_page_is_lent_from_a_browser_that_starts_at_the_first_need(stage):
@@ -338,3 +338,85 @@ async def test_a_lease_that_is_just_being_taken_from_a_lost_browser_is_taken_fro
         assert asyncio.get_running_loop().time() - began < 1
         assert asyncio.current_task().cancelling() == 0
         assert lifecycle.generation == 2
+
+
+@pytest.fixture
+def happens_when_lent(monkeypatch):
+    """Something happens to the first page at the very moment at which it is handed out, when nothing is waited for any more."""
+
+    def ordered(what):
+        subscribe, done = FakePage.on, []
+
+        def on(page, event, listener):
+            subscribe(page, event, listener)
+            if event == "crash" and not done:
+                done.append(page)
+                what(page)
+
+        monkeypatch.setattr(FakePage, "on", on)
+        return done
+
+    return ordered
+
+
+async def test_nothing_is_lent_of_a_browser_that_is_lost_at_the_last_moment(stage, happens_when_lent):
+    it = stage()
+    happens_when_lent(lambda page: page.context.browser.crash())
+    async with it.lifecycle as lifecycle, lifecycle.page() as page:
+        # The body of a page that is worth nothing would be begun only to be cancelled.
+        assert page.context.browser is it.launcher.browsers[1]
+        await page.goto("http://x")
+
+
+async def test_a_page_that_goes_at_the_last_moment_cancels_nobody(stage, happens_when_lent):
+    it = stage()
+
+    def crash(page):
+        page.crash()
+        page.shut()
+
+    lost = happens_when_lent(crash)
+    async with it.lifecycle as lifecycle, lifecycle.page() as page:
+        assert page not in lost
+        await page.goto("http://x")
+    assert asyncio.current_task().cancelling() == 0
+
+
+@pytest.mark.parametrize("happens", ["crash", "hang"])
+async def test_a_named_page_that_went_while_nobody_had_it_is_not_lent_again(stage, happens):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        async with lifecycle.page(name="inbox") as first:
+            await first.goto("http://x/inbox")
+        getattr(first, happens)()
+        async with lifecycle.page(name="inbox") as second:
+            assert second is not first
+            await second.goto("http://x/inbox")
+            assert await second.title() == "title of http://x/inbox"
+        assert it.launcher.browser.contexts[0].pages == [second]
+
+
+async def test_a_crash_that_came_before_anybody_listened_counts(stage, monkeypatch):
+    it = stage()
+    new_page = FakeContext.new_page
+
+    async def crashed(context):
+        page = await new_page(context)
+        page.crash()
+        return page
+
+    async with it.lifecycle as lifecycle:
+        async with lifecycle.page():
+            pass
+        monkeypatch.setattr(FakeContext, "new_page", crashed)
+        with pytest.raises(BrowserCrashedError):
+            async with lifecycle.page() as page:
+                await page.goto("http://x")
+                assert await page.title() == ""
+
+
+async def test_a_page_that_is_on_its_way_elsewhere_when_it_comes_back_has_not_crashed(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle, lifecycle.page() as page:
+        await page.goto("http://x")
+        it.launcher.next("evaluate", FakeBrowserError("Page.evaluate: Execution context was destroyed"))

@@ -190,3 +190,18 @@ async def test_orphans_are_adopted_only_when_that_is_wanted():
     done = subprocess.run([sys.executable, "-c", SUBREAPER], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == ["False", "True"]
     assert processes.PROC.exists()
+
+
+async def test_a_renewal_that_cannot_read_all_keeps_the_cookies_of_now(stage):
+    it = stage(policy={"context_pages": 2})
+    async with it.lifecycle as lifecycle:
+        await lifecycle.get_browser_state("default")
+        async with lifecycle.page() as page:
+            await lifecycle.get_browser_state("default")
+            await page.context.add_cookies([COOKIE])
+            first = page.context
+        it.launcher.always("storage_state", FakeBrowserError("broken"))
+        await visit(lifecycle)
+        second = await visit(lifecycle)
+        assert second is not first
+        assert second.storage["cookies"] == [COOKIE]

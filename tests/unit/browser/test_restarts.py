@@ -424,3 +424,149 @@ async def test_a_browser_that_somebody_else_launched_is_replaced_where_there_is_
         assert await lifecycle.on_browser_restart_required("memory", {})
         assert not theirs.browser.is_connected()
         assert it.launcher.open_browsers == 1
+
+
+async def test_pages_that_came_back_in_order_are_not_closed_one_by_one_before_a_restart(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        async with lifecycle.page() as page:
+            await page.goto("http://x/1")
+            it.launcher.next("page.close", HANG)
+            restart = asyncio.create_task(lifecycle.on_browser_restart_required("memory", {}))
+            await asyncio.sleep(0.5)
+        assert await restart
+        [told] = of_kind(it.told, "browser_restarted")
+        assert told["drain"] < 1
+        assert (told["forced"], told["partial"]) == (False, False)
+        assert it.launcher.open_browsers == 1
+
+
+async def test_no_page_is_opened_only_to_prove_what_putting_storage_back_has_proven(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        it.launcher.next("new_page", HANG)
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        [told] = of_kind(it.told, "browser_restarted")
+        assert (told["partial"], told["missing"]) == (False, [])
+        assert told["restore"] < 1
+
+
+async def test_where_there_is_no_storage_to_put_back_a_page_has_to_answer(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        async with lifecycle.page() as page:
+            await page.context.add_cookies([COOKIE])
+        it.launcher.next("new_page", FakeBrowserError("broken"))
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        [told] = of_kind(it.told, "browser_restarted")
+        assert told["missing"] == ["session default: FakeBrowserError"]
+
+
+async def test_storage_that_could_not_be_read_is_told_with_the_restart(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        it.launcher.always("storage_state", FakeBrowserError("broken"))
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        [told] = of_kind(it.told, "browser_restarted")
+        assert (told["partial"], told["missing"]) == (True, ["storage"])
+
+
+@pytest.mark.parametrize(("refused", "missing"), [(1, "indexed_db"), (2, "storage")])
+async def test_storage_that_the_new_browser_refuses_costs_the_session_no_more_than_that(
+    stage, of_kind, refused, missing
+):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        it.launcher.next("new_context", *[FakeBrowserError("Error setting storage state")] * refused)
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        [told] = of_kind(it.told, "browser_restarted")
+        assert (told["partial"], told["missing"]) == (True, [missing])
+        async with lifecycle.page() as page:
+            assert page.context.storage["cookies"] == [COOKIE]
+        assert len(it.launcher.browser.contexts) == 1
+
+
+async def test_a_crash_after_snapshots_that_could_not_read_all_loses_no_cookie(stage):
+    it = stage(policy={"snapshot_interval": 60})
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        await asyncio.sleep(75)
+        async with lifecycle.page() as page:
+            await page.context.add_cookies([{**COOKIE, "name": "late"}])
+        it.launcher.always("storage_state", FakeBrowserError("broken"))
+        await asyncio.sleep(75)
+        it.launcher.heal()
+        it.launcher.browser.crash()
+        async with lifecycle.page() as page:
+            assert [each["name"] for each in page.context.storage["cookies"]] == ["sid", "late"]
+            assert page.context.storage["origins"] == [ORIGIN]
+
+
+async def test_storage_of_many_sites_takes_its_time_and_is_read_all_the_same(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        it.launcher.next("storage_state", 4.5)
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        [told] = of_kind(it.told, "browser_restarted")
+        assert (told["partial"], told["missing"]) == (False, [])
+        assert told["snapshot"] == pytest.approx(4.5, abs=0.2)
+
+
+async def test_many_pages_that_hang_are_closed_in_the_time_of_one(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        await lifecycle.get_browser_state("default")
+        for name in "abcdef":
+            async with lifecycle.page(name=name) as page:
+                await page.goto("http://x/inbox")
+            page.hang()
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        [told] = of_kind(it.told, "browser_restarted")
+        # The deadline of the storage, then that of the pages' answers.
+        assert told["snapshot"] == pytest.approx(3 + 2, abs=0.3)
+        assert [each for each in told["missing"] if each == "storage"] == []
+
+
+async def test_many_sessions_are_read_and_restored_a_few_at_a_time(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        for number in range(8):
+            await log_in(lifecycle, f"user{number}")
+        it.launcher.always("storage_state", 1)
+        it.launcher.always("new_context", 1)
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        [told] = of_kind(it.told, "browser_restarted")
+        assert told["snapshot"] == pytest.approx(2, abs=0.2)
+        assert told["restore"] == pytest.approx(2, abs=0.2)
+        it.launcher.heal()
+        for number in range(8):
+            async with lifecycle.page(f"user{number}") as page:
+                assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}
+
+
+async def test_a_context_that_fails_once_for_another_reason_loses_no_storage(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        it.launcher.next("new_context", FakeBrowserError("broken"))
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        async with lifecycle.page() as page:
+            assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}
+
+
+async def test_databases_that_cannot_be_read_are_those_that_were_read_last(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        await lifecycle.get_browser_state("default")
+        it.launcher.next("storage_state", FakeBrowserError("broken"))
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        assert of_kind(it.told, "browser_restarted")[0]["missing"] == ["indexed_db"]
+        async with lifecycle.page() as page:
+            assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}

@@ -235,3 +235,49 @@ class TestOnDisk:
             it.launcher.browser.freeze()
             await asyncio.sleep(30)
             assert lifecycle.generation == 3
+
+
+async def test_a_state_that_somebody_brought_and_the_browser_refuses_is_an_error(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        lifecycle.prime("default", STATE)
+        it.launcher.next("new_context", FakeBrowserError("Error setting storage state"))
+        # To go on without what it was given for would be to scrape as somebody else.
+        with pytest.raises(FakeBrowserError, match="storage state"):
+            async with lifecycle.page():
+                pytest.fail("it was lent")
+        assert not await restored_with(it, lifecycle, FakeBrowserError("Error setting storage state"))
+        assert await restored_with(it, lifecycle, None)
+
+
+async def restored_with(it, lifecycle, fault):
+    it.launcher.next("new_context", fault)
+    return await lifecycle.restore_browser_state("default", STATE)
+
+
+async def test_a_named_page_that_does_not_answer_keeps_what_was_known_of_it(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        async with lifecycle.page(name="inbox") as page:
+            await page.goto("http://x/inbox")
+            page.scroll, page.session_storage = [0, 1234], [["step", "7"]]
+        before = (await lifecycle.get_browser_state("default"))["pages"]
+        page.hang()
+        state = await lifecycle.get_browser_state("default")
+        assert (state["pages"], state["partial"]) == (before, True)
+        assert "session storage of page inbox" in state["missing"]
+
+
+async def test_many_pages_that_do_not_answer_take_the_time_of_one(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        pages = []
+        for name in "abcdef":
+            async with lifecycle.page(name=name) as page:
+                pages.append(page)
+        for page in pages:
+            page.hang()
+        began = asyncio.get_running_loop().time()
+        assert len((await lifecycle.get_browser_state("default"))["pages"]) == 6
+        # Three seconds for the storage, two for the pages.
+        assert asyncio.get_running_loop().time() - began < 6

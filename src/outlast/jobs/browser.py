@@ -33,7 +33,7 @@ def browsing_of(
     timeout: float | None,
     crashed: Callable[[str, str], None] | None = None,
 ) -> Browsing:
-    """The browser of a run. Raises `ConfigurationError` for a session that cannot be read, `TargetError` when the extra is missing."""
+    """The browser of a run. Raises `ConfigurationError` for a session that cannot be read, and when nothing launches a browser."""
     began_with = None if config.storage_state in _KEPT else _session_in(Path(config.storage_state))
     if session.browser_state is None and began_with is not None:
         session.browser_state = began_with
@@ -70,7 +70,14 @@ class _Saver:
 
 
 def _launcher(config: "BrowserConfiguration") -> LaunchFunction:
-    make = next(each for each in entry_points(group=GROUP) if each.name == LIBRARY).load()
+    point = next((each for each in entry_points(group=GROUP) if each.name == LIBRARY), None)
+    if point is None:
+        raise ConfigurationError(
+            f"nothing that is installed launches a browser: no package provides {LIBRARY!r} in the entry points {GROUP!r}. "
+            "outlast itself does, so it is not installed as it should be: pip install --force-reinstall 'outlast[browser]'",
+            context={"group": GROUP, "name": LIBRARY},
+        )
+    make = point.load()
     launcher: LaunchFunction = make(
         config.engine, executable=config.executable, args=config.args, headless=config.headless
     )

@@ -39,9 +39,8 @@ class Browsing:
         await stack.enter_async_context(self.lifecycle)
         stack.push_async_callback(self._part)
         self._session.look_at_browser = self._look
-        state = self._session.browser_state
-        if self._shared is not None and state is not None:
-            self.lifecycle.prime(self._shared, await self._newest(state))
+        if self._shared is not None and (state := await self._newest(self._session.browser_state)) is not None:
+            self.lifecycle.prime(self._shared, state)
 
     def stops(self, stop: Callable[[Ending], None]) -> None:
         """What ends the run when there is no browser any more."""
@@ -106,15 +105,16 @@ class Browsing:
         self._session.reason = _in_short(error.message)
         self._stop(Ending.RESOURCE_LIMIT if self._is_used else Ending.NO_BROWSER)
 
-    async def _newest(self, state: dict[str, Any]) -> dict[str, Any]:
-        """The state to begin with: the checkpoint's, or what the browser wing has written down since."""
+    async def _newest(self, state: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The state to begin with: the checkpoint's, or what the browser wing has written down since; None: there is none.
+
+        The session of a file has not been captured by the job, so one that has been is newer.
+        """
         try:
             kept = await self.lifecycle.kept_state(SHARED)
         except ResilienceException:  # its key is gone, or it is torn: the checkpoint's will do
             return state
-        if kept is None or not state.get("captured_at") or str(kept["captured_at"]) <= str(state["captured_at"]):
-            return state
-        return kept
+        return kept if _captured(kept) > _captured(state) else state
 
     async def _look(self) -> None:
         if self._is_used and self._shared is not None:
@@ -125,6 +125,10 @@ class Browsing:
             await self._look()
         finally:
             self._session.look_at_browser = None
+
+
+def _captured(state: Mapping[str, Any] | None) -> str:
+    return "" if state is None else str(state.get("captured_at") or "")
 
 
 def _in_short(message: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections import Counter
 
 import pytest
@@ -443,6 +444,28 @@ async def test_what_was_written_down_after_the_last_checkpoint_is_what_the_next_
     assert records == [{"cookies": ["newer"]}]
 
 
+async def test_a_run_that_was_killed_before_its_first_checkpoint_has_not_lost_its_session(options, tmp_path):
+    async with Run("early", **options) as run:
+        await run.process(log_in, URLS[:1])
+    [directory] = tmp_path.glob("store/jobs/*")
+    state = {"version": 1, "session_id": "default", "captured_at": "2020-01-01T00:00:00+00:00", "pages": []}
+    cookie = {"name": "written", "value": "x", "domain": "shop.example", "path": "/"}
+    kept = {"default": {**state, "storage_state": {"cookies": [cookie], "origins": []}}}
+    shutil.rmtree(directory / "checkpoints")
+    await Keeping(directory / "browsers", None).keep(kept)
+    given = {**cookie, "name": "given"}
+    (tmp_path / "session.json").write_text(json.dumps({"cookies": [given], "origins": []}))
+    for number, browser in enumerate(({}, {"storage_state": "session.json"}), start=1):
+        config = JobConfiguration(browser=browser)
+        async with Run("early", config=config, output="out.jsonl", **options) as run:
+            await run.process(cookies_of, URLS[number : number + 1])
+        shutil.rmtree(directory / "checkpoints")
+        await Keeping(directory / "browsers", None).keep(kept)
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    # A session that the job has had itself counts, and not the file that it began with.
+    assert records == [{"cookies": ["written"]}] * 2
+
+
 async def test_what_was_written_down_and_is_torn_leaves_the_checkpoints_session(options, tmp_path):
     async with Run("torn", **options) as run:
         await run.process(log_in, URLS[:1])
@@ -474,11 +497,22 @@ async def test_of_an_encrypted_job_the_session_is_nowhere_in_clear(options, laun
     assert json.loads((tmp_path / "out.jsonl").read_text()) == {"cookies": ["session"]}
 
 
-async def test_a_fresh_start_begins_without_the_session(options):
+async def test_a_fresh_start_begins_without_the_session(options, tmp_path):
     async with Run("anew", **options) as run:
         await run.process(log_in, URLS[:1])
+    [directory] = tmp_path.glob("store/jobs/*")
+    state = {"version": 1, "session_id": "default", "captured_at": "2999-01-01T00:00:00+00:00", "pages": []}
+    cookie = {"name": "old", "value": "x", "domain": "shop.example", "path": "/"}
+    await Keeping(directory / "browsers", None).keep({"default": {**state, "storage_state": {"cookies": [cookie]}}})
+    (directory / "browsers" / "started.jsonl").write_text("")
     _, records = await results("anew", {**options, "fresh": True}, cookies_of, URLS[2:3])
     assert records == [{"cookies": []}]
+    _, records = await results("anew", options, cookies_of, URLS[3:4])
+    assert records == [{"cookies": []}] * 2
+    # What it was is kept with the rest of the old run; what it started is for the next run to look at.
+    [kept] = directory.glob("old/*/browsers/*")
+    assert kept.stat().st_mode & 0o077 == 0
+    assert (directory / "browsers" / "started.jsonl").exists()
 
 
 async def test_a_clean_session_for_each_item_shares_and_keeps_nothing(options, tmp_path):

@@ -24,6 +24,8 @@ NOTE = "resources"
 """What a run notes of its resources in the ledger, for whoever asks while it goes on."""
 NOTE_SECONDS = 30.0
 BOUND = "memory"
+# A job's browser is renewed at the age that `[browser] lifetime` says, which may be none: what a shipped threshold has is not meant.
+BY_LIFETIME = "browser_lifetime"
 
 
 class Watching:
@@ -45,7 +47,9 @@ class Watching:
         self._admission = admission
         self._pages = pages
         self._clock = session.runtime.clock
-        self._strain = Strain(monitor.threshold(self._config.default_threshold).rules)
+        self.bounds = monitor.threshold(self._config.default_threshold).rules
+        """What is watched."""
+        self._strain = Strain(self.bounds)
         self._noted_at = float("-inf")
         self._stop: Callable[[Ending], None] | None = None
         self.metrics: Mapping[str, Any] = {}
@@ -115,6 +119,7 @@ def watching_of(
         browsers=browsing,
         cleaners=() if browsing is None else (browsing,),
         restarter=None if browsing is None else browsing.lifecycle,
+        without=[BY_LIFETIME],
         job_id=session.job_id,
     )
     try:

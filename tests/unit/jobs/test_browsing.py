@@ -544,6 +544,12 @@ async def test_a_file_that_is_no_session_is_said_before_anything_is_tried(option
         await results("no file", {**options, "config": config})
 
 
+async def test_an_installation_that_launches_no_browser_says_so_in_one_line(options, monkeypatch):
+    monkeypatch.setattr("outlast.jobs.browser.GROUP", "outlast.nothing")
+    with pytest.raises(ConfigurationError, match="nothing that is installed launches a browser.*pip install"):
+        await results("bare", {**options, "browser": "chromium"})
+
+
 async def test_a_remedy_may_ask_for_a_page(options):
     class LoggedOut(Exception):
         pass

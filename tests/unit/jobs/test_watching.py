@@ -174,6 +174,21 @@ async def test_the_ledger_is_told_for_whoever_asks_meanwhile(watch, virtual_cloc
     assert (note["memory_mb"], note["browser_mb"], note["pages"]) == (700.0, 600.0, 4)
 
 
+def bounds_of(clock, **settings):
+    config = JobConfiguration(resource=settings)
+    session = SimpleNamespace(
+        resilience=SimpleNamespace(config=config), runtime=Runtime(clock=clock), directory=None, job_id="x"
+    )
+    return {bound.name for bound in watching_of(config, session, Throttle(), None).bounds}
+
+
+def test_how_old_a_browser_gets_is_said_by_its_own_section_or_by_a_threshold_of_ones_own(virtual_clock):
+    assert bounds_of(virtual_clock) == {"memory_percent", "cpu_percent", "disk_space"}
+    assert bounds_of(virtual_clock, default_threshold="development") == {"memory_percent", "cpu_percent", "disk_space"}
+    own = {"name": "production", "browser_lifetime": 600}
+    assert bounds_of(virtual_clock, threshold=[own]) == {"browser_lifetime"}
+
+
 def test_a_threshold_that_there_is_not_is_a_mistake_in_the_configuration(virtual_clock):
     config = JobConfiguration(resource={"default_threshold": "prodution"})
     session = SimpleNamespace(

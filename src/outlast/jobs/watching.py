@@ -49,7 +49,7 @@ class Watching:
         self._clock = session.runtime.clock
         self.bounds = monitor.threshold(self._config.default_threshold).rules
         """What is watched."""
-        self._strain = Strain(self.bounds)
+        self._strain = Strain(self.bounds, pages=admission is not None)
         self._noted_at = float("-inf")
         self._stop: Callable[[Ending], None] | None = None
         self.metrics: Mapping[str, Any] = {}

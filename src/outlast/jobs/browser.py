@@ -20,6 +20,9 @@ __all__ = ["LaunchFunction", "browsing_of"]
 GROUP = "outlast.browsers"
 """The entry points that launch browsers, by the name of the library."""
 LIBRARY = "playwright"
+# In ten minutes. Whether crashes mean that the job is over is the abort's to decide, by its own rules (`outlast.abort.crashes`): three
+# in a row with nothing done between, or ten. This is only the end of it.
+RESTARTS_MAX = 10
 _KEPT = frozenset({"shared", "fresh"})
 
 LaunchFunction = Callable[[], Awaitable[Any]]
@@ -40,7 +43,9 @@ def browsing_of(
     directory = session.directory
     lifecycle = BrowserLifecycle(
         launcher or _launcher(config),
-        policy=BrowserPolicy(browser_pages=config.max_pages or None, browser_age=config.lifetime or None),
+        policy=BrowserPolicy(
+            restarts_max=RESTARTS_MAX, browser_pages=config.max_pages or None, browser_age=config.lifetime or None
+        ),
         context_options=config.context.plain(),
         storage=None if directory is None else directory.path,
         checkpoints=_Saver(session),

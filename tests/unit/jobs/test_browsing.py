@@ -354,7 +354,23 @@ async def test_a_browser_that_crashes_again_and_again_ends_the_run_without_using
     assert summary.outcome is not Outcome.COMPLETED
     assert (summary.done, summary.failed, summary.deferred) == (0, 0, 12)
     assert summary.exit_code in {3, 7}
-    assert len(launcher.browsers) <= 5
+    assert len(launcher.browsers) <= 11
+
+
+async def test_a_browser_that_crashes_now_and_then_does_not_end_a_run_that_gets_things_done(options, launcher):
+    crashed = set()
+
+    async def scrape(url, page):
+        await page.goto(url)
+        if int(url.rpartition("/")[2]) % 2 and url not in crashed:
+            crashed.add(url)
+            page.context.browser.crash()
+        return {"url": url}
+
+    async with Run("now and then", **{**options, "concurrency": 1}) as run:
+        summary = await run.process(scrape, URLS)
+    assert (summary.done, summary.exit_code, summary.reason) == (12, 0, None)
+    assert len(launcher.browsers) == 1 + len(crashed) == 7
 
 
 async def test_a_run_whose_browser_is_gone_and_cannot_be_replaced_ends_with_7(options, launcher):

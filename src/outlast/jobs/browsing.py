@@ -80,7 +80,8 @@ class Browsing:
     @asynccontextmanager
     async def _lent(self, asked: frozenset[str]) -> AsyncIterator[dict[str, Any]]:
         try:
-            async with self._lease(asked) as thing:
+            async with AsyncExitStack() as stack:
+                thing = await self._entered(stack, asked)
                 self._is_used = True
                 self.pages += 1
                 try:
@@ -90,6 +91,22 @@ class Browsing:
         except BrowserUnavailableError as error:
             self._end(error)
             raise
+
+    async def _entered(self, stack: AsyncExitStack, asked: frozenset[str]) -> Any:
+        """What is lent. What nobody was lent yet, and twice cannot be had of a browser that works, is how it was set up, and no item's fault."""
+        for is_last in (False, True):
+            try:
+                return await stack.enter_async_context(self._lease(asked))
+            except ResilienceException:
+                raise
+            except Exception as error:
+                if self._is_used:
+                    raise
+                if is_last:
+                    raise BrowserUnavailableError(
+                        f"no page can be opened with these settings ([browser]): {error}", context={"scope": "browser"}
+                    ) from error
+        raise AssertionError("the last one returns or raises")
 
     def _lease(self, asked: frozenset[str]) -> Any:
         if "page" in asked:

@@ -16,6 +16,7 @@ from outlast.jobs import Outcome, Run, job
 from outlast.jobs.recall import BROWSER_STATE
 from outlast.runtime import Runtime
 from outlast.testing import FakeLauncher
+from outlast.testing.fake_browser import FakeContext
 
 URLS = [f"https://shop.example/{number}" for number in range(12)]
 
@@ -564,6 +565,48 @@ async def test_an_installation_that_launches_no_browser_says_so_in_one_line(opti
     monkeypatch.setattr("outlast.jobs.browser.GROUP", "outlast.nothing")
     with pytest.raises(ConfigurationError, match="nothing that is installed launches a browser.*pip install"):
         await results("bare", {**options, "browser": "chromium"})
+
+
+async def test_settings_that_no_page_can_be_opened_with_are_no_items_fault(options, launcher, monkeypatch):
+    async def refused(self, **given):
+        raise TypeError("new_context() got an unexpected keyword argument 'local'")
+
+    monkeypatch.setattr("outlast.testing.fake_browser.FakeBrowser.new_context", refused)
+    async with Run("mistyped", **options) as run:
+        summary = await run.process(visit, URLS)
+    assert (summary.failed, summary.deferred, summary.exit_code) == (0, 12, 2)
+    assert summary.reason.startswith("no page can be opened with these settings ([browser]): new_context() got")
+
+
+@pytest.fixture
+def refuses(monkeypatch):
+    """From when it is called, the next page cannot be opened, and those after it can."""
+    real = FakeContext.new_page
+
+    async def refused(context):
+        monkeypatch.setattr(FakeContext, "new_page", real)
+        raise OSError("no page for once")
+
+    return lambda: monkeypatch.setattr(FakeContext, "new_page", refused)
+
+
+async def test_a_first_page_that_cannot_be_opened_only_once_ends_nothing(options, refuses):
+    refuses()
+    summary, _ = await results("first", {**options, "concurrency": 1})
+    assert (summary.done, summary.retries, summary.exit_code) == (12, 0, 0)
+
+
+async def test_a_page_that_cannot_be_opened_once_others_were_is_a_failure_like_any_other(options, refuses):
+    seen = []
+
+    async def scrape(url, page):
+        seen.append(url)
+        if len(seen) == 4:
+            refuses()
+        return {"url": url}
+
+    summary, _ = await results("later on", {**options, "concurrency": 1}, scrape)
+    assert (summary.done, summary.failed, summary.retries) == (12, 0, 1)
 
 
 async def test_a_remedy_may_ask_for_a_page(options):

@@ -59,18 +59,23 @@ class Watching:
         """What ends the run when nothing helps."""
         self._stop = stop
 
+    async def look(self) -> bool:
+        """Take one sample into account, now; whether there was one to be had."""
+        try:
+            metrics = await self._monitor.get_current_metrics()
+        except ResourceMonitoringError:
+            return False  # the monitor has told; what is not known changes nothing
+        self._take_in(metrics)
+        return True
+
     async def follow(self) -> None:
         """Look every `monitoring_interval` seconds, until cancelled."""
         watch = await self._monitor.start_monitoring(self._config.default_threshold, self._take_in)
         try:
             while True:
                 await self._clock.sleep(self._config.monitoring_interval)
-                try:
-                    metrics = await self._monitor.get_current_metrics()
-                except ResourceMonitoringError:
-                    continue  # the monitor has told; what is not known changes nothing
-                self._take_in(metrics)
-                await self._note()
+                if await self.look():
+                    await self._note()
         finally:
             await self._monitor.stop_monitoring(watch)
             self._throttle.bound(BOUND, None)

@@ -93,8 +93,7 @@ class ResourceMonitor(IResourceMonitor):
             self._runtime,
             job_id=job_id,
         )
-        interval = config.monitoring_interval
-        self._watching = Watching(self._measuring, self._runtime.clock, interval, self._ladder)
+        self._watching = Watching(self._measuring, self._runtime.clock, config.monitoring_interval, self._ladder)
 
     async def __aenter__(self) -> Self:
         return self

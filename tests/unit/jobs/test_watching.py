@@ -122,6 +122,17 @@ async def test_where_memory_is_short_fewer_pages_are_open_and_more_again_when_it
     assert it.stopped == []
 
 
+async def test_before_the_first_page_there_are_as_many_as_a_page_may_cost(watch, machine):
+    machine.pages, machine.others = 0, 7_000.0
+    it = watch()
+    assert await it.watching.look()
+    # Of 8 GiB, 819 are kept in reserve and 7,300 used: not one has room, and one is let through.
+    assert it.throttle.limit == 1
+    machine.is_blind = True
+    assert not await it.watching.look()
+    assert it.throttle.limit == 1
+
+
 async def test_memory_that_nothing_frees_ends_the_run_and_says_which_limit_and_how_much(watch, machine, virtual_clock):
     it = watch(memory_limit_mb=500, auto_cleanup_enabled=False, browser_restart_enabled=False)
     await passes(MEMORY_SECONDS - 5, virtual_clock, it.watching.follow)

@@ -15,8 +15,9 @@ from outlast.browser import find_browser
 
 pytestmark = [pytest.mark.real_time, pytest.mark.timeout(110)]
 
-PAGES = 16
-BEFORE = 6
+PAGES, FEW = 80, 16
+BEFORE, AGAIN, SOON = 20, 50, 6
+CONCURRENCY = 4
 GONE_SECONDS = 10.0
 """The shell that ends what is left begins after a second; the rest is for a busy machine."""
 
@@ -49,7 +50,16 @@ class Job:
 
     def start(self):
         environ = {name: value for name, value in os.environ.items() if not name.startswith("OUTLAST_")}
-        command = ["run", "scrape.py:scrape", "urls.txt", "-o", "out.jsonl", "--concurrency", "3", "--quiet"]
+        command = [
+            "run",
+            "scrape.py:scrape",
+            "urls.txt",
+            "-o",
+            "out.jsonl",
+            "--quiet",
+            "--concurrency",
+            str(CONCURRENCY),
+        ]
         with (self.directory / "printed").open("ab") as printed:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "outlast", *command],
@@ -92,7 +102,16 @@ class Job:
 
 @pytest.fixture
 def job(tmp_path, browser_site):
-    job = Job(tmp_path, browser_site(PAGES))
+    yield from watched(Job(tmp_path, browser_site(FEW)))
+
+
+@pytest.fixture
+def large_job(tmp_path, browser_site):
+    yield from watched(Job(tmp_path, browser_site(PAGES)))
+
+
+def watched(job):
+    """The job; what a test that failed has left of it is ended."""
     seen = []
     family = job.family
     job.family = lambda: [seen.append(each) or each for each in family()]
@@ -101,7 +120,7 @@ def job(tmp_path, browser_site):
         family_now = family()
         job.kill()
         seen.extend(family_now)
-    # What a test that failed has left; psutil tells a process from another that has got its number.
+    # psutil tells a process from another that has got its number.
     for each in living(seen):
         with suppress(psutil.Error):
             each.kill()
@@ -152,40 +171,33 @@ def reaper_of(family):
     return reaper
 
 
-def assert_whole(job):
-    assert job.records() == [job.site.record(number) for number in range(PAGES)], job.printed
+def assert_whole(job, kills=1):
+    pages = job.site.pages
+    assert job.records() == [job.site.record(number) for number in range(pages)], job.printed
     # What was in flight when the process was killed is fetched again, and nothing else.
-    assert sum(job.site.requests.values()) <= PAGES + 3
+    assert sum(job.site.requests.values()) <= pages + kills * CONCURRENCY
     assert list(job.temporary.iterdir()) == []
 
 
-def test_a_killed_job_leaves_no_browser_and_goes_on(job):
-    job.start()
-    job.reach(BEFORE)
-    family = job.family()
-    assert browser_of(family).is_running()
-    job.kill()
-    assert left_after(family) == []
-    assert is_gone_after(job.temporary)
+def test_a_job_that_is_killed_and_killed_again_with_a_frozen_browser_leaves_none_and_goes_on(large_job):
+    job = large_job
+    for pages, is_frozen in ((BEFORE, False), (AGAIN, True)):
+        job.start()
+        job.reach(pages)
+        family = job.family()
+        browser = browser_of(family)
+        if is_frozen:
+            browser.suspend()
+        job.kill()
+        assert left_after(family) == []
+        assert is_gone_after(job.temporary)
     job.finish()
-    assert_whole(job)
-
-
-def test_a_frozen_browser_whose_job_is_killed_does_not_stay(job):
-    job.start()
-    job.reach(BEFORE)
-    family = job.family()
-    browser_of(family).suspend()
-    job.kill()
-    assert left_after(family) == []
-    assert is_gone_after(job.temporary)
-    job.finish()
-    assert_whole(job)
+    assert_whole(job, kills=2)
 
 
 def test_what_nobody_could_end_is_ended_by_the_next_start(job):
     job.start()
-    job.reach(BEFORE)
+    job.reach(SOON)
     family = job.family()
     browser = browser_of(family)
     browser.suspend()
@@ -210,7 +222,7 @@ def test_the_whole_group_may_be_killed_and_other_peoples_browsers_live(job, tmp_
     )
     try:
         job.start()
-        job.reach(BEFORE)
+        job.reach(SOON)
         family = job.family()
         os.killpg(job.process.pid, signal.SIGKILL)
         job.process.wait()

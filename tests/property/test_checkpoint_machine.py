@@ -41,6 +41,9 @@ class Clock:
     def now(self):
         return self.moment
 
+    def monotonic(self):
+        return 0.0
+
 
 class Checkpoints(RuleBasedStateMachine):
     ids = Bundle("ids")

@@ -259,6 +259,8 @@ def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
         *_around_it(ended),
         *failure_steps(summary.job_id, ended.groups, ended.hint),
     ]
+    if summary.exit_code == ExitCode.USAGE:
+        steps.append(("find out why", "outlast doctor"))
     if summary.deferred:
         steps.append(("look", f"outlast status {name}{ended.hint}"))
     if ended.output is not None:

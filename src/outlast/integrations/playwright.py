@@ -91,7 +91,9 @@ class PlaywrightLauncher:
                 "browsers need Playwright: pip install 'outlast[browser]'", context={"scope": "browser"}
             ) from error
         before = await asyncio.to_thread(_drivers)
-        self._playwright = await async_playwright().start()
+        manager = async_playwright()
+        self._playwright = await manager.start()
+        _hear_of_its_end(manager)
         new = await asyncio.to_thread(_drivers) - before
         self._driver = next(iter(new), None)
         return self._playwright
@@ -113,6 +115,16 @@ def playwright_launcher(
     return PlaywrightLauncher(
         engine, executable=executable, args=args, headless=headless, owner=owner, **launch_options
     )
+
+
+def _hear_of_its_end(manager: object) -> None:
+    """Take note of the error that Playwright keeps for when its driver dies and asks for no more: asyncio would print it, each time."""
+    # Newer versions, then older ones; of another there is nothing to take note of.
+    for name in ("_client", "_connection"):
+        transport = getattr(getattr(manager, name, None), "_transport", None)
+        ended = getattr(transport, "on_error_future", None)
+        if isinstance(ended, asyncio.Future):
+            ended.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 def _drivers() -> set[Process]:

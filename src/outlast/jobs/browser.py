@@ -20,6 +20,9 @@ __all__ = ["LaunchFunction", "browsing_of"]
 GROUP = "outlast.browsers"
 """The entry points that launch browsers, by the name of the library."""
 LIBRARY = "playwright"
+# In ten minutes. Whether crashes mean that the job is over is the abort's to decide, by its own rules (`outlast.abort.crashes`): three
+# in a row with nothing done between, or ten. This is only the end of it.
+RESTARTS_MAX = 10
 _KEPT = frozenset({"shared", "fresh"})
 
 LaunchFunction = Callable[[], Awaitable[Any]]
@@ -34,7 +37,7 @@ def browsing_of(
 ) -> Browsing:
     """The browser of a run; the shorter of `timeout` and that of a page bounds what is lent.
 
-    Raises `ConfigurationError` for a session that cannot be read.
+    Raises `ConfigurationError` for a session that cannot be read, and when nothing launches a browser.
     """
     began_with = None if config.storage_state in _KEPT else _session_in(Path(config.storage_state))
     if session.browser_state is None and began_with is not None:
@@ -42,7 +45,9 @@ def browsing_of(
     directory = session.directory
     lifecycle = BrowserLifecycle(
         launcher or _launcher(config),
-        policy=BrowserPolicy(browser_pages=config.max_pages or None, browser_age=config.lifetime or None),
+        policy=BrowserPolicy(
+            restarts_max=RESTARTS_MAX, browser_pages=config.max_pages or None, browser_age=config.lifetime or None
+        ),
         context_options=config.context.plain(),
         storage=None if directory is None else directory.path,
         checkpoints=_Saver(session),
@@ -71,7 +76,14 @@ class _Saver:
 
 
 def _launcher(config: "BrowserConfiguration") -> LaunchFunction:
-    make = next(each for each in entry_points(group=GROUP) if each.name == LIBRARY).load()
+    point = next((each for each in entry_points(group=GROUP) if each.name == LIBRARY), None)
+    if point is None:
+        raise ConfigurationError(
+            f"nothing that is installed launches a browser: no package provides {LIBRARY!r} in the entry points {GROUP!r}. "
+            "outlast itself does, so it is not installed as it should be: pip install --force-reinstall 'outlast[browser]'",
+            context={"group": GROUP, "name": LIBRARY},
+        )
+    make = point.load()
     launcher: LaunchFunction = make(
         config.engine, executable=config.executable, args=config.args, headless=config.headless
     )

@@ -39,9 +39,8 @@ class Browsing:
         await stack.enter_async_context(self.lifecycle)
         stack.push_async_callback(self._part)
         self._session.look_at_browser = self._look
-        state = self._session.browser_state
-        if self._shared is not None and state is not None:
-            self.lifecycle.prime(self._shared, await self._newest(state))
+        if self._shared is not None and (state := await self._newest(self._session.browser_state)) is not None:
+            self.lifecycle.prime(self._shared, state)
 
     def stops(self, stop: Callable[[Ending], None]) -> None:
         """What ends the run when there is no browser any more."""
@@ -81,7 +80,8 @@ class Browsing:
     @asynccontextmanager
     async def _lent(self, asked: frozenset[str]) -> AsyncIterator[dict[str, Any]]:
         try:
-            async with self._lease(asked) as thing:
+            async with AsyncExitStack() as stack:
+                thing = await self._entered(stack, asked)
                 self._is_used = True
                 self.pages += 1
                 try:
@@ -91,6 +91,22 @@ class Browsing:
         except BrowserUnavailableError as error:
             self._end(error)
             raise
+
+    async def _entered(self, stack: AsyncExitStack, asked: frozenset[str]) -> Any:
+        """What is lent. What nobody was lent yet, and twice cannot be had of a browser that works, is how it was set up, and no item's fault."""
+        for is_last in (False, True):
+            try:
+                return await stack.enter_async_context(self._lease(asked))
+            except ResilienceException:
+                raise
+            except Exception as error:
+                if self._is_used:
+                    raise
+                if is_last:
+                    raise BrowserUnavailableError(
+                        f"no page can be opened with these settings ([browser]): {error}", context={"scope": "browser"}
+                    ) from error
+        raise AssertionError("the last one returns or raises")
 
     def _lease(self, asked: frozenset[str]) -> Any:
         if "page" in asked:
@@ -106,15 +122,16 @@ class Browsing:
         self._session.reason = _in_short(error.message)
         self._stop(Ending.RESOURCE_LIMIT if self._is_used else Ending.NO_BROWSER)
 
-    async def _newest(self, state: dict[str, Any]) -> dict[str, Any]:
-        """The state to begin with: the checkpoint's, or what the browser wing has written down since."""
+    async def _newest(self, state: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The state to begin with: the checkpoint's, or what the browser wing has written down since; None: there is none.
+
+        The session of a file has not been captured by the job, so one that has been is newer.
+        """
         try:
             kept = await self.lifecycle.kept_state(SHARED)
         except ResilienceException:  # its key is gone, or it is torn: the checkpoint's will do
             return state
-        if kept is None or not state.get("captured_at") or str(kept["captured_at"]) <= str(state["captured_at"]):
-            return state
-        return kept
+        return kept if _captured(kept) > _captured(state) else state
 
     async def _look(self) -> None:
         if self._is_used and self._shared is not None:
@@ -125,6 +142,10 @@ class Browsing:
             await self._look()
         finally:
             self._session.look_at_browser = None
+
+
+def _captured(state: Mapping[str, Any] | None) -> str:
+    return "" if state is None else str(state.get("captured_at") or "")
 
 
 def _in_short(message: str) -> str:

@@ -101,9 +101,9 @@ class Parts:
             services.append(session.checkpoints)
         if session.output is not None:
             services.append(session.output.follow)
-        return engine, [*services, *self._watched(engine, browsing)]
+        return engine, [*services, *await self._watched(engine, browsing)]
 
-    def _watched(self, engine: Engine, browsing: Browsing | None) -> list[Service]:
+    async def _watched(self, engine: Engine, browsing: Browsing | None) -> list[Service]:
         """What may end the run for want of a browser or of room, and the service that watches for that."""
         session, config = self.session, self.config
         if browsing is not None:
@@ -113,6 +113,9 @@ class Parts:
             return []
         watching = watching_of(config, session, self.throttle, browsing)
         watching.stops(engine.stop)
+        if browsing is not None:
+            # Before the first page: those that are open already are not taken back.
+            await watching.look()
         session.usage = watching.told
         session.diary.metrics = lambda: watching.metrics
         return [watching.follow]

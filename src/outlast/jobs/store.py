@@ -59,6 +59,11 @@ class JobDirectory:
         return self.path / "aside"
 
     @property
+    def browsers(self) -> Path:
+        """What the browser wing keeps: the last known sessions, and which processes it has started."""
+        return self.path / "browsers"
+
+    @property
     def old(self) -> Path:
         """Where fresh starts keep what was recorded before them."""
         return self.path / "old"
@@ -173,10 +178,22 @@ class JobDirectory:
         for part in parts:
             if part.exists():
                 part.rename(old / part.name)
+        self._put_sessions_aside(old / self.browsers.name)
         # A power cut must not keep the new names and forget where the old ones went.
         for directory in (old, self.path):
             OsDisk().sync_directory(directory)
         return old
+
+    def _put_sessions_aside(self, old: Path) -> None:
+        # Not the records of what was started: the next run ends by them what a killed one has left.
+        sessions = sorted(self.browsers.glob("state-*.json"))
+        if not sessions:
+            return
+        ensure_directory(old)
+        for each in sessions:
+            each.rename(old / each.name)
+        for directory in (old, self.browsers):
+            OsDisk().sync_directory(directory)
 
 
 class Lock:

@@ -14,6 +14,8 @@ MEMORY_SECONDS = 60.0
 DISK_SECONDS = 15.0
 OWN_SHARE = 0.5
 
+_FEWER_PAGES = "have fewer pages open at once ([browser] concurrency)"
+_FEWER_ITEMS = "have fewer items in flight (--concurrency)"
 _OF_MEMORY = frozenset({"memory_usage", "memory_percent"})
 _OF_DISK = frozenset({"disk_free"})
 
@@ -32,11 +34,12 @@ class Bound(Protocol):
 
 
 class Strain:
-    """Watches some bounds. All times are monotonic seconds, given by the caller."""
+    """Watches some bounds, of a job with `pages` or without. All times are monotonic seconds, given by the caller."""
 
-    def __init__(self, bounds: Iterable[Bound], *, memory_seconds: float = MEMORY_SECONDS) -> None:
+    def __init__(self, bounds: Iterable[Bound], *, pages: bool = True, memory_seconds: float = MEMORY_SECONDS) -> None:
         kept = _OF_MEMORY | _OF_DISK
         self._bounds = tuple(each for each in bounds if each.metric in kept)
+        self._advice = _FEWER_PAGES if pages else _FEWER_ITEMS
         self._memory_seconds = memory_seconds
         self._since: dict[str, float] = {}
 
@@ -54,7 +57,7 @@ class Strain:
                 continue
             lasted = now - self._since.setdefault(bound.name, now)
             if lasted >= (DISK_SECONDS if bound.metric in _OF_DISK else self._memory_seconds):
-                return _told(bound, value, metrics, lasted)
+                return _told(bound, value, metrics, lasted, self._advice)
         return None
 
 
@@ -67,7 +70,7 @@ def _is_beyond(bound: Bound, value: float, metrics: Mapping[str, Any]) -> bool:
     return bound.metric == "memory_usage" or used is None or own is None or own >= OWN_SHARE * used
 
 
-def _told(bound: Bound, value: float, metrics: Mapping[str, Any], lasted: float) -> str:
+def _told(bound: Bound, value: float, metrics: Mapping[str, Any], lasted: float, advice: str) -> str:
     if bound.metric in _OF_DISK:
         return (
             f"Only {value:.0f} MB are free on the disk of the job, which wants at least {bound.limit:g} ({bound.name}). "
@@ -81,7 +84,4 @@ def _told(bound: Bound, value: float, metrics: Mapping[str, Any], lasted: float)
         held = f"{value:.0f} % of the memory{of} is used"
         held += "" if own is None else f", {own:.0f} MB of it by the job"
         unit = "%"
-    return (
-        f"{held}: more than {most:g} {unit} ({bound.name}) for {lasted:.0f} s, and neither fewer pages, nor cleaning up, nor a new browser "
-        "have helped. Give it more memory, or have fewer open at once ([browser] concurrency)."
-    )
+    return f"{held}: more than {most:g} {unit} ({bound.name}) for {lasted:.0f} s, and nothing has helped. Give it more memory, or {advice}."

@@ -24,6 +24,8 @@ NOTE = "resources"
 """What a run notes of its resources in the ledger, for whoever asks while it goes on."""
 NOTE_SECONDS = 30.0
 BOUND = "memory"
+# A job's browser is renewed at the age that `[browser] lifetime` says, which may be none: what a shipped threshold has is not meant.
+BY_LIFETIME = "browser_lifetime"
 
 
 class Watching:
@@ -45,7 +47,9 @@ class Watching:
         self._admission = admission
         self._pages = pages
         self._clock = session.runtime.clock
-        self._strain = Strain(monitor.threshold(self._config.default_threshold).rules)
+        self.bounds = monitor.threshold(self._config.default_threshold).rules
+        """What is watched."""
+        self._strain = Strain(self.bounds, pages=admission is not None)
         self._noted_at = float("-inf")
         self._stop: Callable[[Ending], None] | None = None
         self.metrics: Mapping[str, Any] = {}
@@ -55,18 +59,23 @@ class Watching:
         """What ends the run when nothing helps."""
         self._stop = stop
 
+    async def look(self) -> bool:
+        """Take one sample into account, now; whether there was one to be had."""
+        try:
+            metrics = await self._monitor.get_current_metrics()
+        except ResourceMonitoringError:
+            return False  # the monitor has told; what is not known changes nothing
+        self._take_in(metrics)
+        return True
+
     async def follow(self) -> None:
         """Look every `monitoring_interval` seconds, until cancelled."""
         watch = await self._monitor.start_monitoring(self._config.default_threshold, self._take_in)
         try:
             while True:
                 await self._clock.sleep(self._config.monitoring_interval)
-                try:
-                    metrics = await self._monitor.get_current_metrics()
-                except ResourceMonitoringError:
-                    continue  # the monitor has told; what is not known changes nothing
-                self._take_in(metrics)
-                await self._note()
+                if await self.look():
+                    await self._note()
         finally:
             await self._monitor.stop_monitoring(watch)
             self._throttle.bound(BOUND, None)
@@ -115,6 +124,7 @@ def watching_of(
         browsers=browsing,
         cleaners=() if browsing is None else (browsing,),
         restarter=None if browsing is None else browsing.lifecycle,
+        without=[BY_LIFETIME],
         job_id=session.job_id,
     )
     try:

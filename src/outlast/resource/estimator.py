@@ -82,7 +82,9 @@ class Calibration:
             self._deficit = sum(exact[each].shared for each in both) - parts.shared
 
     def applied(self, family: Collection[Resident]) -> float:
-        """The corrected estimate, in bytes."""
+        """The corrected estimate, in bytes; nobody has nothing."""
+        if not family:
+            return 0.0
         parts = _Parts.of(family)
         corrected = parts.alone - self._surplus * len(family) + parts.shared + self._deficit
         return max(corrected, parts.total * LEAST_SHARE)

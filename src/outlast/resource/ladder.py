@@ -96,7 +96,8 @@ class Ladder:
         is_critical, room = _is_critical(standing), _room(standing)
         able = steps_for(standing.rule, cleanup=self._switches.cleanup, restart=restart, is_critical=is_critical)
         if Step.RESTART in able and is_critical and room is not None and room < HURRY:
-            able = (Step.RESTART,)
+            # Cleaning up has to wait: it is what is left when a new browser was not enough.
+            able = (Step.RESTART, *(step for step in able if step is not Step.RESTART))
         return [step for step in able if self._can(step)]
 
     def _can(self, step: Step) -> bool:
@@ -118,11 +119,11 @@ class Ladder:
         before = await self._measuring.take(exactly=True)
         if level_of(rule, before) not in {Level.BEYOND, Level.CRITICAL}:
             return  # an estimate had said so
-        for step in Step:
-            # It may have become critical meanwhile, and then there are fewer.
-            if step not in self._steps(standing) or self._futility.skips(rule, step, clock.monotonic()):
-                continue
-            if not may_help(rule, step, before):
+        met: set[Step] = set()
+        # It may become critical meanwhile: then there are fewer, and in another order.
+        while step := next((each for each in self._steps(standing) if each not in met), None):
+            met.add(step)
+            if self._futility.skips(rule, step, clock.monotonic()) or not may_help(rule, step, before):
                 continue
             after = await self._taken(step, threshold_id, standing, before)
             share = freed_share(rule, value_of(rule, before), value_of(rule, after))

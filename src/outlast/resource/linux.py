@@ -22,6 +22,7 @@ CONNECTIONS_EVERY = 10.0
 DENIED_FOR = 600.0
 
 _GONE = (FileNotFoundError, ProcessLookupError)
+_Family = Mapping[Process, Resident]
 
 
 def cores_of(group: ControlGroup) -> float:
@@ -45,7 +46,8 @@ class LinuxTree:
         self._proc = proc
         self._exactly = exactly
         self._meter = CpuMeter()
-        self._all = Calibration()
+        # Apart from one another: what a process of ours is off by says nothing of those of a browser.
+        self._others = Calibration()
         self._browsers = Calibration()
         self._exact: Exact | None = None
         self._not_before = float("-inf")
@@ -71,10 +73,11 @@ class LinuxTree:
     def _memory(self, members: Members, ask: Ask) -> Mapping[str, Value]:
         parts = {stat.process: part for stat in members.all if (part := _resident(stat.pid, self._proc)) is not None}
         of_browsers = {process: parts[process] for process in members.browsers if process in parts}
-        is_exact = self._is_due(ask, parts) and self._measured(parts, of_browsers, ask.now)
+        others = {process: part for process, part in parts.items() if process not in of_browsers}
+        is_exact = self._is_due(ask, others, of_browsers) and self._measured(others, of_browsers, ask.now)
         own = next((parts.get(stat.process) for stat in members.all if stat.pid == os.getpid()), None)
         return {
-            "memory_usage": self._all.applied(parts.values()) / MB,
+            "memory_usage": self._size(others, of_browsers) / MB,
             "memory_method": "pss" if is_exact else "estimate",
             "memory_pss_age": None if self._exact is None else ask.now - self._exact.at,
             "tree_rss_mb": sum(part.total for part in parts.values()) / MB,
@@ -82,22 +85,27 @@ class LinuxTree:
             "browser_memory": self._browsers.applied(of_browsers.values()) / MB if of_browsers else None,
         }
 
-    def _is_due(self, ask: Ask, parts: Mapping[Process, Resident]) -> bool:
+    def _size(self, others: _Family, of_browsers: _Family) -> float:
+        return self._others.applied(others.values()) + self._browsers.applied(of_browsers.values())
+
+    def _is_due(self, ask: Ask, others: _Family, of_browsers: _Family) -> bool:
         if ask.exactly or ask.now < self._not_before:
             return ask.now >= self._not_before
         limit = None if ask.limit is None else ask.limit * MB
-        return is_due(ask.now, self._exact, processes=len(parts), size=self._all.applied(parts.values()), limit=limit)
+        count, size = len(others) + len(of_browsers), self._size(others, of_browsers)
+        return is_due(ask.now, self._exact, processes=count, size=size, limit=limit)
 
-    def _measured(self, parts: Mapping[Process, Resident], of_browsers: Mapping[Process, Resident], now: float) -> bool:
+    def _measured(self, others: _Family, of_browsers: _Family, now: float) -> bool:
+        members = (*others, *of_browsers)
         try:
-            exact = {process: found for process in parts if (found := self._proportional(process)) is not None}
+            exact = {process: found for process in members if (found := self._proportional(process)) is not None}
         except PermissionError:
             # Asking again will be answered the same: the estimate has to do.
             self._not_before = now + DENIED_FOR
             return False
-        self._all.learn(exact, parts)
+        self._others.learn(exact, others)
         self._browsers.learn(exact, of_browsers)
-        self._exact = Exact(now, len(parts))
+        self._exact = Exact(now, len(members))
         return True
 
     def _proportional(self, process: Process) -> Proportional | None:

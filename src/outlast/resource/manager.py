@@ -1,7 +1,7 @@
 """The contract's resource monitor."""
 # ruff: noqa: UP006, UP035 - the published signatures, as they are written there
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Dict, Self
@@ -44,8 +44,9 @@ class ResourceMonitor(IResourceMonitor):
     """Measures the machine and this job on it, watches thresholds, and gives resources back when they are broken.
 
     `storage_path` is where `disk_free` is measured; `probes` are functions of one's own by the name of their metric; `browsers`
-    tells which processes are browsers, `cleaners` give resources back, `restarter` restarts the browser. Nothing is measured and
-    no thread is there before it is asked for; leaving `async with` ends every session.
+    tells which processes are browsers, `cleaners` give resources back, `restarter` restarts the browser, `without` names bounds that
+    the shipped thresholds leave out. Nothing is measured and no thread is there before it is asked for; leaving `async with` ends
+    every session.
     """
 
     def __init__(  # noqa: PLR0913 - each collaborator may be given, none must be
@@ -60,6 +61,7 @@ class ResourceMonitor(IResourceMonitor):
         cleaners: Sequence[Cleaner] = (),
         restarter: IBrowserLifecycleIntegration | None = None,
         gauges: Mapping[str, Gauge] | None = None,
+        without: Collection[str] = (),
         job_id: str = "",
     ) -> None:
         given = Runtime()
@@ -71,6 +73,7 @@ class ResourceMonitor(IResourceMonitor):
         self._thresholds = Thresholds(
             default=config.default_threshold,
             further=further_bounds(config.memory_limit_mb, config.cpu_limit_percent),
+            without=without,
         )
         self._measuring = Measuring(
             lambda: sampler_of(Path(storage_path)) if gauges is None else Sampler(gauges),
@@ -90,8 +93,7 @@ class ResourceMonitor(IResourceMonitor):
             self._runtime,
             job_id=job_id,
         )
-        interval = config.monitoring_interval
-        self._watching = Watching(self._measuring, self._runtime.clock, interval, self._ladder)
+        self._watching = Watching(self._measuring, self._runtime.clock, config.monitoring_interval, self._ladder)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,6 +1,7 @@
 """The thresholds in force, by id."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from outlast.errors import ResourceThresholdNotFoundError
 from outlast.failure.checks import nearest
@@ -13,14 +14,18 @@ DEFAULT = "default"
 
 
 class Thresholds:
-    """The shipped thresholds and those that are kept here; each has the further bounds of the configuration too."""
+    """The shipped thresholds and those that are kept here; each has the further bounds of the configuration too.
 
-    def __init__(self, *, default: str, further: Iterable[Rule]) -> None:
+    Of the shipped ones the bounds `without` are left out: somebody else sees to them.
+    """
+
+    def __init__(self, *, default: str, further: Iterable[Rule], without: Collection[str] = ()) -> None:
         self._default = default
         self._further = tuple(further)
         self._thresholds: dict[str, ResourceThreshold] = {}
         for threshold in shipped_thresholds():
-            self.keep(threshold)
+            rules = tuple(rule for rule in threshold.rules if rule.name not in without)
+            self.keep(replace(threshold, rules=rules))
 
     def keep(self, threshold: ResourceThreshold) -> None:
         """Put it in force; sessions that watch an older one of this id go on with that."""

@@ -1,6 +1,7 @@
 """The launcher of Playwright's browsers: one driver for several, what it passes on, and what it says when something is missing."""
 
 import asyncio
+import os
 import subprocess
 import sys
 
@@ -66,3 +67,24 @@ except Exception as error:
 async def test_a_missing_extra_is_one_line_with_what_to_type():
     done = subprocess.run([sys.executable, "-c", MISSING], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "BrowserUnavailableError browsers need Playwright: pip install 'outlast[browser]'\n"
+
+
+DYING = """
+import asyncio, os, signal
+from outlast.integrations.playwright import playwright_launcher
+
+async def main():
+    launcher = playwright_launcher()
+    os.kill((await launcher()).driver_pid, signal.SIGKILL)
+    await asyncio.sleep(0.2)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_driver_that_dies_is_told_of_in_our_words_and_not_in_asyncios_too(tmp_path):
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", DYING], capture_output=True, text=True, timeout=60, check=True, env=environ
+    )
+    assert done.stderr == ""

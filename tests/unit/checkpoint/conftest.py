@@ -44,6 +44,9 @@ class WallClock:
     def now(self):
         return self.moment
 
+    def monotonic(self):
+        return 0.0
+
     def pass_(self, **time):
         self.moment += timedelta(**time)
 

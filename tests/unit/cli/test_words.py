@@ -232,3 +232,4 @@ def test_a_run_that_a_limit_has_stopped_says_which_and_what_to_type():
 def test_a_run_without_a_browser_has_not_started():
     told = ended(summary(Outcome.STOPPED, done=0, deferred=100, exit_code=2, reason="There is no browser."))
     assert ending(told)[:2] == ["NOT STARTED after 9 h 12 min.", "There is no browser."]
+    assert any(line.split("  ")[-1].strip() == "outlast doctor" for line in ending(told))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections import Counter
 
 import pytest
@@ -15,6 +16,7 @@ from outlast.jobs import Outcome, Run, job
 from outlast.jobs.recall import BROWSER_STATE
 from outlast.runtime import Runtime
 from outlast.testing import FakeLauncher
+from outlast.testing.fake_browser import FakeContext
 
 URLS = [f"https://shop.example/{number}" for number in range(12)]
 
@@ -353,7 +355,23 @@ async def test_a_browser_that_crashes_again_and_again_ends_the_run_without_using
     assert summary.outcome is not Outcome.COMPLETED
     assert (summary.done, summary.failed, summary.deferred) == (0, 0, 12)
     assert summary.exit_code in {3, 7}
-    assert len(launcher.browsers) <= 5
+    assert len(launcher.browsers) <= 11
+
+
+async def test_a_browser_that_crashes_now_and_then_does_not_end_a_run_that_gets_things_done(options, launcher):
+    crashed = set()
+
+    async def scrape(url, page):
+        await page.goto(url)
+        if int(url.rpartition("/")[2]) % 2 and url not in crashed:
+            crashed.add(url)
+            page.context.browser.crash()
+        return {"url": url}
+
+    async with Run("now and then", **{**options, "concurrency": 1}) as run:
+        summary = await run.process(scrape, URLS)
+    assert (summary.done, summary.exit_code, summary.reason) == (12, 0, None)
+    assert len(launcher.browsers) == 1 + len(crashed) == 7
 
 
 async def test_a_run_whose_browser_is_gone_and_cannot_be_replaced_ends_with_7(options, launcher):
@@ -443,6 +461,28 @@ async def test_what_was_written_down_after_the_last_checkpoint_is_what_the_next_
     assert records == [{"cookies": ["newer"]}]
 
 
+async def test_a_run_that_was_killed_before_its_first_checkpoint_has_not_lost_its_session(options, tmp_path):
+    async with Run("early", **options) as run:
+        await run.process(log_in, URLS[:1])
+    [directory] = tmp_path.glob("store/jobs/*")
+    state = {"version": 1, "session_id": "default", "captured_at": "2020-01-01T00:00:00+00:00", "pages": []}
+    cookie = {"name": "written", "value": "x", "domain": "shop.example", "path": "/"}
+    kept = {"default": {**state, "storage_state": {"cookies": [cookie], "origins": []}}}
+    shutil.rmtree(directory / "checkpoints")
+    await Keeping(directory / "browsers", None).keep(kept)
+    given = {**cookie, "name": "given"}
+    (tmp_path / "session.json").write_text(json.dumps({"cookies": [given], "origins": []}))
+    for number, browser in enumerate(({}, {"storage_state": "session.json"}), start=1):
+        config = JobConfiguration(browser=browser)
+        async with Run("early", config=config, output="out.jsonl", **options) as run:
+            await run.process(cookies_of, URLS[number : number + 1])
+        shutil.rmtree(directory / "checkpoints")
+        await Keeping(directory / "browsers", None).keep(kept)
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    # A session that the job has had itself counts, and not the file that it began with.
+    assert records == [{"cookies": ["written"]}] * 2
+
+
 async def test_what_was_written_down_and_is_torn_leaves_the_checkpoints_session(options, tmp_path):
     async with Run("torn", **options) as run:
         await run.process(log_in, URLS[:1])
@@ -474,11 +514,22 @@ async def test_of_an_encrypted_job_the_session_is_nowhere_in_clear(options, laun
     assert json.loads((tmp_path / "out.jsonl").read_text()) == {"cookies": ["session"]}
 
 
-async def test_a_fresh_start_begins_without_the_session(options):
+async def test_a_fresh_start_begins_without_the_session(options, tmp_path):
     async with Run("anew", **options) as run:
         await run.process(log_in, URLS[:1])
+    [directory] = tmp_path.glob("store/jobs/*")
+    state = {"version": 1, "session_id": "default", "captured_at": "2999-01-01T00:00:00+00:00", "pages": []}
+    cookie = {"name": "old", "value": "x", "domain": "shop.example", "path": "/"}
+    await Keeping(directory / "browsers", None).keep({"default": {**state, "storage_state": {"cookies": [cookie]}}})
+    (directory / "browsers" / "started.jsonl").write_text("")
     _, records = await results("anew", {**options, "fresh": True}, cookies_of, URLS[2:3])
     assert records == [{"cookies": []}]
+    _, records = await results("anew", options, cookies_of, URLS[3:4])
+    assert records == [{"cookies": []}] * 2
+    # What it was is kept with the rest of the old run; what it started is for the next run to look at.
+    [kept] = directory.glob("old/*/browsers/*")
+    assert kept.stat().st_mode & 0o077 == 0
+    assert (directory / "browsers" / "started.jsonl").exists()
 
 
 async def test_a_clean_session_for_each_item_shares_and_keeps_nothing(options, tmp_path):
@@ -508,6 +559,54 @@ async def test_a_file_that_is_no_session_is_said_before_anything_is_tried(option
     config = JobConfiguration(browser={"storage_state": "shraed"})
     with pytest.raises(ConfigurationError, match=r"browser.storage_state: 'shraed' is neither 'shared' nor 'fresh'"):
         await results("no file", {**options, "config": config})
+
+
+async def test_an_installation_that_launches_no_browser_says_so_in_one_line(options, monkeypatch):
+    monkeypatch.setattr("outlast.jobs.browser.GROUP", "outlast.nothing")
+    with pytest.raises(ConfigurationError, match="nothing that is installed launches a browser.*pip install"):
+        await results("bare", {**options, "browser": "chromium"})
+
+
+async def test_settings_that_no_page_can_be_opened_with_are_no_items_fault(options, launcher, monkeypatch):
+    async def refused(self, **given):
+        raise TypeError("new_context() got an unexpected keyword argument 'local'")
+
+    monkeypatch.setattr("outlast.testing.fake_browser.FakeBrowser.new_context", refused)
+    async with Run("mistyped", **options) as run:
+        summary = await run.process(visit, URLS)
+    assert (summary.failed, summary.deferred, summary.exit_code) == (0, 12, 2)
+    assert summary.reason.startswith("no page can be opened with these settings ([browser]): new_context() got")
+
+
+@pytest.fixture
+def refuses(monkeypatch):
+    """From when it is called, the next page cannot be opened, and those after it can."""
+    real = FakeContext.new_page
+
+    async def refused(context):
+        monkeypatch.setattr(FakeContext, "new_page", real)
+        raise OSError("no page for once")
+
+    return lambda: monkeypatch.setattr(FakeContext, "new_page", refused)
+
+
+async def test_a_first_page_that_cannot_be_opened_only_once_ends_nothing(options, refuses):
+    refuses()
+    summary, _ = await results("first", {**options, "concurrency": 1})
+    assert (summary.done, summary.retries, summary.exit_code) == (12, 0, 0)
+
+
+async def test_a_page_that_cannot_be_opened_once_others_were_is_a_failure_like_any_other(options, refuses):
+    seen = []
+
+    async def scrape(url, page):
+        seen.append(url)
+        if len(seen) == 4:
+            refuses()
+        return {"url": url}
+
+    summary, _ = await results("later on", {**options, "concurrency": 1}, scrape)
+    assert (summary.done, summary.failed, summary.retries) == (12, 0, 1)
 
 
 async def test_a_remedy_may_ask_for_a_page(options):

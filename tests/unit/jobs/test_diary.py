@@ -63,6 +63,7 @@ async def test_what_happens_in_a_run_is_in_its_event_log(options, entries):
         "run_started",
         *["retry_attempted"] * 4,
         "retry_exhausted",
+        "expectation_failed",
         "run_ended",
         "checkpoint_created",
     ]

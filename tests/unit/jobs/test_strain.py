@@ -29,6 +29,11 @@ def test_memory_beyond_its_critical_bound_is_borne_for_a_time_and_then_said_with
     assert "[browser] concurrency" in told
 
 
+def test_a_job_without_pages_is_not_advised_to_have_fewer():
+    told = Strain([LIMIT], pages=False, memory_seconds=0.0).look(0.0, {"memory_usage": 1_234.5})
+    assert told.endswith("Give it more memory, or have fewer items in flight (--concurrency).")
+
+
 def test_memory_above_the_limit_and_below_critical_is_the_monitors_business():
     assert said([LIMIT], {"memory_usage": 1_099.0}, seconds=600) is None
 

@@ -122,6 +122,17 @@ async def test_where_memory_is_short_fewer_pages_are_open_and_more_again_when_it
     assert it.stopped == []
 
 
+async def test_before_the_first_page_there_are_as_many_as_a_page_may_cost(watch, machine):
+    machine.pages, machine.others = 0, 7_000.0
+    it = watch()
+    assert await it.watching.look()
+    # Of 8 GiB, 819 are kept in reserve and 7,300 used: not one has room, and one is let through.
+    assert it.throttle.limit == 1
+    machine.is_blind = True
+    assert not await it.watching.look()
+    assert it.throttle.limit == 1
+
+
 async def test_memory_that_nothing_frees_ends_the_run_and_says_which_limit_and_how_much(watch, machine, virtual_clock):
     it = watch(memory_limit_mb=500, auto_cleanup_enabled=False, browser_restart_enabled=False)
     await passes(MEMORY_SECONDS - 5, virtual_clock, it.watching.follow)
@@ -172,6 +183,21 @@ async def test_the_ledger_is_told_for_whoever_asks_meanwhile(watch, virtual_cloc
     note = await it.session.ledger.get(NOTE)
     assert note["run"] == "RUN"
     assert (note["memory_mb"], note["browser_mb"], note["pages"]) == (700.0, 600.0, 4)
+
+
+def bounds_of(clock, **settings):
+    config = JobConfiguration(resource=settings)
+    session = SimpleNamespace(
+        resilience=SimpleNamespace(config=config), runtime=Runtime(clock=clock), directory=None, job_id="x"
+    )
+    return {bound.name for bound in watching_of(config, session, Throttle(), None).bounds}
+
+
+def test_how_old_a_browser_gets_is_said_by_its_own_section_or_by_a_threshold_of_ones_own(virtual_clock):
+    assert bounds_of(virtual_clock) == {"memory_percent", "cpu_percent", "disk_space"}
+    assert bounds_of(virtual_clock, default_threshold="development") == {"memory_percent", "cpu_percent", "disk_space"}
+    own = {"name": "production", "browser_lifetime": 600}
+    assert bounds_of(virtual_clock, threshold=[own]) == {"browser_lifetime"}
 
 
 def test_a_threshold_that_there_is_not_is_a_mistake_in_the_configuration(virtual_clock):

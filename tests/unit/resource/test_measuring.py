@@ -118,6 +118,29 @@ def test_exact_measurements_are_taken_when_they_are_due_or_asked_for():
     assert len(set(asked)) == 1
 
 
+def test_the_job_never_has_less_than_its_browsers_however_it_was_corrected_before_there_was_one():
+    def mostly_shared(pid):
+        # Of a process that was forked hardly anything is its own.
+        return Proportional(1 << 20, 1 << 20)
+
+    tree = LinuxTree(ControlGroup(), exactly=mostly_shared)
+    assert tree(ASK)["memory_method"] == "pss"
+    code = "import sys; held = bytearray(20 << 20); print(flush=True); sys.stdin.read()"
+    browser = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        browser.stdout.readline()
+        roots = ((browser.pid, start_time(browser.pid)),)
+        told = tree(Ask(now=1.0, timestamp="", roots=roots))
+        assert told["memory_method"] == "estimate"
+        assert told["browser_memory"] > 20
+        assert told["memory_usage"] > told["browser_memory"]
+        told = tree(Ask(now=2.0, timestamp="", roots=roots, exactly=True))
+        assert told["memory_method"] == "pss"
+        assert told["memory_usage"] > told["browser_memory"]
+    finally:
+        browser.communicate()
+
+
 def test_connections_are_counted_now_and_then():
     tree = LinuxTree(ControlGroup())
     with socket.create_server(("127.0.0.1", 0)) as server:

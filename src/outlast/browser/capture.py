@@ -86,16 +86,13 @@ class Capture:
 
     async def _close_hung(self, context: Any) -> bool:
         """Close the pages that do not answer; whether there were any."""
-        pages = tuple(context.pages)
-        answers = await asyncio.gather(*(self._answers(each) for each in pages))
-        hung = [page for page, answered in zip(pages, answers, strict=True) if not answered]
-        await asyncio.gather(
-            *(self._calls.tried(each.close(), self._deadlines.close_page, "page.close") for each in hung)
-        )
-        return bool(hung)
+        return any(await asyncio.gather(*(self._closed_if_hung(each) for each in tuple(context.pages))))
 
-    async def _answers(self, page: Any) -> bool:
-        return await self._calls.tried(page.evaluate("0"), self._deadlines.probe, "page.evaluate")
+    async def _closed_if_hung(self, page: Any) -> bool:
+        if await self._calls.tried(page.evaluate("0"), self._deadlines.probe, "page.evaluate"):
+            return False
+        await self._calls.tried(page.close(), self._deadlines.close_page, "page.close")
+        return True
 
     async def _page(
         self, name: str, page: Any, missing: list[str], before: Mapping[str, Any] | None

@@ -59,7 +59,7 @@ class Generation:
         self.is_leaving = False
         self.contexts: set[Any] = set()
         self.failure: Failure | None = None
-        self._leases: set[Leased] = set()
+        self._leases: dict[Leased, None] = {}  # in the order in which they were lent
         self._empty = asyncio.Event()
         self._empty.set()
         self._deathwatch = Deathwatch()
@@ -117,11 +117,11 @@ class Generation:
         return len(leases)
 
     def enter(self, lease: Leased) -> None:
-        self._leases.add(lease)
+        self._leases[lease] = None
         self._empty.clear()
 
     def leave(self, lease: Leased) -> None:
-        self._leases.discard(lease)
+        self._leases.pop(lease, None)
         if not self._leases:
             self._empty.set()
 

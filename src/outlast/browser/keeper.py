@@ -162,8 +162,10 @@ class Keeper:
     async def collect_garbage(self, generation: Generation) -> None:
         """Let every page give back what it no longer needs."""
         pages = [page for context in tuple(generation.browser.contexts) for page in tuple(context.pages)]
-        asked = [each.request_gc() for each in pages if hasattr(each, "request_gc")]
-        await asyncio.gather(*(self.calls.tried(each, GC_SECONDS, "page.request_gc") for each in asked))
+        await asyncio.gather(*(self._collect(each) for each in pages if hasattr(each, "request_gc")))
+
+    async def _collect(self, page: Any) -> None:
+        await self.calls.tried(page.request_gc(), GC_SECONDS, "page.request_gc")
 
     def _is_fresh(self, generation: Generation) -> bool:
         return self.now() - generation.answered <= self.policy.idle_before_probe

@@ -200,8 +200,9 @@ def seen(progress: Progress, pace: Pace, now: datetime, elapsed: float, *, stopp
         counts=progress.counts,
         in_flight=progress.in_flight,
         parked=progress.parked,
-        rate=pace.rate(),
-        eta=pace.eta(progress.counts),
+        # Probes are no pace, and nobody knows when the rest goes on.
+        rate=0.0 if progress.suspended else pace.rate(),
+        eta=None if progress.suspended else pace.eta(progress.counts),
         stopping=stopping,
         paused=paused,
         asked_to_wait=asked,
@@ -218,7 +219,7 @@ def _waiting(progress: Progress, reason: Reason) -> tuple[str, ...]:
 def _suspension(view: View) -> str:
     if view.suspended:
         return f"{moment(view.now)} WARN {suspended_text(view.suspended)}"
-    return f"{moment(view.now)} INFO it goes on, with half the concurrency at first"
+    return f"{moment(view.now)} INFO the job goes on, with half the concurrency at first"
 
 
 def _stopping(asked: int, in_flight: int) -> str:

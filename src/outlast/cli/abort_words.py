@@ -11,6 +11,7 @@ __all__ = ["aborted_lines", "aborted_steps", "suspended_line", "why"]
 REASON_WIDTH_MAX = 300
 CAUSE_WIDTH_MAX = 300
 SLOWER = "10/min"
+_FOR_ASKING_TOO_MUCH = frozenset({"blocked", "throttled"})
 _BY_ASKING_LESS = frozenset({"blocked", "throttled", "timeout", "server_error", "network"})
 
 
@@ -50,12 +51,20 @@ def aborted_steps(name: str, note: Mapping[str, Any], hint: str, down: Sequence[
     host = next(filter(None, [*down, *some]), None)
     word = quoted(name)
     if host is None:
-        return []
+        return _slower(word, troubled, hint) if note.get("failure_class") in _FOR_ASKING_TOO_MUCH else []
     named = quoted(host)
     steps = [("go on without it", f"outlast resume {word} --pause-host {named}{hint}")]
     if note.get("failure_class") in _BY_ASKING_LESS:
-        steps.append(("ask it less often", f"outlast resume {word} --rate {quoted(f'{host}={SLOWER}')}{hint}"))
+        steps += _slower(word, [host], hint)
     return steps
+
+
+def _slower(word: str, hosts: Sequence[str], hint: str) -> list[tuple[str, str]]:
+    """How to ask a host less often, or all of them."""
+    if not any(hosts):
+        return []
+    whom, them = (hosts[0], "it") if len(hosts) == 1 else ("*", "them")
+    return [(f"ask {them} less often", f"outlast resume {word} --rate {quoted(f'{whom}={SLOWER}')}{hint}")]
 
 
 def _names(value: object) -> list[str]:

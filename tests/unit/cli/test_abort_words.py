@@ -61,6 +61,14 @@ def test_a_suspended_job_says_when_the_next_probe_is_and_when_it_gives_up():
         ({}, [], ["outlast resume shop --pause-host a.test"]),
         ({"hosts_seen": 2}, [], []),
         ({"hosts": [""], "hosts_seen": 1}, [], []),
+        ({"hosts": [""], "hosts_seen": 1, "failure_class": "blocked"}, [], []),
+        (
+            {"hosts": ["a.test"], "hosts_seen": 1, "failure_class": "blocked"},
+            [],
+            ["outlast resume shop --rate a.test=10/min"],
+        ),
+        ({"hosts_seen": 2, "failure_class": "throttled"}, [], ["outlast resume shop --rate '*=10/min'"]),
+        ({"hosts_seen": 2, "failure_class": "network"}, [], []),
         (
             {"failure_class": "blocked"},
             [],

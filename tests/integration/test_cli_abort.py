@@ -63,6 +63,12 @@ def test_an_aborted_job_says_why_and_the_commands_it_names_bring_it_to_its_end(s
     assert "aborted" not in shop("status", "shop")[1]
 
 
+def test_quiet_is_one_line_of_an_abort_too(shop):
+    code, _, said = shop("run", "job.toml", "--quiet")
+    assert code == 3
+    assert re.fullmatch(r"ABORTED after .* no recovery in \d+ s\.\n", said)
+
+
 def test_without_the_guard_the_items_are_burnt(shop):
     code, _, said = shop("run", "job.toml", "--abort-policy", "never")
     assert (code, "50 of 200 done, 150 failed" in said) == (1, True)

@@ -66,6 +66,17 @@ def test_a_run_that_is_not_as_expected_exits_with_1_and_says_why_everywhere(outl
     assert outlast("run", "job.toml", "--quiet")[2].startswith("Nothing left to do")
 
 
+@pytest.mark.parametrize(
+    ("lines", "announced"), [((), False), (('max_failed = "1%"',), True), (("[expect]", "max_failed = 1"), True)]
+)
+def test_failures_are_announced_to_those_who_have_said_how_many_there_may_be(outlast, shop, tmp_path, lines, announced):
+    shop("broken", *lines)
+    (tmp_path / "shop.py").write_text("def broken(url):\n    raise KeyError(url)\n")
+    code, _, err = outlast("run", "job.toml")
+    assert (code, "FINISHED WITH FAILURES" in err) == (1, True)
+    assert ("ERROR not as expected: max_failed" in err) is announced
+
+
 def test_a_job_that_gave_nothing_exits_with_1_until_it_says_that_this_is_meant(outlast, shop, monkeypatch):
     shop("silent")
     code, _, err = outlast("run", "job.toml")

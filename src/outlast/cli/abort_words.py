@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outlast.cli.pause_words import paused_text
-from outlast.cli.phrases import moment, quoted, safe
+from outlast.cli.phrases import moment, plainly, quoted, safe
 
 __all__ = ["aborted_lines", "aborted_steps", "suspended_line", "why"]
 
@@ -17,7 +17,7 @@ _BY_ASKING_LESS = frozenset({"blocked", "throttled", "timeout", "server_error", 
 
 def why(note: Mapping[str, Any]) -> str:
     """The reason, as one reads it."""
-    return safe(str(note.get("reason") or "going on seemed pointless").replace("builtins.", ""), REASON_WIDTH_MAX)
+    return safe(plainly(str(note.get("reason") or "going on seemed pointless")), REASON_WIDTH_MAX)
 
 
 def suspended_line(note: Mapping[str, Any]) -> str:
@@ -38,7 +38,7 @@ def aborted_lines(note: Mapping[str, Any]) -> list[str]:
     if analysis.get("total_failures"):
         lines.append(f"  {safe(str(analysis['cause']), CAUSE_WIDTH_MAX)}")
     elif cause:
-        lines.append(f"  most failed with {safe(str(cause).replace('builtins.', ''), CAUSE_WIDTH_MAX)}")
+        lines.append(f"  most failed with {safe(plainly(str(cause)), CAUSE_WIDTH_MAX)}")
     healthy = _names(analysis.get("healthy_hosts"))
     return [*lines, *([f"  well until the end: {paused_text(healthy)}"] if healthy else [])]
 

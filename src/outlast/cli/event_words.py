@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from outlast.cli.printing import SCHEMA_VERSION
 from outlast.logs.format import word
@@ -11,6 +12,8 @@ from outlast.logs.reading import GAP, SAMPLE, Entry
 from outlast.logs.text import escaped
 
 __all__ = ["Asked", "cloudevent_line", "entry_json", "entry_line"]
+
+DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +35,13 @@ def entry_line(entry: Entry) -> str:
     told = dict(entry.data)
     if entry.item_key is not None:
         told |= {"item_key": entry.item_key, "attempt": entry.attempt}
-    words = (f"{escaped(str(name))}={word(value)}" for name, value in told.items())
+    words = (f"{escaped(str(name))}={word(_rounded(value))}" for name, value in told.items())
     return " ".join([at, escaped(entry.severity).upper(), escaped(entry.event_type), *words])
+
+
+def _rounded(value: Any) -> Any:
+    # Nobody reads sixteen digits; `--json` has them.
+    return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def entry_json(entry: Entry) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from outlast.cli.grouping import Grouped, NamedGroup
-from outlast.cli.phrases import columns, commands, moment, quoted, safe, units
+from outlast.cli.phrases import columns, commands, moment, plainly, quoted, safe, units
 from outlast.failure.groups import Seen
 
 __all__ = ["Telling", "cause_of", "group_lines", "groups_lines", "host_named"]
@@ -72,8 +72,7 @@ def group_lines(group: NamedGroup, telling: Telling) -> list[str]:
 
 def cause_of(group: NamedGroup) -> str:
     """What the failures of a group have in common, on part of a line."""
-    first, space, rest = group.group.signature.partition(" ")
-    return safe(first.rpartition(".")[2] + space + rest, CAUSE_WIDTH_MAX)
+    return safe(plainly(group.group.signature), CAUSE_WIDTH_MAX)
 
 
 def host_named(host: str) -> str:

@@ -11,6 +11,7 @@ from outlast.cli.pause_words import paused_text
 from outlast.cli.phrases import BY_SCRIPT, MEBIBYTE, columns, commands, moment, percent, quoted, safe, size, units
 from outlast.cli.reading import JobRecord
 from outlast.cli.words import failure_lines, failure_steps, go_on_steps
+from outlast.jobs import Outcome
 from outlast.jobs.store import PartSizes
 from outlast.ledger.port import Counts
 from outlast.storage.keys import KEY_VARIABLE
@@ -127,7 +128,8 @@ def _steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hint: str
             ("see the rest", f"put its key {record.locked_by} into {KEY_VARIABLE}, then: outlast status {name}{hint}")
         ]
     rest = failure_steps(record.name, groups, hint, running=record.running is not None)
-    if record.counts.done:
+    empty = record.ended.get("outcome") == Outcome.EMPTY and record.running is None
+    if record.counts.done and not empty:
         rest.append(("records", f"outlast results {name}{hint}"))
     if record.running is not None:
         return [*([("unpause", f"outlast unpause {name} --all{hint}")] if record.paused.hosts else []), *rest]
@@ -142,7 +144,10 @@ def _steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hint: str
     around = (
         aborted_steps(record.name, aborted, hint, ()) if aborted and aborted.get("run") == record.run.get("id") else []
     )
-    return [*go_on_steps(record.name, record.counts, hint, record.paused.hosts), *around, *rest]
+    on = go_on_steps(record.name, record.counts, hint, record.paused.hosts)
+    if empty and record.counts.done:
+        on = [("when that is mended", f"outlast resume {name}{hint} --fresh")]
+    return [*on, *around, *rest]
 
 
 def _on_disk(sizes: PartSizes) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from outlast.cli.note_words import WHY_BEHIND
 from outlast.cli.pause_words import paused_text
-from outlast.cli.phrases import duration, moment, safe, units
+from outlast.cli.phrases import duration, moment, plainly, safe, units
 from outlast.events import EventType, ResilienceEvent
 
 __all__ = ["NOTICED", "told"]
@@ -98,7 +98,7 @@ def _restarted(data: Mapping[str, Any]) -> str:
 
 
 def _aborted(data: Mapping[str, Any]) -> str:
-    return f"aborted: {safe(str(data['reason']).replace('builtins.', ''), REASON_WIDTH_MAX)}"
+    return f"aborted: {safe(plainly(str(data['reason'])), REASON_WIDTH_MAX)}"
 
 
 def _executed(data: Mapping[str, Any]) -> str:
@@ -110,7 +110,8 @@ def _executed(data: Mapping[str, Any]) -> str:
         if not each["ok"]
     ]
     told = [f"done: {', '.join(done)}"] if done else []
-    return "; ".join([*told, *([f"not done: {', '.join(failed)}"] if failed else [])])
+    told += [f"not done: {', '.join(failed)}"] if failed else []
+    return f"about the abort: {'; '.join(told)}"
 
 
 _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

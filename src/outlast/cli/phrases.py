@@ -17,6 +17,7 @@ __all__ = [
     "moment",
     "over",
     "percent",
+    "plainly",
     "quoted",
     "rate",
     "safe",
@@ -32,6 +33,9 @@ BY_SCRIPT = "run the script that started it again"
 _BYTES = range(0xDC80, 0xDD00)
 """Where Python keeps the bytes of a name that are not UTF-8."""
 _WORD = r"""(?:\$'(?:\\.|[^'\\])*'|'[^']*'|"[^"]*"|[^\s'"])+"""
+_MODULES = re.compile(r"(\A|\()(?:[a-z_]\w*\.)+(?=[A-Z])")
+_MASKED = re.compile(r"(\s\S+:\S+)(?:,?\s(?:\w+=)?<[a-z]+>)+(?=\)|\Z)")
+"""What is left of a message that held nothing but particulars, behind the place that it came from."""
 _ON_A_JOB = re.compile(rf"(outlast(?: checkpoint)? [a-z]+) ({_WORD})((?: --[a-z-]+(?: (?!-|&&){_WORD})?)*)")
 
 
@@ -63,7 +67,15 @@ def units(count: int, noun: str) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f}%" if whole else "0.0%"
+    """A share of a whole; only all of it is `100.0%`, and only nothing is `0.0%`."""
+    if not whole or part <= 0 or part >= whole:
+        return "100.0%" if whole and part > 0 else "0.0%"
+    return f"{min(max(100 * part / whole, 0.1), 99.9):.1f}%"
+
+
+def plainly(cause: str) -> str:
+    """A signature, or a sentence with one in brackets, without the modules of its type and without a message of which nothing is left."""
+    return _MASKED.sub(r"\1", _MODULES.sub(r"\1", cause))
 
 
 def rate(per_second: float | None) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from outlast.cli.phrases import MEBIBYTE, clock_face, moment, percent, rate, safe, size
+from outlast.cli.phrases import MEBIBYTE, clock_face, moment, percent, plainly, rate, safe, size
 from outlast.ledger.port import Counts
 
 __all__ = [
@@ -183,7 +183,7 @@ def plain_line(view: View) -> str:
 
 def suspended_text(reason: str) -> str:
     """Why nobody but probes may go, in a line."""
-    return safe(f"suspended: {reason.replace('builtins.', '')}", SUSPENDED_WIDTH_MAX)
+    return safe(f"suspended: {plainly(reason)}", SUSPENDED_WIDTH_MAX)
 
 
 def _rate(before: _Sample, after: _Sample) -> float:

@@ -46,6 +46,7 @@ def carry_out(order: Order, settings: Settings) -> int:
         hint=plan.hint,
         repeatable=STANDARD_INPUT not in plan.texts,
         aborted=_aborted(plan, worked),
+        max_time=plan.config.max_time,
     )
     if settings.json:
         answer(_document(ended))

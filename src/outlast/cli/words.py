@@ -26,7 +26,8 @@ REASON_MAX = 1_000
 class Ended:
     """All that is known when a run has ended. `before` is how the job stood when it began.
 
-    `repeatable`: its items can be read again. `aborted`: why it was aborted, if it was.
+    `repeatable`: its items can be read again. `aborted`: why it was aborted, if it was. `max_time`: how long it may take; None: as
+    long as it likes.
     """
 
     summary: Summary
@@ -42,6 +43,7 @@ class Ended:
     hint: str
     repeatable: bool = True
     aborted: Mapping[str, Any] | None = None
+    max_time: float | None = None
 
 
 def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool) -> str:
@@ -66,7 +68,7 @@ def ending(ended: Ended) -> list[str]:
             return [*_aborted(ended), _left(ended), *_remarks(summary), *_groups(ended), *_next_steps(ended)]
         case _:
             return [
-                f"{_stopped(summary)} after {duration(ended.seconds)}.{_waits(ended)}",
+                f"{_stopped(summary)} after {duration(ended.seconds)}{_limit(ended)}.{_waits(ended)}",
                 *([safe(summary.reason, REASON_MAX)] if summary.reason else []),
                 _left(ended),
                 *_remarks(summary),
@@ -195,6 +197,12 @@ def _stopped(summary: Summary) -> str:
     return by.get(ExitCode(summary.exit_code), "Stopped")
 
 
+def _limit(ended: Ended) -> str:
+    if ended.summary.outcome is not Outcome.TIMED_OUT or ended.max_time is None:
+        return ""
+    return f" (max_time: {duration(ended.max_time)})"
+
+
 def _waits(ended: Ended) -> str:
     """Why it stopped by itself, if it was for hosts that are paused."""
     paused = ended.summary.paused
@@ -250,12 +258,24 @@ def _around_it(ended: Ended) -> list[tuple[str, str]]:
     return aborted_steps(ended.summary.job_id, ended.aborted or {}, ended.hint, down)
 
 
+def _going_on(ended: Ended, counts: Counts) -> list[tuple[str, str]]:
+    summary = ended.summary
+    steps = go_on_steps(summary.job_id, counts, ended.hint, summary.paused)
+    if summary.exit_code == ExitCode.USAGE and steps:
+        # What could not be started will not be started by the same command as long as nothing is mended.
+        return [("when that is mended", steps[0][1]), *steps[1:], ("try this machine", "outlast doctor")]
+    if _limit(ended):
+        lifted = f"outlast resume {quoted(summary.job_id)} --max-time none{ended.hint}"
+        return [*steps, ("without a limit", lifted)]
+    return steps
+
+
 def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
     summary = ended.summary
     name = quoted(summary.job_id)
     counts = Counts(pending=summary.deferred, done=summary.done, failed=summary.failed)
     steps = [
-        *go_on_steps(summary.job_id, counts, ended.hint, summary.paused),
+        *_going_on(ended, counts),
         *_around_it(ended),
         *failure_steps(summary.job_id, ended.groups, ended.hint),
     ]
@@ -263,7 +283,7 @@ def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
         steps.append(("find out why", "outlast doctor"))
     if summary.deferred:
         steps.append(("look", f"outlast status {name}{ended.hint}"))
-    if ended.output is not None:
+    if ended.output is not None and summary.done:
         steps.append(("records", quoted(ended.output)))
     elif summary.done:
         steps.append(("records", f"outlast results {name}{ended.hint}"))

@@ -20,8 +20,9 @@ from outlast.cli.progress import Pace, View, suspended_text
 from outlast.cli.screens import Screen, screen
 from outlast.cli.sources import read
 from outlast.cli.words import beginning
-from outlast.config import LoggingConfiguration
+from outlast.config import JobConfiguration, LoggingConfiguration
 from outlast.correlation import handed_on
+from outlast.events import ResilienceEvent
 from outlast.jobs import Run, Summary
 from outlast.jobs.host import Reason
 from outlast.jobs.run import Progress
@@ -62,11 +63,12 @@ def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> 
         # After the screen, which may have put itself before standard error.
         stack.callback(configure(logging_for(plan.config.logging, settings.verbose), runtime.bus))
         stack.callback(runtime.bus.subscribe(watch, watch.types))
-        if not settings.quiet and not settings.verbose:
-            stack.callback(runtime.bus.subscribe(lambda event: shown.say(told(event)), NOTICED))
+        if not settings.verbose:
+            if not settings.quiet:
+                stack.callback(runtime.bus.subscribe(_notices(shown, plan.config), NOTICED))
             stack.enter_context(_said_once(plan.config.logging))
         with asyncio.Runner(loop_factory=lambda: _SignalLoop(stops.ask)) as runner:
-            return runner.run(_run(plan, settings, runtime, _Watcher(shown, runtime, stops)))
+            return runner.run(_run(plan, settings, runtime, _Watcher(shown, runtime, stops, quiet=settings.quiet)))
 
 
 def logging_for(config: LoggingConfiguration, verbosity: int) -> LoggingConfiguration:
@@ -76,9 +78,20 @@ def logging_for(config: LoggingConfiguration, verbosity: int) -> LoggingConfigur
     return config.model_copy(update=chosen)
 
 
+def _notices(shown: Screen, config: JobConfiguration) -> Callable[[ResilienceEvent], None]:
+    # That items failed is said at the end in any case, with how many may. Before, it is news to those who have said how many.
+    asked = "max_failed" in config.model_fields_set
+
+    def say(event: ResilienceEvent) -> None:
+        if asked or event.data.get("expectation") != "max_failed":
+            shown.say(told(event))
+
+    return say
+
+
 @contextmanager
 def _said_once(config: LoggingConfiguration) -> Iterator[None]:
-    """What is said as a notice is not logged to the same terminal as well, unless the log was asked for."""
+    """What is said as a notice, or is not to be said, is not logged to the same terminal, unless the log was asked for."""
     asked = "event_severity_min" in config.model_fields_set or config.destination not in {"stderr", "stdout"}
     logger = logging.getLogger("outlast.event")
 
@@ -147,8 +160,9 @@ class _SignalLoop(asyncio.SelectorEventLoop):
 class _Watcher:
     """Shows how a run goes on, beside it."""
 
-    def __init__(self, shown: Screen, runtime: Runtime, stops: _Stops) -> None:
+    def __init__(self, shown: Screen, runtime: Runtime, stops: _Stops, *, quiet: bool) -> None:
         self.screen = shown
+        self._quiet = quiet
         self._clock = runtime.clock
         self._stops = stops
         self._pace = Pace()
@@ -176,7 +190,8 @@ class _Watcher:
                 self.screen.say(_stopping(announced, progress.in_flight))
             if bool(view.suspended) != suspended:
                 suspended = bool(view.suspended)
-                self.screen.say(_suspension(view))
+                if not self._quiet:
+                    self.screen.say(_suspension(view))
             self.screen.show(view)
             await self._rest()
 
@@ -200,8 +215,9 @@ def seen(progress: Progress, pace: Pace, now: datetime, elapsed: float, *, stopp
         counts=progress.counts,
         in_flight=progress.in_flight,
         parked=progress.parked,
-        rate=pace.rate(),
-        eta=pace.eta(progress.counts),
+        # Probes are no pace, and nobody knows when the rest goes on.
+        rate=0.0 if progress.suspended else pace.rate(),
+        eta=None if progress.suspended else pace.eta(progress.counts),
         stopping=stopping,
         paused=paused,
         asked_to_wait=asked,
@@ -218,7 +234,7 @@ def _waiting(progress: Progress, reason: Reason) -> tuple[str, ...]:
 def _suspension(view: View) -> str:
     if view.suspended:
         return f"{moment(view.now)} WARN {suspended_text(view.suspended)}"
-    return f"{moment(view.now)} INFO it goes on, with half the concurrency at first"
+    return f"{moment(view.now)} INFO the job goes on, with half the concurrency at first"
 
 
 def _stopping(asked: int, in_flight: int) -> str:

@@ -41,7 +41,7 @@ async def open_session(
     own: SqliteLedger | None = None
     place: _Place | None = None
     if ledger is None:
-        lock = directory.lock(name, runtime.clock.now().isoformat(timespec="seconds"))
+        lock = directory.lock(name, runtime.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z"))
         place = _Place(directory, lock)
         stack.callback(place.close)
         if options.get("fresh", False) and directory.exists:

@@ -61,6 +61,14 @@ def test_a_suspended_job_says_when_the_next_probe_is_and_when_it_gives_up():
         ({}, [], ["outlast resume shop --pause-host a.test"]),
         ({"hosts_seen": 2}, [], []),
         ({"hosts": [""], "hosts_seen": 1}, [], []),
+        ({"hosts": [""], "hosts_seen": 1, "failure_class": "blocked"}, [], []),
+        (
+            {"hosts": ["a.test"], "hosts_seen": 1, "failure_class": "blocked"},
+            [],
+            ["outlast resume shop --rate a.test=10/min"],
+        ),
+        ({"hosts_seen": 2, "failure_class": "throttled"}, [], ["outlast resume shop --rate '*=10/min'"]),
+        ({"hosts_seen": 2, "failure_class": "network"}, [], []),
         (
             {"failure_class": "blocked"},
             [],
@@ -75,6 +83,14 @@ def test_a_suspended_job_says_when_the_next_probe_is_and_when_it_gives_up():
 )
 def test_what_may_help_is_offered_where_it_may(changes, down, commands):
     assert [command for _, command in aborted_steps("shop", {**NOTE, **changes}, "", down)] == commands
+
+
+def test_causes_are_told_without_what_says_nothing_to_people():
+    cause = "aiohttp.client_exceptions.ClientResponseError 403 shop.py:get <n>, message=<text>, url=<text>"
+    note = {**NOTE, "reason": f"it fails ({cause})", "cause": cause, "analysis": None}
+    assert why(note) == "it fails (ClientResponseError 403 shop.py:get)"
+    assert aborted_lines(note)[1] == "  most failed with ClientResponseError 403 shop.py:get"
+    assert suspended_text(note["reason"]) == "suspended: it fails (ClientResponseError 403 shop.py:get)"
 
 
 def test_nothing_that_failed_can_write_to_the_terminal():
@@ -95,4 +111,4 @@ def test_an_abort_and_what_was_done_about_it_are_told():
         {"action": "notify", "ok": False, "problem": "nobody to tell"},
     ]
     executed = event(EventType.ABORT_EXECUTED, reason="it fails", actions=actions)
-    assert executed == "2026-11-23T00:00:00Z ERROR done: save state; not done: notify (nobody to tell)"
+    assert executed == "2026-11-23T00:00:00Z ERROR about the abort: done: save state; not done: notify (nobody to tell)"

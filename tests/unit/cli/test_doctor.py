@@ -1,6 +1,7 @@
 """What the doctor says of what was found; the finding itself is in tests/integration/test_doctor.py."""
 
 import base64
+import errno
 import os
 import subprocess
 from dataclasses import replace
@@ -74,6 +75,12 @@ def test_a_bad_store_is_called_so(changes, name, state, says):
     check = of_store(**changes)[name]
     assert (check.state, says in check.says) == (state, True), check
     assert (check.state is State.OK) == (not check.do)
+
+
+def test_a_store_without_room_needs_room():
+    told = of_store(problem=os.strerror(errno.ENOSPC), free=0)["store"].do
+    assert told == ("make room, or another --store",)
+    assert "that you may write" in of_store(problem="Permission denied")["store"].do[0]
 
 
 @pytest.mark.parametrize(

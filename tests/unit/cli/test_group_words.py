@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from outlast.cli.acted_words import ignored_lines, retried_lines
 from outlast.cli.acting import Acted
 from outlast.cli.choice import Choice
-from outlast.cli.group_words import Telling, group_lines, groups_lines
+from outlast.cli.group_words import Telling, cause_of, group_lines, groups_lines
 from outlast.cli.grouping import Grouped
 from outlast.cli.pause_words import paused_lines, unpaused_lines
 from outlast.cli.pausing import Ordered
@@ -32,6 +32,11 @@ def test_the_groups_of_a_job_are_a_table_with_what_can_be_typed(group):
         f"  leave it out      outlast ignore docs --group {blocked.name} --store s",
         "  see the ignored   outlast failures docs --ignored --store s",
     ]
+
+
+def test_a_cause_that_is_all_particulars_is_told_by_its_type_code_and_place(group):
+    signature = "aiohttp.client_exceptions.ClientResponseError 404 shop.py:get <n>, message=<text>, url=<text>"
+    assert cause_of(group(signature, {"b.de": 1})) == "ClientResponseError 404 shop.py:get"
 
 
 def test_a_group_in_full_shows_its_items_and_a_traceback(group):

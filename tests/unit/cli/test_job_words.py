@@ -41,6 +41,14 @@ def test_the_status_of_a_job_that_was_stopped(no_price):
     ]
 
 
+def test_a_job_that_gave_nothing_is_begun_anew_when_that_is_mended():
+    ended = {"run": "01J", "outcome": "empty", "at": "2026-11-23T01:00:00+00:00", "exit_code": 1}
+    assert status_lines(record(ended=ended, counts=Counts(done=40)), [], "")[3:] == [
+        "  when that is mended   outlast resume docs --fresh"
+    ]
+    assert status_lines(record(ended=ended, counts=Counts(done=40), invocation=None), [], "")[3:] == []
+
+
 def test_a_job_that_a_script_started_is_gone_on_with_by_that_script():
     lines = status_lines(record(invocation=None), [], "")
     assert "  go on     run the script that started it again" in lines

@@ -12,6 +12,7 @@ from outlast.cli.phrases import (
     duration,
     moment,
     percent,
+    plainly,
     quoted,
     rate,
     safe,
@@ -86,6 +87,32 @@ def test_small_things():
     assert percent(0, 0) == "0.0%"
     assert units(1, "item") == "1 item"
     assert units(0, "item") == "0 items"
+
+
+@pytest.mark.parametrize(
+    ("part", "text"), [(0, "0.0%"), (1, "0.1%"), (500, "25.0%"), (1999, "99.9%"), (2000, "100.0%"), (2001, "100.0%")]
+)
+def test_a_share_is_called_whole_or_nothing_only_where_it_is(part, text):
+    assert percent(part, 2000) == text
+
+
+@pytest.mark.parametrize(
+    ("signature", "text"),
+    [
+        ("builtins.ValueError scrape.py:parse no price", "ValueError scrape.py:parse no price"),
+        (
+            "20 of the last 20 operations failed (aiohttp.client_exceptions.ClientResponseError 403 shop.py:get <n>, "
+            "message=<text>, url=<text>); no recovery in 42 s",
+            "20 of the last 20 operations failed (ClientResponseError 403 shop.py:get); no recovery in 42 s",
+        ),
+        ("a.b.Error 404 shop.py:get <n>, message=<text>, url=<text>", "Error 404 shop.py:get"),
+        ("a.b.Error shop.py:get page <n>", "Error shop.py:get page <n>"),
+        ("a.b.Error <n>", "Error <n>"),
+        ("failed at www.Shop.example (www.shop.example)", "failed at www.Shop.example (www.shop.example)"),
+    ],
+)
+def test_a_signature_is_told_without_what_says_nothing_to_people(signature, text):
+    assert plainly(signature) == text
 
 
 def test_tables_and_commands_are_aligned():

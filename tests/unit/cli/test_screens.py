@@ -1,6 +1,7 @@
 """Which view is shown, in which colours, and what is logged beside it."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -280,6 +281,18 @@ def test_what_is_seen_of_a_run_tells_apart_why_its_hosts_wait():
     told = seen(progress, Pace(), NOW, 3.0, stopping=False)
     assert (told.parked, told.paused, told.asked_to_wait) == (("c",), ("a",), ("b",))
     assert (told.elapsed, told.in_flight, told.counts.done, told.stopping) == (3.0, 2, 1, False)
+
+
+def test_a_suspended_run_has_no_pace_and_no_end():
+    pace = Pace()
+    for at in range(40):
+        counts = Counts(pending=900 - 10 * at, done=10 * at)
+        progress = Progress(counts=counts, done=0, failed=0, retries=0, in_flight=1, parked=(), waiting=())
+        told = seen(progress, pace, NOW, float(at), stopping=False)
+    assert told.rate == 10.0
+    assert told.eta is not None
+    told = seen(replace(progress, suspended="it fails; probing"), pace, NOW, 40.0, stopping=False)
+    assert (told.rate, told.eta) == (0.0, None)
 
 
 def test_time_spent_waiting_for_a_paused_host_is_left_out_of_the_pace():

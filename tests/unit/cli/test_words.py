@@ -131,6 +131,31 @@ def test_stopped_says_by_what_and_how_to_go_on(outcome, code, first):
     ]
 
 
+def test_a_run_out_of_time_names_its_limit_and_how_to_lift_it():
+    told = summary(Outcome.TIMED_OUT, exit_code=7, done=46, deferred=54)
+    lines = ending(ended(told, seconds=5.1, max_time=3.0, hint=" --store s"))
+    assert lines[0] == "OUT OF TIME after 5.1 s (max_time: 3.0 s)."
+    assert "  without a limit   outlast resume docs --max-time none --store s" in lines
+    assert not any("--max-time" in line for line in ending(ended(told)))
+
+
+def test_what_could_not_be_started_says_where_to_look_before_it_is_tried_again():
+    told = summary(Outcome.STOPPED, exit_code=2, done=0, deferred=100, reason="browsers need Playwright")
+    assert ending(ended(told)) == [
+        "NOT STARTED after 9 h 12 min.",
+        "browsers need Playwright",
+        "0 of 100 done, 100 still to do. What is recorded is kept.",
+        "  when that is mended   outlast resume docs",
+        "  try this machine      outlast doctor",
+        "  look                  outlast status docs",
+    ]
+
+
+def test_a_file_without_records_is_not_offered():
+    told = summary(Outcome.STOPPED, exit_code=130, done=0, deferred=100)
+    assert not any(line.startswith("  records") for line in ending(ended(told, output="/x/docs.jsonl")))
+
+
 def test_no_items_is_said_with_where_they_were_looked_for():
     told = summary(Outcome.EMPTY, exit_code=1, total=0, done=0)
     assert ending(ended(told)) == [

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 import outlast
-from outlast.errors import TargetError, ValidationError
+from outlast.errors import JobLockedError, TargetError, ValidationError
 from outlast.jobs import Outcome, Run, job
 from outlast.runtime import Runtime
 
@@ -58,6 +58,16 @@ async def test_the_same_command_again_does_only_what_is_not_done(options, tmp_pa
     assert (second.total, second.done) == (8, 8)
     assert tried == Counter(range(8))
     assert sorted(lines(tmp_path / "out.jsonl")) == list(range(8))
+
+
+async def test_who_else_runs_the_job_is_told_with_the_time_as_it_is_written_everywhere(options):
+    @job("held")
+    async def handle(number):
+        return number
+
+    async with handle.open(**options):
+        with pytest.raises(JobLockedError, match=r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\)"):
+            await handle.run([1], **options)
 
 
 async def test_a_finished_job_run_again_says_so(options):

@@ -1,6 +1,7 @@
 """Whether the store is a place where what is recorded stays: tried out there, and nothing is left behind."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import tempfile
@@ -23,6 +24,7 @@ INODES_WARN = 10_000
 SYNC_WARN = 0.1
 SKEW_WARN = 2.0
 SYNCS = 5
+ROOM = ("make room, or another --store",)
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "glusterfs", "davfs"})
 VOLATILE = frozenset({"tmpfs", "ramfs", "devtmpfs"})
 LAYERED = frozenset({"overlay", "aufs", "fuse.fuse-overlayfs"})
@@ -65,6 +67,8 @@ def store_checks(facts: StoreFacts) -> list[Check]:
     if facts.problem is not None:
         says = f"{facts.path}: nothing can be kept in {facts.tried_in}: {facts.problem}"
         do = ("outlast --store DIR ..., or OUTLAST_STORE=DIR: a directory that you may write",)
+        if facts.problem == os.strerror(errno.ENOSPC):
+            do = ROOM
         return [Check(name="store", state=State.BAD, says=says, do=do, facts=asdict(facts))]
     return [_kind_check(facts), _room_check(facts), _sync_check(facts)]
 
@@ -89,7 +93,7 @@ def _kind_check(facts: StoreFacts) -> Check:
 def _room_check(facts: StoreFacts) -> Check:
     free, inodes = facts.free, facts.inodes_free
     told = "unknown" if free is None else f"{size(free)} free"
-    do = ("make room, or another --store",)
+    do = ROOM
     if free is not None and free < FREE_BAD:
         return Check(name="disk", state=State.BAD, says=f"{told}: too little to begin a job", do=do)
     if free is not None and free < FREE_WARN:

@@ -570,3 +570,14 @@ async def test_databases_that_cannot_be_read_are_those_that_were_read_last(stage
         assert of_kind(it.told, "browser_restarted")[0]["missing"] == ["indexed_db"]
         async with lifecycle.page() as page:
             assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}
+
+
+async def test_a_context_that_could_not_be_made_as_it_was_is_closed(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        it.launcher.next("cookies", None, FakeBrowserError("broken"))
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        async with lifecycle.page() as page:
+            assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}
+        assert it.launcher.browser.contexts == [page.context]

@@ -150,15 +150,26 @@ class Sessions:
         context, missing = await self._context(generation, state, lenient=whole or session.was_open)
         limits = self._limits.spread(self._policy.jitter, self._runtime.roll())
         room = Room(context, generation, self._now(), limits)
-        for recorded in state["pages"] if state is not None else ():
-            room.lasting[recorded["name"]], lost = await self.restoring.reopened(context, recorded)
-            missing += lost
-        if state is not None:
-            missing += await self.restoring.lacking(context, state, whole=whole)
-            # Playwright puts storage back by a page that goes to each of the origins.
-            room.has_answered = bool(state["storage_state"].get("origins"))
+        try:
+            missing += await self._filled(room, state, whole=whole)
+        except BaseException:
+            # Nobody else knows of it.
+            self._calls.spawn(self._close(room))
+            raise
         session.room, session.missing, session.was_open = room, missing, True
         return room
+
+    async def _filled(self, room: Room, state: Mapping[str, Any] | None, *, whole: bool) -> list[str]:
+        """Open the lasting pages where they stood; what of the state is not there afterwards."""
+        if state is None:
+            return []
+        missing: list[str] = []
+        for recorded in state["pages"]:
+            room.lasting[recorded["name"]], lost = await self.restoring.reopened(room.context, recorded)
+            missing += lost
+        # Playwright puts storage back by a page that goes to each of the origins.
+        room.has_answered = bool(state["storage_state"].get("origins"))
+        return missing + await self.restoring.lacking(room.context, state, whole=whole)
 
     async def _context(
         self, generation: Generation, state: Mapping[str, Any] | None, *, lenient: bool = False

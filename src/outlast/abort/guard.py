@@ -172,6 +172,11 @@ class Guard:
         verdict = self._verdict(decision, told, signature, kind, hosts)
         return verdict._replace(since=self.since, next_probe_at=due, gives_up_at=self.gives_up_at)
 
+    def stood_still(self, seconds: float) -> None:
+        """So much of the time that has passed was not waited: whoever runs the job could not do anything."""
+        if self.state in _WAITING:
+            self._waiting_since += seconds
+
     def settle(self, now: float) -> None:
         """Make an abort that is due final: what succeeds later does not change it."""
         self._give_up_if_spent(now)

@@ -69,9 +69,11 @@ class Dispatch:
         self._throttle = throttle
         throttle.wakes(self.changed)
         suspension.wakes(self.changed)
-        self._patience = Patience(gate, suspension, ledger, runtime.clock)
-        self._leftovers = Leftovers(gate, ledger, runtime.clock)
         self._at_hand = AtHand(gate)
+        self._patience = Patience(gate, self._at_hand, suspension, ledger, runtime.clock)
+        self.beat = self._patience.beat
+        """To go on beside `supply`."""
+        self._leftovers = Leftovers(gate, ledger, runtime.clock)
         self._alone = Alone(trials, gate, ledger, runtime.clock)
         self._out = 0
         self._idle: deque[asyncio.Future[Task | None]] = deque()

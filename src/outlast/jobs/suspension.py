@@ -16,6 +16,7 @@ from outlast.abort.states import Decision
 from outlast.abort.verdict import Verdict
 from outlast.failure.model import Classification, FailureClass, Fault
 from outlast.jobs.athand import Task
+from outlast.jobs.pulse import Pulse
 from outlast.jobs.throttle import Throttle
 
 __all__ = ["FAILING_MAX", "LOOK_EVERY", "RECOVERY", "Suspension"]
@@ -66,6 +67,9 @@ class Suspension:
         self._turn = 0
         self._turns: dict[str, int] = {}
         self._wake: Callable[[], None] | None = None
+        self.pulse = Pulse()
+        """What stands still does not wait."""
+        self.pulse.tells(lambda seconds, _: guard.stood_still(seconds))
 
     def wakes(self, wake: Callable[[], None]) -> None:
         """Call this, and nothing that was to be called before, when the job was suspended and goes on."""
@@ -137,6 +141,7 @@ class Suspension:
         guard = self._guard
         if guard is None:
             return
+        self.pulse.feel(now)
         self._tell_successes(now)
         if drained and self.suspended and self._probe is None:
             guard.drained(now)
@@ -154,6 +159,7 @@ class Suspension:
         """What there is to say of a job that is suspended, or that nobody answers; None: nothing."""
         if self._guard is None or not (self.suspended or self.is_silence):
             return None
+        self.pulse.feel(now)
         return self._guard.look(now)
 
     def wants_probe(self, now: float) -> bool:
@@ -226,6 +232,7 @@ class Suspension:
         began: float,
         incident: str | None = None,
     ) -> None:
+        self.pulse.feel(now)
         self._tell_successes(now)
         if self.is_silence:
             # Somebody who is not parked was asked.
@@ -258,6 +265,7 @@ class Suspension:
     ) -> None:
         guard = self._guard
         assert guard is not None, "who probes is guarded"
+        self.pulse.feel(now)
         self._probe = None
         if good and guard.look(now).dominant_class in OUTAGES:
             # Of a host that answers again there is work to be done; those that do not will be parked.

@@ -218,7 +218,7 @@ async def test_a_job_that_was_let_go_at_its_end_is_aborted_all_the_same_when_it_
     """Nothing is suspected any more from then on, and yet there has to be a reason."""
 
     async def fetch(url, ctx):
-        if url == "http://h0/98":  # it takes so long that the others, of a dead host, are let go meanwhile
+        if url == "http://h1/98":  # it takes so long that the others of its host, which is dead, are let go meanwhile
             await options["runtime"].clock.sleep(400)
             ctx.enqueue(*[f"http://h9/{n}" for n in range(400)])
             return {"url": url}
@@ -227,7 +227,7 @@ async def test_a_job_that_was_let_go_at_its_end_is_aborted_all_the_same_when_it_
     world.trouble = lambda seconds, host, n: None if host == "h0" else ConnectionRefusedError("down")
     config = JobConfiguration(checkpoint={"enabled": False}, patience=300, timeout=None)
     async with Run("troubled", config=config, **options) as run:
-        summary = await run.process(fetch, [*urls(100, 1), *(f"http://h1/{n}" for n in range(6))])
+        summary = await run.process(fetch, [*urls(100, 1), "http://h1/98", *(f"http://h1/{n}" for n in range(6))])
     assert (summary.outcome, summary.exit_code) == (Outcome.ABORTED, 3)
     note = await options["ledger"].get("aborted")
     assert (note["silence"], note["reason"]) == (True, "no host answers")

@@ -111,6 +111,10 @@ class Gate:
         """Whether this host is parked."""
         return name in self._parked
 
+    def are_parked(self, names: Iterable[str]) -> bool:
+        """Whether all of these hosts are parked."""
+        return self._parked.issuperset(names)
+
     def wait(self, name: str, now: float, *, retry: bool = False) -> Wait | None:
         """What keeps an item of this host back now; None: nothing does."""
         host = self._hosts.get(name) or self._meet(name, now)
@@ -147,12 +151,12 @@ class Gate:
         self._parked.discard(name)
         return Recovered(name, down_for)
 
-    def failed(self, name: str, key: str, now: float, *, probe: bool = False) -> Failed:
-        """The host did not answer as it should. Says whether that counts against the item `key`."""
+    def failed(self, name: str, key: str, now: float, *, probe: bool = False, sure: bool = False) -> Failed:
+        """The host did not answer as it should; `sure`: it is down. Says whether that counts against the item `key`."""
         host = self._hosts[name]
         host.in_flight -= 1
         host.unanswered(now)
-        verdict = self._judge(host, key, now, probe=probe)
+        verdict = self._judge(host, key, now, probe=probe, sure=sure)
         host.settle()
         return verdict
 
@@ -215,6 +219,13 @@ class Gate:
         asked = any(host.in_flight and not host.parked for host in self._hosts.values())
         return asked or any(name in self._hosts and self._hosts[name].is_well for name in held)
 
+    def spread_probes(self, now: float, seconds: float) -> None:
+        """Let the parked hosts be asked one after the other, all of them within so many seconds."""
+        apart = seconds / max(1, len(self._parked))
+        for place, name in enumerate(sorted(self._parked)):
+            breaker = self._hosts[name].breaker
+            breaker.opens_at = max(breaker.opens_at, now + place * apart)
+
     def stood_still(self, seconds: float, now: float) -> None:
         """For so long nobody could be asked or heard: that was nobody's silence."""
         self._quiet_until = max(self._quiet_until, min(now, now - self.silent_for(now) + seconds))
@@ -224,7 +235,7 @@ class Gate:
         since = self._hosts[name].breaker.down_since
         return 0.0 if since is None else now - since
 
-    def _judge(self, host: Host, key: str, now: float, *, probe: bool) -> Failed:
+    def _judge(self, host: Host, key: str, now: float, *, probe: bool, sure: bool) -> Failed:
         if host.parked:
             host.breaker.failed(now, probe=probe)  # tries that were under way when it was parked say nothing new
             return Failed(counts=False)
@@ -233,7 +244,7 @@ class Gate:
         failed_before = key in host.failing
         host.failing.add(key)
         in_doubt = len(host.failing) >= PARK_AFTER
-        if (in_doubt or not failed_before) and host.breaker.failed(now):
+        if (sure or in_doubt or not failed_before) and host.breaker.failed(now, sure=sure):
             host.failing.clear()
             self._parked.add(host.name)
             return Failed(False, Parked(host.name, host.in_a_row, host.breaker.opens_at - now))

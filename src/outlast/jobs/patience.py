@@ -1,5 +1,6 @@
 """Is it over? When the guard gives the job up, or nobody has answered for too long, and more is left than a few broken pages."""
 
+from outlast.abort.probing import PROBE_EVERY_MAX
 from outlast.jobs.athand import AtHand
 from outlast.jobs.gate import Gate
 from outlast.jobs.pulse import BEAT_EVERY
@@ -38,6 +39,7 @@ class Patience:
         """Whether the run is to end for that. Where only a few items are left, they are let go, whatever becomes of them."""
         now, suspension = self._clock.monotonic(), self._suspension
         suspension.pulse.feel(now)
+        self._leave_to_the_gate(now)
         silent = self._silent_for(now)
         if silent is not None:
             suspension.silent(now, silent)
@@ -54,6 +56,16 @@ class Patience:
     def seconds_left(self, now: float) -> float:
         """When to ask again, if nothing happens."""
         return self._suspension.patience_left(self._silent_for(now) or 0.0)
+
+    def _leave_to_the_gate(self, now: float) -> None:
+        """When the job is suspended, and its probes have parked one host after the other until none was left."""
+        gate, suspension = self._gate, self._suspension
+        if not suspension.suspended or not gate.parked:
+            return
+        held = self._at_hand.held_hosts
+        if held and gate.are_parked(held) and suspension.may_be_left(held, now):
+            gate.spread_probes(now, PROBE_EVERY_MAX)
+            suspension.leave()
 
     def _silent_for(self, now: float) -> float | None:
         """For how long nobody has answered; None where no host is parked, or one that is not may still answer."""

@@ -251,6 +251,45 @@ async def test_hosts_that_are_back_are_worked_with_while_the_others_are_down(wor
     assert sum(good and 60 <= at < 105 for at, _, good in world.asked) > 400
 
 
+def in_blocks(count=100, hosts=HOSTS):
+    return [f"http://h{host}/{n}" for host in range(hosts) for n in range(count)]
+
+
+@pytest.mark.parametrize("items", [urls(), in_blocks()], ids=["mixed", "in blocks"])
+async def test_the_one_host_of_twenty_that_is_back_is_worked_with_and_the_others_are_waited_for(world, options, items):
+    def trouble(seconds, host, n):
+        is_back = seconds >= (60 if host == "h7" else 600)
+        return None if seconds < 1 or is_back else ConnectionRefusedError("down")
+
+    world.trouble = trouble
+    summary = await run(world, items, options)
+    assert (summary.done, summary.failed) == (2_000, 0)
+    others = [at for at, host, good in world.asked if good and at >= 60 and host != "h7"]
+    [*_, last] = [at for at, host, good in world.asked if good and host == "h7"]
+    # Each host is asked once in 5 s at most, so it takes a while to find the one.
+    assert last < 60 + 5 * HOSTS
+    assert 600 <= min(others) <= 630
+    assert max(world.asked_between(2, 60).values()) <= CONCURRENCY + 1
+    assert max(world.asked_between(150, 600).values()) <= CONCURRENCY + 1
+
+
+async def test_the_only_host_that_is_up_is_found_behind_all_that_are_down(world, options):
+    world.trouble = lambda seconds, host, n: None if host == "h17" else ConnectionRefusedError("down")
+    summary = await run(world, in_blocks(), options)
+    assert (summary.outcome, summary.done, summary.failed) == (Outcome.ABORTED, 100, 0)
+
+
+@pytest.mark.parametrize("error", [Refused(403), ValueError("no price")], ids=["a wall", "a broken selector"])
+@pytest.mark.parametrize("first", [0, 5])
+async def test_a_host_that_fails_altogether_and_comes_in_one_block_does_not_stop_the_others(
+    world, options, first, error
+):
+    world.trouble = lambda seconds, host, n: error if host == f"h{first}" else None
+    summary = await run(world, in_blocks(), options)
+    assert (summary.outcome, summary.done, summary.failed) == (Outcome.COMPLETED_WITH_FAILURES, 1_900, 100)
+    assert world.seconds < 60
+
+
 @pytest.mark.parametrize("abort", [{"enabled": False}, {"default_policy": "never"}])
 async def test_switched_off_nothing_is_suspected_and_a_host_is_waited_for_as_long_as_it_takes(world, options, abort):
     def trouble(seconds, host, n):

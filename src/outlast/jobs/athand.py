@@ -77,7 +77,7 @@ class AtHand:
         return None
 
     def hold_all(self) -> None:
-        """Let nobody go for now."""
+        """Let all of them wait."""
         while self.ready:
             self._hold(self.ready.popleft())
 

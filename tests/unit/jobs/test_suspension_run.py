@@ -251,6 +251,21 @@ async def test_hosts_that_are_back_are_worked_with_while_the_others_are_down(wor
     assert sum(good and 60 <= at < 105 for at, _, good in world.asked) > 400
 
 
+@pytest.mark.parametrize(("each", "hosts"), [(1, 500), (1, 1_500), (3, 500)])
+async def test_an_outage_costs_nothing_where_each_host_has_an_item_or_two(world, options, each, hosts):
+    world.trouble = down((2, 300))
+    summary = await run(world, urls(each, hosts), options)
+    assert (summary.done, summary.failed) == (each * hosts, 0)
+    assert max(world.asked_between(4, 300).values()) <= CONCURRENCY + 1
+    assert world.first_good_after(300) - 300 <= 5.0
+
+
+async def test_a_broken_selector_stops_the_job_where_each_host_has_one_item(world, options):
+    world.trouble = lambda seconds, host, n: ValueError("no price") if seconds >= 2 else None
+    summary = await run(world, urls(1, 1_000), options)
+    assert (summary.outcome, summary.failed <= 2 * EVIDENCE) == (Outcome.ABORTED, True)
+
+
 def in_blocks(count=100, hosts=HOSTS):
     return [f"http://h{host}/{n}" for host in range(hosts) for n in range(count)]
 

@@ -8,6 +8,7 @@ import pytest
 
 import outlast
 from outlast import config, contracts, errors
+from outlast.abort import AbortPolicy
 from outlast.checkpoint.names import JOB_ID_MAX
 from outlast.events import EVENTS, SINK_QUEUE_MAX
 from outlast.failure import model
@@ -189,7 +190,7 @@ NUMBERS = {
     "times as slow": adaptive.SLOWER,
     "a paused host is put off": host.PUT_OFF_PAUSED,
     "to look at the standing orders": obeying.LOOK_SECONDS,
-    "before a run is aborted": CONFIGURED.patience,
+    "before a run is aborted": AbortPolicy(name="default").patience,
     "a job is nearly finished": patience.TAIL_SHARE,
     "after the first signal": CONFIGURED.drain,
     "items that may fail": CONFIGURED.max_failed.items,

@@ -87,7 +87,7 @@ class Guard:
         if not seen.failed(now, host, failure_class, signature):
             return
         if self.state is not State.RUNNING:
-            self._give_up_if_spent(now)
+            self.settle(now)
         elif self._judges and self._is_suspect():
             self._suspect(now, seen.told())
 
@@ -105,7 +105,7 @@ class Guard:
         """A browser or a worker process died; the failures of the same `incident` are counted with it."""
         rule = self._seen.crashed(now, incident)
         if self.state is not State.RUNNING:
-            self._give_up_if_spent(now)
+            self.settle(now)
         elif self._judges and (rule is not None or self._is_suspect()):
             self._suspect(now, rule or self._seen.told())
 
@@ -115,7 +115,7 @@ class Guard:
             return
         self._seen.failed_at = now
         if self.state is not State.RUNNING:
-            self._give_up_if_spent(now)
+            self.settle(now)
             return
         self._seen.recent.keep_only(failure_class)
         self._begin(now, since, "no host answers")
@@ -144,7 +144,7 @@ class Guard:
         else:
             self._seen.weigh(now, None, failure_class, signature)
             self._probing.probed(now, good=False)
-            self._give_up_if_spent(now)
+            self.settle(now)
 
     # What follows.
 
@@ -172,9 +172,19 @@ class Guard:
         verdict = self._verdict(decision, told, signature, kind, hosts)
         return verdict._replace(since=self.since, next_probe_at=due, gives_up_at=self.gives_up_at)
 
+    def hush(self) -> None:
+        """It is known that the hosts are silent, each for itself: nobody probes for the job any more, and the first success ends it."""
+        self._is_silence = self.state in _WAITING
+
+    def stood_still(self, seconds: float) -> None:
+        """So much of the time that has passed was not waited: whoever runs the job could not do anything."""
+        if self.state in _WAITING:
+            self._waiting_since += seconds
+
     def settle(self, now: float) -> None:
         """Make an abort that is due final: what succeeds later does not change it."""
-        self._give_up_if_spent(now)
+        if self.state in _WAITING and self._is_spent(now):
+            self._condemn(now)
 
     def concurrency_factor(self, now: float) -> float:
         """The share of the concurrency that may be used: a half after a resume, all again after 50 successes or 60 seconds."""
@@ -237,10 +247,6 @@ class Guard:
             return False
         end = self.gives_up_at
         return now >= end and self._seen.failed_at >= end - 2 * PROBE_EVERY_MAX
-
-    def _give_up_if_spent(self, now: float) -> None:
-        if self.state in _WAITING and self._is_spent(now):
-            self._condemn(now)
 
     def _condemn(self, now: float) -> None:
         self._condemned_at = now

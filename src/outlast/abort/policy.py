@@ -71,11 +71,9 @@ class AbortPolicy:
         _refuse(complaints + complaints_of(_DEFAULTS | given))
         return cls(**{key: _CASTS.get(key, _as_is)(value) for key, value in given.items()})
 
-    def within(self, patience: float) -> "AbortPolicy":
-        """The same policy, waiting at most so long whatever the cause."""
-        return replace(
-            self, patience=min(self.patience, patience), patience_blocked=min(self.patience_blocked, patience)
-        )
+    def waiting(self, patience: float) -> "AbortPolicy":
+        """The same policy, waiting so long for an outage to pass, and no longer for anything else."""
+        return replace(self, patience=patience, patience_blocked=min(self.patience_blocked, patience))
 
     def to_dict(self) -> dict[str, Any]:
         """The policy as plain values, those that its kind has no use for left out; `from_dict` makes an equal one of them."""

@@ -17,6 +17,7 @@ from outlast.cli.sources import STANDARD_INPUT
 from outlast.cli.words import Ended, ending, style_of
 from outlast.cli.work import Worked, work
 from outlast.jobs import Outcome
+from outlast.jobs.abortion import abort_policy_of
 from outlast.jobs.bind import HANDLER_THREADS
 from outlast.runtime import Runtime
 
@@ -41,7 +42,7 @@ def carry_out(order: Order, settings: Settings) -> int:
         down=watch.down(),
         output=worked.output,
         allowed=str(plan.config.max_failed),
-        patience=plan.config.patience,
+        patience=abort_policy_of(plan.config).patience,
         sources=[source.text for source in plan.sources],
         hint=plan.hint,
         repeatable=STANDARD_INPUT not in plan.texts,

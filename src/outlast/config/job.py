@@ -57,8 +57,11 @@ class JobConfiguration(ResilienceConfiguration):
     """How long a run may take before it stops in order; `none`: as long as it needs."""
     drain: Annotated[ExactSeconds, Field(ge=0)] = 20.0
     """How long work in flight may go on after the first SIGINT or SIGTERM."""
-    patience: Annotated[ExactSeconds, Field(ge=0)] = 900.0
-    """How long to wait for a host that is down."""
+    patience: Annotated[
+        Annotated[ExactSeconds, Field(ge=0, le=366 * 86_400)] | None,
+        BeforeValidator(_none_by_name, json_schema_input_type=float | str | None),
+    ] = None
+    """How long to wait out an outage, and at most anything else; `none`: as long as the abort policy says."""
     crash_loop_limit: Annotated[Count, Field(ge=0)] = 5
     """Starts in a row that may get nothing done before the job is held; 0: any number."""
     poison_after: Annotated[Count, Field(ge=0)] = 3

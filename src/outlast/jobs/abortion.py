@@ -54,7 +54,7 @@ class Abortion:
             manager.guard(job, policy),
             throttle,
             concurrency=config.concurrency,
-            patience=config.patience,
+            patience=policy.patience,
             aborts=config.abort.enabled and policy.kind is not Kind.NEVER,
         )
         self._session = session
@@ -159,8 +159,9 @@ class Abortion:
 
 
 def abort_policy_of(config: "JobConfiguration") -> AbortPolicy:
-    """The policy of a job, with no more patience than the job has. Raises `ConfigurationError` when there is none of that name."""
+    """The policy of a job, with the patience that the job asks for. Raises `ConfigurationError` when there is none of that name."""
     try:
-        return AbortManager(config.abort).policy().within(config.patience)
+        policy = AbortManager(config.abort).policy()
     except AbortPolicyNotFoundError as error:
         raise ConfigurationError(f"abort.default_policy: {error.message}", context=error.context) from error
+    return policy if config.patience is None else policy.waiting(config.patience)

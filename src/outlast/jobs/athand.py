@@ -76,10 +76,13 @@ class AtHand:
             self._hold(task)
         return None
 
-    def pick_probe(self, now: float, in_turn: Callable[[Iterable[str]], list[str]]) -> Task | None:
-        """An item to be tried although its host may be down: the first of the first host that may be asked at all."""
+    def hold_all(self) -> None:
+        """Let all of them wait."""
         while self.ready:
             self._hold(self.ready.popleft())
+
+    def pick_probe(self, now: float, in_turn: Callable[[Iterable[str]], list[str]]) -> Task | None:
+        """An item to be tried although its host may be down: of those held the first of the first host that may be asked at all."""
         for host in in_turn(self._held):
             said = self._gate.admit_probe(host, now)
             if said is not Probe.WAIT:

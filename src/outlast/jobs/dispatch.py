@@ -5,7 +5,6 @@ fetched, so a crash repeats no more than the workers had in hand.
 """
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -15,8 +14,8 @@ from outlast.jobs.gate import Gate
 from outlast.jobs.items import host_of, item_of
 from outlast.jobs.leftovers import Leftovers
 from outlast.jobs.outcome import Ending
+from outlast.jobs.passing import LOOK_PAST_EVERY, Passing
 from outlast.jobs.patience import Patience
-from outlast.jobs.postponing import put_off
 from outlast.jobs.suspension import Suspension
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
@@ -29,10 +28,6 @@ LEASE_SECONDS = 600.0
 AHEAD_MIN = 32
 # Half of it is asked for while the other half is worked on, so that the lease joins a commit that is due anyway.
 AHEAD_PER_WORKER = 4
-# When workers are idle because all at hand waits for its hosts, what those cannot use soon is put off, a batch at a time, to find
-# items of other hosts behind it. The pause between batches bounds what that costs; `HELD_HOSTS_MAX`, what is kept at hand.
-LOOK_PAST_EVERY = 0.05
-HELD_HOSTS_MAX = 1_000
 IDLE_SECONDS_MIN = 0.001
 IDLE_SECONDS_MAX = 300.0
 
@@ -69,16 +64,18 @@ class Dispatch:
         self._throttle = throttle
         throttle.wakes(self.changed)
         suspension.wakes(self.changed)
-        self._patience = Patience(gate, suspension, ledger, runtime.clock)
-        self._leftovers = Leftovers(gate, ledger, runtime.clock)
         self._at_hand = AtHand(gate)
+        self._patience = Patience(gate, self._at_hand, suspension, ledger, runtime.clock)
+        self.beat = self._patience.beat
+        """To go on beside `supply`."""
+        self._leftovers = Leftovers(gate, ledger, runtime.clock)
+        self._passing = Passing(gate, self._at_hand, suspension, ledger, runtime.clock, ahead=self._ahead)
         self._alone = Alone(trials, gate, ledger, runtime.clock)
         self._out = 0
         self._idle: deque[asyncio.Future[Task | None]] = deque()
         self._wanted = asyncio.Event()
         self._source_read = False
         self._hosts: set[str] = set()
-        self._looked_past = -math.inf
         self.ending: Ending | None = None
 
     def take(self) -> Task | None:
@@ -159,7 +156,7 @@ class Dispatch:
                 await self._wanted.wait()
 
     async def _refill(self) -> int:
-        looked_past = await self._look_past()
+        looked_past = self._is_stuck and await self._passing.look()
         if self._alone or (len(self._at_hand) >= self._enough and not looked_past):
             return 0
         room = max(self._ahead - len(self._at_hand), self._enough)
@@ -179,24 +176,13 @@ class Dispatch:
         if not self._idle or not self._lets_one or (task := await self._alone.next()) is None:
             return
         if self._suspension.suspended:
-            self._suspension.probing(task)
+            self._suspension.probing(task, self._clock.monotonic())
         self._hand_out(task)
-
-    async def _look_past(self) -> bool:
-        """Where all at hand waits for its hosts, put most of it off, to see what stands behind it in the queue."""
-        now = self._clock.monotonic()
-        if not self._is_stuck or now - self._looked_past < LOOK_PAST_EVERY:
-            return False
-        self._looked_past = now
-        surplus = self._at_hand.surplus(self._ahead // 4, HELD_HOSTS_MAX)
-        await put_off(surplus, self._gate, self._ledger, self._clock)
-        return True
 
     @property
     def _is_stuck(self) -> bool:
-        at_hand = self._at_hand
-        waits = bool(self._idle) and not self._is_throttled and not self._suspension.waits
-        return waits and len(self._hosts) > 1 and len(at_hand) >= self._enough and at_hand.all_held
+        """Whether workers are idle, and there may be work for them behind what is at hand."""
+        return bool(self._idle) and not self._is_throttled and len(self._hosts) > 1 and self._passing.is_wanted
 
     @property
     def _lets_one(self) -> bool:
@@ -265,13 +251,14 @@ class Dispatch:
 
     def _pick_probe(self) -> Task | None:
         now, suspension = self._clock.monotonic(), self._suspension
+        self._at_hand.hold_all()
         if self._out or self._alone or not suspension.wants_probe(now):
             return None
-        task = self._at_hand.pick_probe(now, suspension.in_turn)
+        task = self._at_hand.pick_probe(now, suspension.turns.in_order)
         if task is None:
             suspension.unserved(now)
         else:
-            suspension.probing(task)
+            suspension.probing(task, now)
         return task
 
     def _serve(self) -> None:

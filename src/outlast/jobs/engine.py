@@ -76,7 +76,7 @@ class Engine:
     ) -> Ending:
         """Try every item of the job. Raises what a handler raised that is not an `Exception`, once the rest is drained."""
         self._parent = asyncio.current_task()
-        own: list[Service] = [self._supply, self._renew]
+        own: list[Service] = [self._supply, self._renew, self._dispatch.beat]
         with listening(self.stop):
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(service()) for service in [*own, *services]]

@@ -1,7 +1,7 @@
 """A run is held against what was expected of it: while it works, and at its end."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -59,10 +59,16 @@ class Judged:
 
 
 class Expecting:
-    """Watches one run. What is not met is announced once, noted for whoever asks, and kept when it lasts."""
+    """Watches one run. What is not met is announced once, noted for whoever asks, and kept when it lasts.
 
-    def __init__(self, session: Session, config: "JobConfiguration") -> None:
+    `on_stalled` is called with the reason when records no longer increase, once.
+    """
+
+    def __init__(
+        self, session: Session, config: "JobConfiguration", *, on_stalled: Callable[[str], Awaitable[None]]
+    ) -> None:
         self._session = session
+        self._on_stalled = on_stalled
         self._clock = session.runtime.clock
         self._wanted = _expectations(config)
         self._check_every = config.expect.check_every
@@ -164,7 +170,11 @@ class Expecting:
                 worked, records = 0.0, census.here.records
             elif works():
                 worked += passed
-            self._found(stalled(self._wanted, worked, records))
+            unmet = stalled(self._wanted, worked, records)
+            is_news = unmet is not None and unmet.name not in self._told
+            self._found(unmet)
+            if unmet is not None and is_news:
+                await self._on_stalled(unmet.reason)
 
     async def _end_in_time(self, run: Stoppable) -> None:
         assert self._max_time is not None

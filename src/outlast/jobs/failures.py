@@ -235,7 +235,9 @@ class Failures:
         if is_throttled and asked is not None and task.host:
             self._gate.throttled(task.host, now, seconds=asked, probe=task.probe)
             return asked if self._excuses.count(task.lease.key) else None
-        failed = self._gate.failed(task.host, task.lease.key, now, probe=task.probe)
+        # Where everything fails, and what probes the job fails at this host too, it is down: when others are back, it is left to the gate.
+        sure = not is_throttled and self._suspension.is_probe(task)
+        failed = self._gate.failed(task.host, task.lease.key, now, probe=task.probe, sure=sure)
         if is_throttled:
             self._gate.slow_down(task.host, now)
         if failed.parked is not None:

@@ -12,11 +12,10 @@ Whatever `admit` lets go is reported back once: `answered`, `failed`, `throttled
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Collection, Iterable, Mapping
 
 from outlast.jobs.adaptive import Adaptive
+from outlast.jobs.gatewords import Failed, Parked, Probe, Recovered, Waiting
 from outlast.jobs.host import Host, Reason, Wait
 from outlast.jobs.rate import spacing_of
 from outlast.retry.breaker import Admit
@@ -30,49 +29,6 @@ HOSTS_MAX = 10_000
 FORGOTTEN_AT_ONCE = 1_000
 # What waits for less than this is not told: it will have gone before anybody has read it.
 TOLD_REASONS = (Reason.PAUSED, Reason.ASKED_TO_WAIT, Reason.PARKED, Reason.RATE)
-
-
-class Probe(StrEnum):
-    """What the gate says to an item: go, go as the one probe of its host, wait, or be given up for its host's sake."""
-
-    GO = "go"
-    PROBE = "probe"
-    WAIT = "wait"
-    GIVE_UP = "give_up"
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """A host was just parked after so many failures in a row."""
-
-    host: str
-    failures: int
-    next_probe_in: float
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """A parked host answers again, after so many seconds."""
-
-    host: str
-    down_for: float
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """What a failed try means: whether it counts against its item, and what to announce."""
-
-    counts: bool
-    parked: Parked | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A host whose items wait: why, and for how many seconds yet (None: until something happens)."""
-
-    host: str
-    reason: Reason
-    seconds: float | None
 
 
 class Gate:
@@ -92,6 +48,7 @@ class Gate:
         self._parked: set[str] = set()
         self._paused: frozenset[str] = frozenset()
         self._last_answer = -math.inf
+        self._quiet_until = -math.inf
 
     @property
     def parked(self) -> int:
@@ -154,6 +111,10 @@ class Gate:
         """Whether this host is parked."""
         return name in self._parked
 
+    def are_parked(self, names: Iterable[str]) -> bool:
+        """Whether all of these hosts are parked."""
+        return self._parked.issuperset(names)
+
     def wait(self, name: str, now: float, *, retry: bool = False) -> Wait | None:
         """What keeps an item of this host back now; None: nothing does."""
         host = self._hosts.get(name) or self._meet(name, now)
@@ -166,7 +127,11 @@ class Gate:
 
     def put_off(self, name: str, now: float) -> float:
         """Until when an item that waits for this host may be out of the way."""
-        return (self._hosts.get(name) or self._meet(name, now)).put_off(now)
+        host = self._hosts.get(name) or self._meet(name, now)
+        until = host.put_off(now)
+        if host.is_well:
+            self._quiet_until = max(self._quiet_until, until)  # until then it may be that nobody asks it
+        return until
 
     def answered(self, name: str, now: float, *, probe: bool = False, seconds: float | None = None) -> Recovered | None:
         """The host answered, if only with "no such page": it is up. `seconds`: how long it took, where that says something."""
@@ -186,12 +151,12 @@ class Gate:
         self._parked.discard(name)
         return Recovered(name, down_for)
 
-    def failed(self, name: str, key: str, now: float, *, probe: bool = False) -> Failed:
-        """The host did not answer as it should. Says whether that counts against the item `key`."""
+    def failed(self, name: str, key: str, now: float, *, probe: bool = False, sure: bool = False) -> Failed:
+        """The host did not answer as it should; `sure`: it is down. Says whether that counts against the item `key`."""
         host = self._hosts[name]
         host.in_flight -= 1
         host.unanswered(now)
-        verdict = self._judge(host, key, now, probe=probe)
+        verdict = self._judge(host, key, now, probe=probe, sure=sure)
         host.settle()
         return verdict
 
@@ -202,7 +167,7 @@ class Gate:
         host.in_a_row += 1
         host.last_failure = now
         host.not_before = max(host.not_before, now + seconds)
-        self._last_answer = max(self._last_answer, host.not_before)  # until then it is not silent, it is left alone
+        self._quiet_until = max(self._quiet_until, host.not_before)  # until then it is not silent, it is left alone
         host.breaker.released(now, probe=probe)
         self.slow_down(name, now)
 
@@ -244,17 +209,33 @@ class Gate:
         self._parked.clear()
 
     def silent_for(self, now: float) -> float:
-        """Seconds for which nobody answered although somebody was asked; 0 when no host is parked."""
+        """Seconds for which nobody answered although somebody was asked; 0, or less, when no host is parked."""
         since = (self._hosts[name].breaker.down_since for name in self._parked)
         asked = min((each for each in since if each is not None), default=now)
-        return now - max(asked, self._last_answer)
+        return now - max(asked, self._last_answer, self._quiet_until)
+
+    def may_others_answer(self, held: Collection[str]) -> bool:
+        """Whether somebody who is not parked is asked now, or will be: one of those whose items are held, who is well."""
+        asked = any(host.in_flight and not host.parked for host in self._hosts.values())
+        return asked or any(name in self._hosts and self._hosts[name].is_well for name in held)
+
+    def spread_probes(self, now: float, seconds: float) -> None:
+        """Let the parked hosts be asked one after the other, all of them within so many seconds."""
+        apart = seconds / max(1, len(self._parked))
+        for place, name in enumerate(sorted(self._parked)):
+            breaker = self._hosts[name].breaker
+            breaker.opens_at = max(breaker.opens_at, now + place * apart)
+
+    def stood_still(self, seconds: float, now: float) -> None:
+        """For so long nobody could be asked or heard: that was nobody's silence."""
+        self._quiet_until = max(self._quiet_until, min(now, now - self.silent_for(now) + seconds))
 
     def silence_of(self, name: str, now: float) -> float:
         """Seconds since the failures of this host began; 0 when there are none."""
         since = self._hosts[name].breaker.down_since
         return 0.0 if since is None else now - since
 
-    def _judge(self, host: Host, key: str, now: float, *, probe: bool) -> Failed:
+    def _judge(self, host: Host, key: str, now: float, *, probe: bool, sure: bool) -> Failed:
         if host.parked:
             host.breaker.failed(now, probe=probe)  # tries that were under way when it was parked say nothing new
             return Failed(counts=False)
@@ -263,7 +244,7 @@ class Gate:
         failed_before = key in host.failing
         host.failing.add(key)
         in_doubt = len(host.failing) >= PARK_AFTER
-        if (in_doubt or not failed_before) and host.breaker.failed(now):
+        if (sure or in_doubt or not failed_before) and host.breaker.failed(now, sure=sure):
             host.failing.clear()
             self._parked.add(host.name)
             return Failed(False, Parked(host.name, host.in_a_row, host.breaker.opens_at - now))

@@ -102,6 +102,11 @@ class Host:
     def parked(self) -> bool:
         return self.breaker.state is not BreakerState.CLOSED and not self.doubted
 
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing speaks against it, and it will be asked when its time has come."""
+        return not self.paused and not self.parked and self.in_a_row < CAREFUL_AFTER
+
     def forgettable(self, now: float) -> bool:
         """Whether little is lost when it is forgotten."""
         return not self.in_flight and not self.failing and self.wait(now, retry=True) is None

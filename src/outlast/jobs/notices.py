@@ -15,6 +15,10 @@ __all__ = ["Notices"]
 
 FAILED = "failed"
 ERROR_SHOWN_MAX = 500
+SUMMARY_SHOWN_MAX = 500
+
+_ASKED_FOR = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.ABORTED})
+"""How a run ends that somebody has stopped, or whose hosts somebody has paused."""
 
 _log = logging.getLogger("outlast.job")
 
@@ -40,14 +44,22 @@ class Notices:
         is_success = summary.exit_code == ExitCode.FINISHED and outcome.value not in self._on
         told = f"{outcome.value.replace('_', ' ')}: {summary.done} of {summary.total} done, {summary.failed} failed"
         left = f", {summary.deferred} still to do" if summary.deferred else ""
-        details = "\n".join(summary.unmet)
+        # Some who are told see no more than the first line.
+        unmet = f"; not as expected: {'; '.join(summary.unmet)}" if summary.unmet else ""
         occasion = Outcome.COMPLETED.value if is_success else outcome.value
-        await self._tell(occasion, f"{self._job}: {told}{left}", details, asdict(summary))
+        if outcome is Outcome.STOPPED and summary.exit_code not in _ASKED_FOR and outcome.value not in self._on:
+            occasion = FAILED
+        details = "\n".join(filter(None, (summary.reason, *summary.unmet)))
+        await self._tell(occasion, f"{self._job}: {told}{left}{unmet}"[:SUMMARY_SHOWN_MAX], details, asdict(summary))
 
     async def broke(self, error: BaseException) -> None:
         """The run has ended with an error."""
         said = f"{type(error).__name__}: {error}"[:ERROR_SHOWN_MAX]
         await self._tell(FAILED, f"{self._job} ended with an error: {said}", said, {"error": said})
+
+    async def stalled(self, reason: str) -> None:
+        """The run works, and has given nothing new for longer than was expected."""
+        await self._tell("stalled", f"{self._job} has stalled: {reason}", reason, {"reason": reason})
 
     async def held(self, reason: str) -> None:
         """The job is held, and was not begun."""

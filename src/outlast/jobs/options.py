@@ -29,7 +29,7 @@ class Settings(TypedDict, total=False):
     expect: "Mapping[str, Any] | ExpectConfiguration"
     abort: "Mapping[str, Any] | AbortConfiguration"
     drain: float | str
-    patience: float | str
+    patience: float | str | None
     crash_loop_limit: int
     poison_after: int
     rate: Mapping[str, str]

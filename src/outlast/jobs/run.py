@@ -76,7 +76,7 @@ class Run:
             except CrashLoopError as error:
                 await self._notices.held(error.message)
                 raise
-            self._judging = Expecting(self._opened, self._config)
+            self._judging = Expecting(self._opened, self._config, on_stalled=self._notices.stalled)
             await self._judging.begin()
             self._stack = stack.pop_all()
         return self

@@ -8,15 +8,18 @@ turn; where the trouble looks like an outage, a host that has just answered is a
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 from outlast.abort.guard import Guard
+from outlast.abort.probing import PROBE_EVERY_MAX
 from outlast.abort.recent import OUTAGES
 from outlast.abort.states import Decision
 from outlast.abort.verdict import Verdict
 from outlast.failure.model import Classification, FailureClass, Fault
 from outlast.jobs.athand import Task
+from outlast.jobs.pulse import Pulse
 from outlast.jobs.throttle import Throttle
+from outlast.jobs.turns import Turns
 
 __all__ = ["FAILING_MAX", "LOOK_EVERY", "RECOVERY", "Suspension"]
 
@@ -63,9 +66,12 @@ class Suspension:
         self._probe: Task | None = None
         self._probe_at = math.inf
         self._lacks_item = False
-        self._turn = 0
-        self._turns: dict[str, int] = {}
+        self.turns = Turns()
+        """The order in which the hosts are probed."""
         self._wake: Callable[[], None] | None = None
+        self.pulse = Pulse()
+        """What stands still does not wait."""
+        self.pulse.tells(lambda seconds, _: guard.stood_still(seconds))
 
     def wakes(self, wake: Callable[[], None]) -> None:
         """Call this, and nothing that was to be called before, when the job was suspended and goes on."""
@@ -80,7 +86,7 @@ class Suspension:
             return
         if self._failing:
             self._failing.pop(task.lease.item, None)
-        if self._probe is not None and self._is_probe(task):
+        if self._probe is not None and self.is_probe(task):
             self._probed(now, good=True, host=task.host)
             return
         host, well = task.host, self._well
@@ -118,16 +124,20 @@ class Suspension:
         if not first:
             self._count(self._guard, task, now, kind, signature=signature, began=now)
 
+    def is_probe(self, task: Task) -> bool:
+        """Whether this item is tried to find out whether anything works."""
+        return self._probe is not None and self._probe.lease.item == task.lease.item
+
     def probe_failed(self, task: Task, now: float, kind: Classification, signature: str) -> bool:
         """Whether the item that failed was a probe; then its failure is no more than that."""
-        if self._probe is None or not self._is_probe(task):
+        if not self.is_probe(task):
             return False
         self._probed(now, good=False, host=task.host, failure_class=kind.failure_class.value, signature=signature)
         return True
 
     def settled(self, task: Task) -> None:
         """Nothing more will come of this item: a probe that has said nothing was cut off."""
-        if self._probe is not None and self._is_probe(task):
+        if self._probe is not None and self.is_probe(task):
             self._probe = None
 
     # Who may go
@@ -137,12 +147,15 @@ class Suspension:
         guard = self._guard
         if guard is None:
             return
+        self.pulse.feel(now)
         self._tell_successes(now)
         if drained and self.suspended and self._probe is None:
             guard.drained(now)
         was_suspended = self.suspended
         # While nobody answers, each host is parked, and probed for itself.
         self.suspended = guard.decision(now) is not Decision.CONTINUE and not self.is_silence
+        if self.suspended and not was_suspended:
+            self.turns.begin(now)
         due = guard.look(now).next_probe_at if self.suspended else None
         self._probe_at = math.inf if due is None else due
         if was_suspended and not self.suspended:
@@ -154,32 +167,40 @@ class Suspension:
         """What there is to say of a job that is suspended, or that nobody answers; None: nothing."""
         if self._guard is None or not (self.suspended or self.is_silence):
             return None
+        self.pulse.feel(now)
         return self._guard.look(now)
 
     def wants_probe(self, now: float) -> bool:
         """Whether an item is to be tried now, with nothing else in flight."""
         return self._probe is None and now >= self._probe_at
 
-    @property
-    def waits(self) -> bool:
-        """Whether the job is suspended, and lacks no item to probe with."""
-        return self.suspended and not self._lacks_item
+    def wants_others(self, hosts: Collection[str], now: float) -> bool:
+        """Whether there should be items of other hosts than these to probe with."""
+        return self._lacks_item or self.turns.wants_others(hosts, now)
 
-    def in_turn(self, hosts: Iterable[str]) -> list[str]:
-        """The hosts in the order in which they are to be asked."""
-        return sorted(hosts, key=lambda host: self._turns.get(host, 0))
-
-    def probing(self, task: Task) -> None:
+    def probing(self, task: Task, now: float) -> None:
         """Note that this item is tried now."""
         self._probe = task
         self._lacks_item = False
-        self._turn += 1
-        self._turns[task.host] = self._turn
+        self.turns.asked(task.host, now)
 
     def unserved(self, now: float) -> None:
         """A probe is due, and there is no item that may be tried."""
         self._lacks_item = True
         self._probe_at = now + UNSERVED_EVERY
+
+    def may_be_left(self, hosts: Collection[str], now: float) -> bool:
+        """Whether these are all the hosts there are, as far as anybody knows, and nobody probes one now."""
+        few = len(hosts) <= PROBE_EVERY_MAX * (self._concurrency + 1)
+        return self.suspended and self._probe is None and few and not self.wants_others(hosts, now)
+
+    def leave(self) -> None:
+        """All hosts are parked, and probed each for itself: that finds out sooner who is back, and lets them go on alone."""
+        assert self._guard is not None, "who is suspended is guarded"
+        self._guard.hush()
+        self.suspended, self.is_silence = False, True
+        if self._wake is not None:
+            self._wake()
 
     def idle_seconds(self, now: float) -> float:
         """How long a suspended job may rest."""
@@ -212,9 +233,6 @@ class Suspension:
         if self._wake is not None:
             self._wake()
 
-    def _is_probe(self, task: Task) -> bool:
-        return self._probe is not None and self._probe.lease.item == task.lease.item
-
     def _count(
         self,
         guard: Guard,
@@ -226,6 +244,7 @@ class Suspension:
         began: float,
         incident: str | None = None,
     ) -> None:
+        self.pulse.feel(now)
         self._tell_successes(now)
         if self.is_silence:
             # Somebody who is not parked was asked.
@@ -258,15 +277,15 @@ class Suspension:
     ) -> None:
         guard = self._guard
         assert guard is not None, "who probes is guarded"
+        self.pulse.feel(now)
         self._probe = None
         if good and guard.look(now).dominant_class in OUTAGES:
             # Of a host that answers again there is work to be done; those that do not will be parked.
-            self._turns[host] = -1
+            self.turns.favour(host)
         guard.probed(now, good=good, host=host, failure_class=failure_class, signature=signature)
         self.look(now)
 
     def _go_on(self, guard: Guard, now: float) -> None:
-        self._turns = {host: turn for host, turn in self._turns.items() if turn < 0}
         self._widen(guard, now)
         if self._wake is not None:
             self._wake()

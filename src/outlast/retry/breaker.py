@@ -115,8 +115,8 @@ class Breaker:
         self.opens_at = now
         return self._close(now) if self._good >= PROBES_GOOD else None
 
-    def failed(self, now: float, *, probe: bool = False) -> bool:
-        """The host did not answer as it should. True when this has opened the breaker."""
+    def failed(self, now: float, *, probe: bool = False, sure: bool = False) -> bool:
+        """The host did not answer as it should; `sure`: no more evidence is wanted. True when this has opened the breaker."""
         if self.state is not BreakerState.CLOSED:
             if probe and self.state is BreakerState.HALF_OPEN:
                 self.in_a_row += 1
@@ -125,7 +125,7 @@ class Breaker:
         if self.down_since is None:
             self.down_since = now
         self.in_a_row += 1
-        self.evidence = min(EVIDENCE_MAX, self.evidence + NATS)
+        self.evidence = EVIDENCE_MAX if sure else min(EVIDENCE_MAX, self.evidence + NATS)
         if self.evidence < EVIDENCE_MAX:
             return False
         self._turn(Turn.GAVE_IN)

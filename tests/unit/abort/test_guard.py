@@ -151,8 +151,9 @@ def test_silence_has_the_patience_of_its_own_cause(driven):
     assert job.verdict.gives_up_at == job.now + 900
 
 
-def test_the_patience_of_a_policy_can_be_capped(driven):
-    policy = AbortPolicy(name="default").within(6.0)
+def test_a_job_s_patience_is_that_for_an_outage_and_bounds_that_for_all_else(driven):
+    assert AbortPolicy(name="default").waiting(7_200.0) == AbortPolicy(name="default", patience=7_200.0)
+    policy = AbortPolicy(name="default").waiting(6.0)
     assert (policy.patience, policy.patience_blocked) == (6.0, 6.0)
     job = driven(policy)
     job.fail_until_suspected(failure_class="network")

@@ -304,7 +304,7 @@ async def test_a_policy_that_hears_of_what_was_before_announces_no_old_surge(man
 
 async def test_a_guard_that_is_driven_directly_is_the_one_that_is_asked(manager, clock, events):
     abort = manager()
-    policy = abort.policy().within(6)
+    policy = abort.policy().waiting(6)
     guard = abort.guard("job", policy)
     for _ in range(40):
         guard.failed(clock.monotonic(), failure_class="network", signature="ConnectError")

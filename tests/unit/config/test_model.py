@@ -80,7 +80,7 @@ def test_the_defaults_of_a_job_are_the_documented_ones():
     job = JobConfiguration()
     assert (job.name, job.target, job.items, job.output) == (None, None, None, None)
     assert (job.concurrency, job.timeout, str(job.max_failed)) == (16, 60.0, "0")
-    assert (job.drain, job.patience, job.store) == (20.0, 900.0, ".outlast")
+    assert (job.drain, job.patience, job.store) == (20.0, None, ".outlast")
 
 
 def test_an_unknown_key_names_the_nearest_one():

@@ -105,7 +105,7 @@ def dispatch_of(clock, ledger):
         async def last_look(): ...
 
         throttle = throttle or Throttle()
-        policy = AbortPolicy(name="test").within(patience)
+        policy = AbortPolicy(name="test").waiting(patience)
 
         runtime = Runtime(clock=clock, roll=lambda: 0.5)
         trials = Trials(ledger, runtime, suspicion or Suspicion(), after=after, job="job", run="RUN", tally=Tally())

@@ -1,6 +1,8 @@
 """Who asked for it is told how a run ended, or that it was not let begin; of an abort its own action tells."""
 
+import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +52,17 @@ async def run(
     [
         (good, {}, []),
         (good, {"on": ["completed"]}, [("completed", "shop: completed: 2 of 2 done, 0 failed")]),
-        (bad, {}, [("completed_with_failures", "shop: completed with failures: 0 of 2 done, 2 failed")]),
+        (
+            bad,
+            {},
+            [
+                (
+                    "completed_with_failures",
+                    "shop: completed with failures: 0 of 2 done, 2 failed; not as expected: "
+                    "max_failed: 2 of 2 items failed (100.0%), allowed: 0",
+                )
+            ],
+        ),
         (bad, {"max_failed": "100%"}, []),
         (
             bad,
@@ -64,6 +76,44 @@ async def run(
 async def test_an_ending_is_told_to_who_asked_for_it(told, handler, settings, expected):
     await run(handler, **settings)
     assert told() == expected
+
+
+async def test_an_ending_that_is_not_as_expected_says_so_in_its_first_line_and_with_all_details(told, tmp_path):
+    await run(good, expect={"min_items": 5, "fields": {"price": 1.0}})
+    [(occasion, text)] = told()
+    assert occasion == "completed_with_failures"
+    assert text.startswith("shop: completed with failures: 2 of 2 done, 0 failed; not as expected: ")
+    assert "min_items: 2 records, expected at least 5" in text
+    assert "fields.price: it is in 0 of 2 records" in text
+    notice = json.loads((tmp_path / "told.jsonl").read_text())
+    assert [line.split(":")[0] for line in notice["details"].splitlines()] == ["min_items", "fields.price"]
+
+
+async def test_a_run_that_stops_for_what_is_expected_of_it_is_told_as_failed_and_one_that_was_stopped_is_not(told):
+    async def slow(item):
+        await asyncio.sleep(0.05)
+
+    expect = {"items_increase_every": 0.2, "stop": True}
+    await run(slow, range(1_000), expect=expect, on=["failed"], concurrency=1)
+    [(occasion, text)] = told()
+    assert (occasion, text.startswith("shop: stopped: ")) == ("failed", True)
+    assert "items_increase_every: no new record" in text
+    config = JobConfiguration(store="store", notify={"command": ("sh", "-c", "echo told >> other"), "on": ["failed"]})
+    async with Run("other", config=config) as stopped:
+        stopped.stop()
+        await stopped.process(slow, range(10))
+    assert not Path("other").exists()
+
+
+async def test_a_run_that_gives_nothing_new_is_told_as_stalled_while_it_works(told):
+    async def slow(item):
+        await asyncio.sleep(0.05)
+        return {"item": item} if told() else None
+
+    summary = await run(slow, range(60), expect={"items_increase_every": 0.3}, on=["stalled"], concurrency=1)
+    [(occasion, text)] = told()
+    assert (occasion, text.startswith("shop has stalled: no new record in ")) == ("stalled", True)
+    assert summary.done == 60
 
 
 async def test_an_error_is_told_and_raised(told):

@@ -100,6 +100,28 @@ async def test_a_host_that_stays_down_ends_the_run_after_its_patience_and_the_ne
     assert (again.outcome, again.done) == (Outcome.COMPLETED, 300)
 
 
+@pytest.mark.parametrize(
+    ("settings", "seconds"),
+    [
+        ({"patience": "2h"}, 7_200),
+        ({"patience": 5_000, "abort": {"default_policy": "conservative"}}, 5_000),
+        ({"abort": {"default_policy": "conservative"}}, 3_600),
+        ({}, 900),
+    ],
+)
+async def test_the_patience_of_a_job_is_that_for_an_outage_and_without_one_the_policy_s(options, settings, seconds):
+    clock = options["runtime"].clock
+    start = clock.monotonic()
+
+    @job("patient", **settings)
+    async def fetch(url):
+        raise ConnectionRefusedError("down")
+
+    summary = await fetch.run([f"http://h{n % 3}/{n}" for n in range(60)], **options)
+    assert summary.outcome is Outcome.ABORTED
+    assert seconds <= clock.monotonic() - start <= seconds + 35
+
+
 async def test_a_dead_host_does_not_hold_up_the_others(options):
     clock = options["runtime"].clock
     start = clock.monotonic()

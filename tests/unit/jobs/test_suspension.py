@@ -55,7 +55,7 @@ class Job:
     def probe(self, now, *, good, item=10_000):
         given = task(item)
         assert self.suspension.wants_probe(now)
-        self.suspension.probing(given)
+        self.suspension.probing(given, now)
         if good:
             self.suspension.succeeded(given, now)
         else:
@@ -153,7 +153,7 @@ def test_nobody_goes_but_one_probe_at_a_time_and_only_when_nothing_is_in_flight(
     suspension.look(1.5, drained=True)
     assert not suspension.wants_probe(1.5)
     assert suspension.wants_probe(2.0)
-    suspension.probing(task(1))
+    suspension.probing(task(1), 2.0)
     assert not suspension.wants_probe(3.0)
     assert suspension.idle_seconds(3.0) <= 5.0
 
@@ -172,7 +172,7 @@ def test_three_good_probes_of_five_let_the_job_go_on_with_half_the_concurrency_w
 
 def test_a_probe_that_was_cut_off_says_nothing_and_the_next_may_go():
     job = Job().suspended()
-    job.suspension.probing(task(1))
+    job.suspension.probing(task(1), 2.0)
     job.suspension.settled(task(1))
     job.suspension.look(2.0, drained=True)
     assert job.suspension.wants_probe(2.0)
@@ -183,7 +183,7 @@ def test_what_was_in_flight_when_it_was_suspended_is_no_probe():
     job.fail(1.0, times=40)
     assert not job.suspension.probe_failed(task(1), 1.0, kind("programming"), "S")
     job.suspension.look(1.0, drained=True)
-    job.suspension.probing(task(1))
+    job.suspension.probing(task(1), 2.0)
     assert not job.suspension.probe_failed(task(2), 2.0, kind("programming"), "S")
 
 
@@ -193,19 +193,51 @@ def test_probes_go_to_the_hosts_in_turn_and_in_an_outage_to_one_that_answers_fir
     suspension = job.suspension
     suspension.look(1.0, drained=True)
     for host in ("h1", "h2"):
-        suspension.probing(task(1, host))
+        suspension.probing(task(1, host), 2.0)
         suspension.probe_failed(task(1, host), 2.0, kind("network"), "S")
-    assert suspension.in_turn(["h1", "h2", "h3"]) == ["h3", "h1", "h2"]
-    suspension.probing(task(1, "h2"))
+    assert suspension.turns.in_order(["h1", "h2", "h3"]) == ["h3", "h1", "h2"]
+    suspension.probing(task(1, "h2"), 8.0)
     suspension.succeeded(task(1, "h2"), 9.0)
-    assert suspension.in_turn(["h1", "h2", "h3"]) == ["h2", "h3", "h1"]
+    assert suspension.turns.in_order(["h1", "h2", "h3"]) == ["h2", "h3", "h1"]
+
+
+def test_other_hosts_are_wanted_when_all_have_had_their_turn_until_none_is_found_any_more():
+    job = Job()
+    job.fail(1.0, times=40)
+    suspension = job.suspension
+    suspension.look(1.0, drained=True)
+    assert not suspension.wants_others(["h1", "h2"], 2.0)
+    suspension.probing(task(1, "h2"), 9.0)
+    assert suspension.wants_others(["h2"], 9.0)
+    assert not suspension.wants_others(["h2", "h3"], 9.0)
+    assert suspension.wants_others(["h2"], 23.9)
+    assert not suspension.wants_others(["h2"], 24.0)
+
+
+def test_when_all_hosts_are_parked_and_no_others_are_found_the_suspicion_is_left_to_the_gate():
+    job = Job()
+    job.fail(1.0, times=40, name="network")
+    suspension = job.suspension
+    suspension.look(1.0, drained=True)
+    suspension.probing(task(1, "h1"), 2.0)
+    assert not suspension.may_be_left(["h1"], 2.0)
+    suspension.probe_failed(task(1, "h1"), 2.0, kind("network"), "S")
+    assert not suspension.may_be_left(["h1"], 3.0)
+    assert not suspension.may_be_left([f"h{n}" for n in range(46)], 20.0)  # to ask them all every 5 s would be too much
+    assert suspension.may_be_left(["h1"], 20.0)
+    suspension.leave()
+    assert (suspension.suspended, suspension.is_silence, job.woken) == (False, True, 1)
+    suspension.look(21.0)
+    assert not suspension.suspended
+    suspension.succeeded(task(2), 22.0)
+    assert suspension.verdict(22.0) is None
 
 
 def test_a_probe_without_an_item_is_tried_again_soon():
     job = Job().suspended()
-    assert job.suspension.waits
+    assert not job.suspension.wants_others(["h1"], 2.0)
     job.suspension.unserved(2.0)
-    assert not job.suspension.waits
+    assert job.suspension.wants_others(["h1"], 2.0)
     assert job.suspension.idle_seconds(2.0) == 1.0
 
 
@@ -275,6 +307,7 @@ def test_a_probe_goes_to_a_host_that_is_parked_and_to_none_that_must_not_be_aske
 def test_the_items_at_hand_are_probed_host_by_host_and_keep_their_order():
     at_hand = AtHand(Gate())
     at_hand.add([task(1, "a"), task(2, "b"), task(3, "a")])
+    at_hand.hold_all()
     picked = at_hand.pick_probe(1.0, lambda hosts: sorted(hosts, reverse=True))
     assert (picked.lease.item, len(at_hand)) == (2, 2)
     assert [at_hand.pick(2.0).lease.item for _ in range(2)] == [1, 3]

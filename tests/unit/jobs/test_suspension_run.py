@@ -218,7 +218,7 @@ async def test_a_job_that_was_let_go_at_its_end_is_aborted_all_the_same_when_it_
     """Nothing is suspected any more from then on, and yet there has to be a reason."""
 
     async def fetch(url, ctx):
-        if url == "http://h0/98":  # it takes so long that the others, of a dead host, are let go meanwhile
+        if url == "http://h1/98":  # it takes so long that the others of its host, which is dead, are let go meanwhile
             await options["runtime"].clock.sleep(400)
             ctx.enqueue(*[f"http://h9/{n}" for n in range(400)])
             return {"url": url}
@@ -227,7 +227,7 @@ async def test_a_job_that_was_let_go_at_its_end_is_aborted_all_the_same_when_it_
     world.trouble = lambda seconds, host, n: None if host == "h0" else ConnectionRefusedError("down")
     config = JobConfiguration(checkpoint={"enabled": False}, patience=300, timeout=None)
     async with Run("troubled", config=config, **options) as run:
-        summary = await run.process(fetch, [*urls(100, 1), *(f"http://h1/{n}" for n in range(6))])
+        summary = await run.process(fetch, [*urls(100, 1), "http://h1/98", *(f"http://h1/{n}" for n in range(6))])
     assert (summary.outcome, summary.exit_code) == (Outcome.ABORTED, 3)
     note = await options["ledger"].get("aborted")
     assert (note["silence"], note["reason"]) == (True, "no host answers")
@@ -249,6 +249,60 @@ async def test_hosts_that_are_back_are_worked_with_while_the_others_are_down(wor
     summary = await run(world, urls(), options)
     assert (summary.done, summary.failed) == (2_000, 0)
     assert sum(good and 60 <= at < 105 for at, _, good in world.asked) > 400
+
+
+@pytest.mark.parametrize(("each", "hosts"), [(1, 500), (1, 1_500), (3, 500)])
+async def test_an_outage_costs_nothing_where_each_host_has_an_item_or_two(world, options, each, hosts):
+    world.trouble = down((2, 300))
+    summary = await run(world, urls(each, hosts), options)
+    assert (summary.done, summary.failed) == (each * hosts, 0)
+    assert max(world.asked_between(4, 300).values()) <= CONCURRENCY + 1
+    assert world.first_good_after(300) - 300 <= 5.0
+
+
+async def test_a_broken_selector_stops_the_job_where_each_host_has_one_item(world, options):
+    world.trouble = lambda seconds, host, n: ValueError("no price") if seconds >= 2 else None
+    summary = await run(world, urls(1, 1_000), options)
+    assert (summary.outcome, summary.failed <= 2 * EVIDENCE) == (Outcome.ABORTED, True)
+
+
+def in_blocks(count=100, hosts=HOSTS):
+    return [f"http://h{host}/{n}" for host in range(hosts) for n in range(count)]
+
+
+@pytest.mark.parametrize("items", [urls(), in_blocks()], ids=["mixed", "in blocks"])
+async def test_the_one_host_of_twenty_that_is_back_is_worked_with_and_the_others_are_waited_for(world, options, items):
+    def trouble(seconds, host, n):
+        is_back = seconds >= (60 if host == "h7" else 600)
+        return None if seconds < 1 or is_back else ConnectionRefusedError("down")
+
+    world.trouble = trouble
+    summary = await run(world, items, options)
+    assert (summary.done, summary.failed) == (2_000, 0)
+    others = [at for at, host, good in world.asked if good and at >= 60 and host != "h7"]
+    [*_, last] = [at for at, host, good in world.asked if good and host == "h7"]
+    # Each host is asked once in 5 s at most, so it takes a while to find the one.
+    assert last < 60 + 5 * HOSTS
+    assert 600 <= min(others) <= 630
+    assert max(world.asked_between(2, 60).values()) <= CONCURRENCY + 1
+    assert max(world.asked_between(150, 600).values()) <= CONCURRENCY + 1
+
+
+async def test_the_only_host_that_is_up_is_found_behind_all_that_are_down(world, options):
+    world.trouble = lambda seconds, host, n: None if host == "h17" else ConnectionRefusedError("down")
+    summary = await run(world, in_blocks(), options)
+    assert (summary.outcome, summary.done, summary.failed) == (Outcome.ABORTED, 100, 0)
+
+
+@pytest.mark.parametrize("error", [Refused(403), ValueError("no price")], ids=["a wall", "a broken selector"])
+@pytest.mark.parametrize("first", [0, 5])
+async def test_a_host_that_fails_altogether_and_comes_in_one_block_does_not_stop_the_others(
+    world, options, first, error
+):
+    world.trouble = lambda seconds, host, n: error if host == f"h{first}" else None
+    summary = await run(world, in_blocks(), options)
+    assert (summary.outcome, summary.done, summary.failed) == (Outcome.COMPLETED_WITH_FAILURES, 1_900, 100)
+    assert world.seconds < 60
 
 
 @pytest.mark.parametrize("abort", [{"enabled": False}, {"default_policy": "never"}])

@@ -14,7 +14,7 @@ from outlast.cli.options import Settings
 from outlast.cli.verbs.checkpoint import group
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
-SCREEN_LINES = 40
+SCREEN_LINES = 44
 SCREEN_COLUMNS = 80
 
 

@@ -1,0 +1,162 @@
+"""What an event log says of a job, gathered entry by entry: its runs, where they stood when, and what happened to them."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+from outlast.events import EventType
+from outlast.logs.reading import GAP, SAMPLE, Entry
+from outlast.report.marks import Mark, Marks
+from outlast.report.retries import Retries
+
+__all__ = ["Chronicle", "RunSeen", "Stood"]
+
+_STATES = ("done", "failed", "ignored", "pending", "leased", "deferred")
+_FINISHED = ("done", "failed", "ignored")
+
+
+class Stood(NamedTuple):
+    """Where a run stood at a moment, in seconds since the epoch. What is None was not measured."""
+
+    at: float
+    done: int
+    failed: int
+    retries: int
+    finished: int | None = None
+    total: int | None = None
+    memory: int | None = None
+    browser: int | None = None
+    limit: int | None = None
+
+
+@dataclass(slots=True)
+class RunSeen:
+    """One run, as far as the log tells. `resumed` is None where its beginning is not there, `outcome` where its end is not."""
+
+    id: str
+    first: datetime
+    last: datetime
+    resumed: bool | None = None
+    outcome: str | None = None
+    ended: datetime | None = None
+    closing: Stood | None = None
+    stood: list[Stood] = field(default_factory=list)
+
+    @property
+    def newest(self) -> Stood:
+        """Where it stood when it was heard of last."""
+        return self.stood[-1] if self.stood else Stood(self.first.timestamp(), 0, 0, 0)
+
+    @property
+    def seconds(self) -> float:
+        """How long it was heard of."""
+        return max(0.0, (self.last - self.first).total_seconds())
+
+
+@dataclass(slots=True)
+class Chronicle:
+    """All that is kept of an event log.
+
+    `entries` counts what was read, `lost` the lines that could not be written, `unread` those that could not be read, `left_out` the
+    events that were counted and not written.
+    """
+
+    runs: dict[str, RunSeen] = field(default_factory=dict)
+    marks: Marks = field(default_factory=Marks)
+    retries: Retries = field(default_factory=Retries)
+    classes: Counter[str] = field(default_factory=Counter)
+    entries: int = 0
+    lost: int = 0
+    unread: int = 0
+    left_out: int = 0
+    sealed_parts: bool = False
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], run: str = "") -> Self:
+        """What these entries say, or those of the runs whose ids begin with `run`."""
+        chronicle = cls()
+        for entry in entries:
+            if entry.run_id.startswith(run):
+                chronicle.add(entry)
+        return chronicle
+
+    def add(self, entry: Entry) -> None:
+        """Take in the next entry."""
+        self.entries += 1
+        run = self._run(entry)
+        run.last = max(run.last, entry.timestamp)
+        kind = entry.event_type
+        if kind == SAMPLE:
+            self._sampled(run, entry)
+        elif kind == GAP:
+            self.lost += _count(entry.data.get("lost"))
+        elif kind == EventType.RUN_STARTED:
+            run.resumed = bool(entry.data.get("resumed"))
+        elif kind == EventType.RUN_ENDED:
+            run.outcome, run.ended = str(entry.data.get("outcome")), entry.timestamp
+            run.closing = _closing(run, entry)
+        self.marks.note(entry)
+        self.retries.note(entry)
+
+    @property
+    def in_order(self) -> list[RunSeen]:
+        """The runs, the first one first."""
+        return sorted(self.runs.values(), key=lambda run: run.first)
+
+    def marked(self, *, running: str) -> list[Mark]:
+        """What happened, in order; a run that has no end and does not go on (`running` does) has come to one nevertheless."""
+        broken = [
+            Mark.broken(run.last, run.id)
+            for run in self.runs.values()
+            if run.ended is None and run.id != running and run.id
+        ]
+        return sorted([*self.marks.kept, *broken], key=lambda mark: mark.at)
+
+    def _run(self, entry: Entry) -> RunSeen:
+        run = self.runs.get(entry.run_id)
+        if run is None:
+            run = self.runs[entry.run_id] = RunSeen(entry.run_id, entry.timestamp, entry.timestamp)
+        return run
+
+    def _sampled(self, run: RunSeen, entry: Entry) -> None:
+        data = entry.data
+        self.left_out += _count(data.get("left_out"))
+        self.classes.update(_counts(data.get("classes")))
+        states = [data.get(name) for name in _STATES]
+        known = all(isinstance(each, int) for each in states)
+        run.stood.append(
+            Stood(
+                at=entry.timestamp.timestamp(),
+                done=_count(data.get("run_done")),
+                failed=_count(data.get("run_failed")),
+                retries=_count(data.get("retries")),
+                finished=sum(_count(data.get(name)) for name in _FINISHED) if known else None,
+                total=sum(map(_count, states)) if known else None,
+                memory=_amount(data.get("memory_bytes")),
+                browser=_amount(data.get("browser_memory_bytes")),
+                limit=_amount(data.get("memory_limit_bytes")),
+            )
+        )
+
+
+def _closing(run: RunSeen, entry: Entry) -> Stood:
+    """Where the job stood at the end of a run, which its last sample does not say."""
+    done, failed, deferred = (_count(entry.data.get(name)) for name in ("done", "failed", "deferred"))
+    last = next((each for each in reversed(run.stood) if each.total is not None), None)
+    finished = max(done + failed, (last.finished if last is not None else None) or 0)
+    total = max(finished + deferred, (last.total if last is not None else None) or 0)
+    return Stood(entry.timestamp.timestamp(), 0, 0, 0, finished=finished, total=total)
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _amount(value: Any) -> int | None:
+    return round(value) if isinstance(value, int | float) and value >= 0 else None
+
+
+def _counts(value: Any) -> Mapping[str, int]:
+    return {str(name): _count(number) for name, number in value.items()} if isinstance(value, dict) else {}

@@ -1,0 +1,131 @@
+"""What a report says, as one frozen value: computed from what a ledger and an event log tell, shown as HTML, Markdown or JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from outlast.report.attempts import AttemptRow, attempt_rows
+from outlast.report.chronicle import Chronicle, RunSeen
+from outlast.report.failures import FailureTable, failure_table
+from outlast.report.gaps import gaps
+from outlast.report.marks import Mark, MarkKind
+from outlast.report.numbers import Numbers, numbers
+from outlast.report.retries import DelayRow
+from outlast.report.story import story
+from outlast.report.timeline import Timeline, timeline
+from outlast.report.told import KeptCheckpoint, Standing, Told
+from outlast.report.words import clean
+
+__all__ = ["SCHEMA_VERSION", "Report", "RunRow", "Step", "report_of", "to_json"]
+
+SCHEMA_VERSION = 1
+NAME_MAX = 200
+RUNS_SHOWN_MAX = 200
+CHECKPOINTS_SHOWN_MAX = 50
+COMMAND_MAX = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """One run. `outcome` is None where nothing says how it ended."""
+
+    id: str
+    began: datetime
+    ended: datetime
+    resumed: bool | None
+    outcome: str | None
+    done: int
+    given_up: int
+    retries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What can be typed next."""
+
+    what: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A job from beginning to end, as far as it is known. `gaps` says what is not; `run` is the run it is restricted to, if to one."""
+
+    job: str
+    made: datetime
+    standing: Standing
+    run: str = ""
+    numbers: Numbers
+    story: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    gaps: tuple[str, ...] = ()
+    runs: tuple[RunRow, ...] = ()
+    timeline: Timeline
+    marks: tuple[Mark, ...] = ()
+    marked: Mapping[MarkKind, int] = field(default_factory=dict)
+    failures: FailureTable
+    delays: tuple[DelayRow, ...] = ()
+    attempts: tuple[AttemptRow, ...] = ()
+    checkpoints: tuple[KeptCheckpoint, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON-able data: moments in ISO 8601, UTC."""
+        document = to_json(self)
+        assert isinstance(document, dict)
+        return {"schema_version": SCHEMA_VERSION, **document}
+
+
+def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
+    """The report of a job; of one run of it, where `run` is its id, as far as the event log can tell them apart."""
+    runs = chronicle.in_order
+    line, failures = timeline(runs), failure_table(told.groups)
+    counted = numbers(told, chronicle, line, failures)
+    marks = chronicle.marked(running=told.standing.run if told.standing.running else "")
+    broken = sum(mark.kind is MarkKind.BROKEN for mark in marks)
+    return Report(
+        job=clean(told.job, NAME_MAX),
+        made=told.now,
+        standing=told.standing,
+        run=run,
+        numbers=counted,
+        story=story(told, runs, marks, failures, counted),
+        steps=tuple(Step(what=what, command=clean(command, COMMAND_MAX)) for what, command in told.steps),
+        gaps=gaps(told, chronicle, run),
+        runs=tuple(_run_row(each) for each in runs[-RUNS_SHOWN_MAX:]),
+        timeline=line,
+        marks=tuple(Mark(each.at, each.kind, clean(each.text.replace("builtins.", "")), each.run) for each in marks),
+        marked={**chronicle.marks.counts, MarkKind.BROKEN: broken},
+        failures=failures,
+        delays=chronicle.retries.rows,
+        attempts=attempt_rows(told.attempts, told.counts.failed),
+        checkpoints=tuple(told.checkpoints[:CHECKPOINTS_SHOWN_MAX]),
+    )
+
+
+def to_json(value: Any) -> Any:
+    """A value of the report as JSON-able data."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if is_dataclass(value):
+        return {each.name: to_json(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(to_json(name)): to_json(inner) for name, inner in value.items()}
+    return [to_json(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _run_row(run: RunSeen) -> RunRow:
+    newest = run.newest
+    return RunRow(
+        id=clean(run.id, 40),
+        began=run.first,
+        ended=run.last,
+        resumed=run.resumed,
+        outcome=None if run.outcome is None else clean(run.outcome, 60),
+        done=newest.done,
+        given_up=newest.failed,
+        retries=newest.retries,
+    )

@@ -1,0 +1,118 @@
+"""What happened, in sentences: the ends that were not wanted and what followed them, the hosts that were down, the main cause."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from outlast.report.chronicle import RunSeen
+from outlast.report.failures import FailureTable
+from outlast.report.marks import Mark, MarkKind
+from outlast.report.numbers import Numbers
+from outlast.report.told import Told
+from outlast.report.words import clean, clock, day_and_clock, duration, number, percent, plural, size
+
+__all__ = ["story"]
+
+ENDS_TOLD_MAX = 6
+HOSTS_TOLD_MAX = 3
+MUCH = 0.2
+"""A group of failures that has so large a share of them is told of."""
+
+
+def story(
+    told: Told, runs: Sequence[RunSeen], marks: Sequence[Mark], failures: FailureTable, counted: Numbers
+) -> tuple[str, ...]:
+    """A few sentences, in the order in which things happened; the texts in them may be hostile, and are clean."""
+    known = [run for run in runs if run.id]
+    span = counted.seconds or 0.0
+    return (
+        *_whole(told, known, counted),
+        *_ends(known, marks, span),
+        *_hosts(marks, span),
+        *_browsers(counted),
+        *_main_cause(failures, span),
+        *([clean(told.standing.detail)] if told.standing.detail else []),
+        *(clean(note) for note in told.notes),
+    )
+
+
+def _whole(told: Told, runs: Sequence[RunSeen], counted: Numbers) -> Iterator[str]:
+    if not runs or counted.seconds is None:
+        return
+    began = "Begun" if runs[0].resumed is False else "Known since"
+    stopped = counted.stopped or 0.0
+    lasting = (
+        f"it has run for {duration(counted.seconds)}"
+        if told.standing.running
+        else f"it took {duration(counted.seconds)}"
+    )
+    times = f", in {plural(len(runs), 'run')}" if len(runs) > 1 else ""
+    rest = f", of which it stood still for {duration(stopped)}" if stopped >= 1 else ""
+    yield f"{began} {day_and_clock(runs[0].first)}; {lasting}{times}{rest}."
+
+
+def _ends(runs: Sequence[RunSeen], marks: Sequence[Mark], span: float) -> Iterator[str]:
+    """The ends that nobody wanted, the newest of them, each with what followed."""
+    following = {run.id: after for run, after in pairwise(runs)}
+    aborts = {mark.run: mark for mark in marks if mark.kind is MarkKind.ABORT}
+    broken = {mark.run for mark in marks if mark.kind is MarkKind.BROKEN}
+    told = [run for run in runs if run.id in aborts or run.id in broken]
+    left = len(told) - ENDS_TOLD_MAX
+    if left > 0:
+        yield f"It had stopped {plural(left, 'time')} before what follows."
+    for run in told[-ENDS_TOLD_MAX:]:
+        what = _aborted(aborts[run.id], span) if run.id in aborts else _broken(run, span)
+        yield what + _followed(run, following.get(run.id), span)
+
+
+def _aborted(mark: Mark, span: float) -> str:
+    return f"At {clock(mark.at, span)} it was aborted: {clean(mark.text.replace('builtins.', ''))}"
+
+
+def _broken(run: RunSeen, span: float) -> str:
+    known = [stood for stood in run.stood if stood.memory is not None]
+    memory = ""
+    if known and known[-1].memory is not None:
+        limit = f" of {size(known[-1].limit)}" if known[-1].limit else ""
+        memory = f"; its memory was {size(known[-1].memory)}{limit} when it was last measured"
+    return f"At {clock(run.last, span)} it stopped without a word: killed, or the machine went down{memory}"
+
+
+def _followed(run: RunSeen, after: RunSeen | None, span: float) -> str:
+    if after is None:
+        return "."
+    still = (after.first - run.last).total_seconds()
+    return f"; it went on at {clock(after.first, span)}, {duration(max(0.0, still))} later."
+
+
+def _hosts(marks: Sequence[Mark], span: float) -> Iterator[str]:
+    """Hosts that were taken to be down, those that were so most often."""
+    downs: dict[str, list[Mark]] = {}
+    for mark in marks:
+        if mark.kind is MarkKind.HOST_DOWN:
+            downs.setdefault(mark.text.partition(": ")[0], []).append(mark)
+    ordered = sorted(downs.items(), key=lambda each: -len(each[1]))
+    for host, times in ordered[:HOSTS_TOLD_MAX]:
+        often = "" if len(times) == 1 else f", and {plural(len(times) - 1, 'time')} more"
+        yield f"{clean(host, 80)} was taken to be down at {clock(times[0].at, span)}{often}."
+    if len(ordered) > HOSTS_TOLD_MAX:
+        yield f"So were {plural(len(ordered) - HOSTS_TOLD_MAX, 'other host')}."
+
+
+def _browsers(counted: Numbers) -> Iterator[str]:
+    if counted.browser_crashes:
+        yield f"Browsers crashed {plural(counted.browser_crashes, 'time')} and were replaced."
+
+
+def _main_cause(failures: FailureTable, span: float) -> Iterator[str]:
+    if not failures.causes or failures.causes[0].count < MUCH * failures.total:
+        return
+    cause = failures.causes[0]
+    where = ""
+    if cause.by_host and max(cause.by_host) == cause.count:
+        host = failures.hosts[cause.by_host.index(max(cause.by_host))]
+        where = f", all of it at {host}" if host != "(no host)" else ""
+    elif cause.hosts > 1:
+        where = f", on {number(cause.hosts)} hosts"
+    since = f", first at {clock(cause.first_seen, span)}" if cause.first_seen is not None else ""
+    share = percent(cause.count, failures.total)
+    yield f"{share} of what was given up is one cause, {cause.name}: {cause.type} {cause.message}{where}{since}."

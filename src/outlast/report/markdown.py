@@ -45,7 +45,8 @@ def _when(report: Report, n: Numbers) -> str:
         return made
     to = "now" if report.standing.running else day_and_clock(n.ended)
     one = f"only run {_text(report.run)}, " if report.run else ""
-    return f"{one}{day_and_clock(n.began)} to {to} UTC ({duration(n.seconds)}), {made}"
+    runs = f" in {plural(n.runs, 'run')}" if n.runs > 1 else ""
+    return f"{one}{day_and_clock(n.began)} to {to} UTC ({duration(n.seconds)}{runs}), {made}"
 
 
 def _story(report: Report) -> Iterator[str]:

@@ -8,7 +8,7 @@ from outlast.report.failures import FailureTable
 from outlast.report.marks import Mark, MarkKind
 from outlast.report.numbers import Numbers
 from outlast.report.told import Told
-from outlast.report.words import clean, clock, day_and_clock, duration, number, percent, plural, size
+from outlast.report.words import clean, clock, duration, number, percent, plural, size
 
 __all__ = ["story"]
 
@@ -24,8 +24,7 @@ def story(
     """A few sentences, in the order in which things happened; the texts in them may be hostile, and are clean."""
     known = [run for run in runs if run.id]
     span = counted.seconds or 0.0
-    return (
-        *_whole(told, known, counted),
+    told_of = (
         *_ends(known, marks, span),
         *_hosts(marks, span),
         *_browsers(counted),
@@ -33,21 +32,16 @@ def story(
         *([clean(told.standing.detail)] if told.standing.detail else []),
         *(clean(note) for note in told.notes),
     )
+    return told_of or tuple(_smooth(told, counted))
 
 
-def _whole(told: Told, runs: Sequence[RunSeen], counted: Numbers) -> Iterator[str]:
-    if not runs or counted.seconds is None:
-        return
-    began = "Begun" if runs[0].resumed is False else "Known since"
-    stopped = counted.stopped or 0.0
-    lasting = (
-        f"it has run for {duration(counted.seconds)}"
-        if told.standing.running
-        else f"it took {duration(counted.seconds)}"
-    )
-    times = f", in {plural(len(runs), 'run')}" if len(runs) > 1 else ""
-    rest = f", of which it stood still for {duration(stopped)}" if stopped >= 1 else ""
-    yield f"{began} {day_and_clock(runs[0].first)}; {lasting}{times}{rest}."
+def _smooth(told: Told, counted: Numbers) -> Iterator[str]:
+    """What there is to say where there is nothing to tell."""
+    counts = counted.counts
+    if counts.total and counts.done == counts.total:
+        yield f"All of {plural(counts.total, 'item')} are done, and nothing had to be given up."
+    elif told.standing.running:
+        yield f"It goes on: {plural(counts.waiting, 'item')} to do."
 
 
 def _ends(runs: Sequence[RunSeen], marks: Sequence[Mark], span: float) -> Iterator[str]:

@@ -10,7 +10,7 @@ from outlast.report.words import clock, number, size, thinned
 __all__ = ["Stretch", "stretch_heads", "stretches"]
 
 ROWS_MAX = 48
-UNKNOWN = "?"
+UNKNOWN = "\u00b7"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from math import sqrt
 from typing import Any, NamedTuple
 
@@ -16,6 +15,8 @@ from outlast.report.words import clock, day_and_clock, duration, number, percent
 
 __all__ = ["FILTERS", "ending", "shown_marks", "view"]
 
+HOUR = 3_600
+CHECKPOINTS_SHOWN_MAX = 12
 MARKS_SHOWN_MAX = 300
 DRAWN_MAX = 250
 """How many marks of one kind are drawn, evenly chosen."""
@@ -50,6 +51,7 @@ def view(report: Report) -> dict[str, Any]:
         "marks_total": sum(report.marked.values()),
         "level": heat.level,
         "ending": ending,
+        "at": lambda at: day_and_clock(at, seconds=span < HOUR),
         "time": lambda at: clock(at, span),
         "most_retries": max((row.retries for row in report.delays), default=1),
         "most_items": max((row.items for row in report.attempts), default=1),
@@ -59,9 +61,9 @@ def view(report: Report) -> dict[str, Any]:
 
 
 def shown_marks(report: Report) -> list[Mark]:
-    """The marks for a table, the newest of them; of many the checkpoints are left out."""
+    """The marks for a table, the newest of them; of many checkpoints the table is not about."""
     marks = list(report.marks)
-    if len(marks) > MARKS_SHOWN_MAX:
+    if report.marked.get(MarkKind.CHECKPOINT, 0) > CHECKPOINTS_SHOWN_MAX:
         marks = [mark for mark in marks if mark.kind is not MarkKind.CHECKPOINT]
     return marks[-MARKS_SHOWN_MAX:]
 
@@ -98,17 +100,12 @@ def _drawn(marks: Sequence[Mark]) -> list[Mark]:
     return chosen
 
 
-def _moment(at: datetime) -> str:
-    return day_and_clock(at, seconds=True)
-
-
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number,
     "plural": plural,
     "percent": percent,
     "size": size,
     "duration": duration,
-    "moment": _moment,
     "words": lambda text: str(text).replace("_", " "),
     "short_id": lambda text: f"…{str(text)[-8:]}",
 }

@@ -21,7 +21,7 @@ __all__ = ["command"]
 SUFFIXES = {"html": ".html", "md": ".md", "json": ".json"}
 
 
-@click.command("report", short_help="Write what became of a job into one file: HTML, Markdown or JSON.")
+@click.command("report", short_help="Write a report on a job: HTML, Markdown, JSON.")
 @click.argument("job", metavar="JOB")
 @click.option(
     "-o", "--output", metavar="FILE", help="Where to write it; default: JOB-report.html here. '-': standard output."

@@ -1,7 +1,7 @@
 """What a report says, as one frozen value: computed from what a ledger and an event log tell, shown as HTML, Markdown or JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -22,6 +22,7 @@ __all__ = ["SCHEMA_VERSION", "Report", "RunRow", "Step", "report_of", "to_json"]
 
 SCHEMA_VERSION = 1
 NAME_MAX = 200
+ID_MAX = 60
 RUNS_SHOWN_MAX = 200
 CHECKPOINTS_SHOWN_MAX = 50
 COMMAND_MAX = 2_000
@@ -82,25 +83,29 @@ def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
     runs = chronicle.in_order
     line, failures = timeline(runs), failure_table(told.groups)
     counted = numbers(told, chronicle, line, failures)
-    marks = chronicle.marked(running=told.standing.run if told.standing.running else "")
+    running = told.standing.run if told.standing.running else ""
+    marks = chronicle.marked(running=running)
     broken = sum(mark.kind is MarkKind.BROKEN for mark in marks)
     return Report(
         job=clean(told.job, NAME_MAX),
         made=told.now,
-        standing=told.standing,
-        run=run,
+        standing=_clean_standing(told.standing),
+        run=clean(run, ID_MAX),
         numbers=counted,
         story=story(told, runs, marks, failures, counted),
-        steps=tuple(Step(what=what, command=clean(command, COMMAND_MAX)) for what, command in told.steps),
+        steps=tuple(Step(what=clean(what), command=clean(command, COMMAND_MAX)) for what, command in told.steps),
         gaps=gaps(told, chronicle, run),
-        runs=tuple(_run_row(each) for each in runs[-RUNS_SHOWN_MAX:]),
+        runs=tuple(_run_row(each, running) for each in runs[-RUNS_SHOWN_MAX:]),
         timeline=line,
-        marks=tuple(Mark(each.at, each.kind, clean(each.text.replace("builtins.", "")), each.run) for each in marks),
+        marks=tuple(map(_clean_mark, marks)),
         marked={**chronicle.marks.counts, MarkKind.BROKEN: broken},
         failures=failures,
         delays=chronicle.retries.rows,
         attempts=attempt_rows(told.attempts, told.counts.failed),
-        checkpoints=tuple(told.checkpoints[:CHECKPOINTS_SHOWN_MAX]),
+        checkpoints=tuple(
+            replace(each, id=clean(each.id, NAME_MAX), reason=clean(each.reason, ID_MAX))
+            for each in told.checkpoints[:CHECKPOINTS_SHOWN_MAX]
+        ),
     )
 
 
@@ -117,15 +122,25 @@ def to_json(value: Any) -> Any:
     return [to_json(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _run_row(run: RunSeen) -> RunRow:
+def _run_row(run: RunSeen, running: str) -> RunRow:
     newest = run.newest
+    outcome = "running" if running and run.id == running else run.outcome
     return RunRow(
-        id=clean(run.id, 40),
+        id=clean(run.id, ID_MAX),
         began=run.first,
         ended=run.last,
         resumed=run.resumed,
-        outcome=None if run.outcome is None else clean(run.outcome, 60),
+        outcome=None if outcome is None else clean(outcome, 60),
         done=newest.done,
         given_up=newest.failed,
         retries=newest.retries,
     )
+
+
+def _clean_standing(standing: Standing) -> Standing:
+    texts = {name: clean(getattr(standing, name)) for name in ("word", "detail", "run")}
+    return replace(standing, **texts)
+
+
+def _clean_mark(mark: Mark) -> Mark:
+    return Mark(mark.at, mark.kind, clean(mark.text.replace("builtins.", "")), clean(mark.run, ID_MAX))

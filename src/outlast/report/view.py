@@ -70,7 +70,7 @@ def shown_marks(report: Report) -> list[Mark]:
 
 def ending(run: RunRow) -> str:
     """How a run ended, in words."""
-    return "no word of it" if run.outcome is None else run.outcome.replace("_", " ")
+    return "stopped without a word" if run.outcome is None else run.outcome.replace("_", " ")
 
 
 def _pictures(line: Timeline, marks: Sequence[Mark]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def _cut(text: str, longest: int) -> str:
 
 def number(value: float) -> str:
     """A number with its thousands apart: `118 550`; one below ten that is not whole keeps a digit."""
-    if value < 10 and value != int(value):
+    if value < 9.95 and value != int(value):
         return f"{value:.1f}"
     return f"{round(value):,}".replace(",", NARROW)
 

@@ -167,7 +167,7 @@
         cursor: { sync: { key: "outlast" }, y: false, drag: { x: true, y: false } },
         legend: { live: true },
         scales: { x: { time: true }, y: { range: (_, _min, max) => [0, Math.max(least, (max || 0) * 1.06)] } },
-        axes: [axis({ values: ticks, space: 64, incrs: increments }), axis({ values: (_, splits) => splits.map(short), size: 58 })],
+        axes: [axis({ values: ticks, space: 64, incrs: increments, size: 32 }), axis({ values: (_, splits) => splits.map(short), size: 58 })],
         series: [{ label: "UTC", value: (_, value) => (value == null ? "–" : moment(value)) }, ...lines],
         hooks: { drawClear: [shade], draw: [mark], setCursor: [tell], setScale: [zoomed] },
       };

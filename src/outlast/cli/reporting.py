@@ -45,11 +45,24 @@ async def report_on(settings: Settings, job: str, run: str = "") -> Report:
         directory = job_directory(store, job)
         if not event_files(directory.path):
             raise
-        told = Told(job=job, now=Runtime().clock.now(), standing=unread_standing(), unread=error.message)
+        told = _unread(settings, job, error.message)
     chronicle = await _chronicle(directory, job, run)
     if run and not chronicle.runs:
         raise JobNotFoundError(f"the event log of job {job!r} has no run whose id begins with {run!r}")
     return report_of(told, chronicle, run=next(iter(chronicle.runs)) if run else "")
+
+
+def _unread(settings: Settings, job: str, problem: str) -> Told:
+    """What is known of a job whose ledger cannot be read."""
+    name = f"{quoted(job)}{store_hint(settings)}"
+    steps = [("see what is damaged", f"outlast verify {name}"), ("mend it", f"outlast repair {name}")]
+    return Told(
+        job=job,
+        now=Runtime().clock.now(),
+        standing=unread_standing(),
+        steps=[(what, typed(command)) for what, command in steps],
+        unread=problem,
+    )
 
 
 async def _told(settings: Settings, record: JobRecord) -> Told:

@@ -7,7 +7,7 @@ from outlast.cli.abort_words import aborted_lines, suspended_line, why
 from outlast.cli.phrases import moment
 from outlast.cli.reading import JobRecord
 from outlast.jobs import ExitCode, Outcome
-from outlast.report.told import Grade, Standing
+from outlast.report.told import ABORTED, Grade, Standing
 
 __all__ = ["moment_told", "standing_of", "unread_standing"]
 
@@ -66,7 +66,7 @@ def _detail(record: JobRecord, run: str) -> str:
     ended, aborted = record.ended, record.notes.aborted
     if ended.get("outcome") == Outcome.ABORTED and aborted is not None and aborted.get("run") == run:
         told = "; ".join(line.strip() for line in aborted_lines(aborted))
-        return f"Aborted: {why(aborted)}; {told}."
+        return f"{ABORTED}{why(aborted)}; {told}."
     for name in ("error", "reason"):
         if ended.get(name):
             return f"It ended so: {ended[name]}"

@@ -31,12 +31,13 @@ def page(report: Report) -> str:
     return _rendered(report, policy=policy, **ours)
 
 
-def split_page(report: Report, stem: str) -> dict[str, str]:
-    """The report with style and script in files beside it, all named after `stem`, for servers that refuse them in a page."""
+def split_page(report: Report, name: str) -> dict[str, str]:
+    """The report in files, the page of them called `name`: style and script stand beside it, for servers that refuse them within."""
+    stem = name.rpartition(".")[0] or name
     names = {"css": f"{stem}.css", "js": f"{stem}.js"}
     policy = _policy(style="'self'", script="'self'")
     return {
-        f"{stem}.html": _rendered(report, policy=policy, split=names),
+        name: _rendered(report, policy=policy, split=names),
         names["css"]: _css(),
         names["js"]: f"{_part('vendor/uPlot.iife.min.js')}\n{_part('page/report.js')}",
     }

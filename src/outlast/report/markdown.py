@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from outlast.report.model import Report
 from outlast.report.numbers import Numbers
 from outlast.report.shapes import SHAPES
-from outlast.report.tiles import tiles
-from outlast.report.view import ending, shown_marks
+from outlast.report.tiles import Tile, tiles
+from outlast.report.view import HOUR, ending, shown_marks
 from outlast.report.words import clock, day_and_clock, duration, number, percent, plural, size
 
 __all__ = ["markdown"]
@@ -33,20 +33,22 @@ def _head(report: Report) -> Iterator[str]:
     yield _when(report, n)
     yield ""
     cells = tiles(report)
-    yield from _table(
-        [tile.label for tile in cells],
-        [[f"**{tile.value}**{f' {tile.unit}' if tile.unit else ''}<br>{'<br>'.join(tile.lines)}" for tile in cells]],
-    )
+    yield from _table([tile.label for tile in cells], [["<br>".join([_value(tile), *tile.lines]) for tile in cells]])
+
+
+def _value(tile: Tile) -> str:
+    return f"**{tile.value}** {tile.unit}".rstrip()
 
 
 def _when(report: Report, n: Numbers) -> str:
-    made = f"made {day_and_clock(report.made)} UTC"
+    seconds = (n.seconds or 0.0) < HOUR
+    made = f"made {day_and_clock(report.made, seconds=seconds)} UTC"
     if n.began is None or n.ended is None or n.seconds is None:
         return made
-    to = "now" if report.standing.running else day_and_clock(n.ended)
+    to = "now" if report.standing.running else day_and_clock(n.ended, seconds=seconds)
     one = f"only run {_text(report.run)}, " if report.run else ""
     runs = f" in {plural(n.runs, 'run')}" if n.runs > 1 else ""
-    return f"{one}{day_and_clock(n.began)} to {to} UTC ({duration(n.seconds)}{runs}), {made}"
+    return f"{one}{day_and_clock(n.began, seconds=seconds)} to {to} UTC ({duration(n.seconds)}{runs}), {made}"
 
 
 def _story(report: Report) -> Iterator[str]:

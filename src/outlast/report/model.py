@@ -23,6 +23,7 @@ __all__ = ["SCHEMA_VERSION", "Report", "RunRow", "Step", "report_of", "to_json"]
 SCHEMA_VERSION = 1
 NAME_MAX = 200
 ID_MAX = 60
+DETAIL_MAX = 1_000
 RUNS_SHOWN_MAX = 200
 CHECKPOINTS_SHOWN_MAX = 50
 COMMAND_MAX = 2_000
@@ -52,12 +53,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A job from beginning to end, as far as it is known. `gaps` says what is not; `run` is the run it is restricted to, if to one."""
+    """A job from beginning to end, as far as it is known; `gaps` says what is not.
+
+    `run` is the run it is restricted to, if to one. `unread`: the ledger cannot be read.
+    """
 
     job: str
     made: datetime
     standing: Standing
     run: str = ""
+    unread: bool = False
     numbers: Numbers
     story: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -91,6 +96,7 @@ def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
         made=told.now,
         standing=_clean_standing(told.standing),
         run=clean(run, ID_MAX),
+        unread=bool(told.unread),
         numbers=counted,
         story=story(told, runs, marks, failures, counted),
         steps=tuple(Step(what=clean(what), command=clean(command, COMMAND_MAX)) for what, command in told.steps),
@@ -138,8 +144,9 @@ def _run_row(run: RunSeen, running: str) -> RunRow:
 
 
 def _clean_standing(standing: Standing) -> Standing:
-    texts = {name: clean(getattr(standing, name)) for name in ("word", "detail", "run")}
-    return replace(standing, **texts)
+    return replace(
+        standing, word=clean(standing.word), detail=clean(standing.detail, DETAIL_MAX), run=clean(standing.run, ID_MAX)
+    )
 
 
 def _clean_mark(mark: Mark) -> Mark:

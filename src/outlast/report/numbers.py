@@ -13,6 +13,7 @@ from outlast.report.told import Told
 __all__ = ["Numbers", "numbers"]
 
 HOUR = 3_600.0
+_TO_THE_END = frozenset({"completed", "completed_with_failures", "empty"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Numbers:
 
     `rate` is a minute's worth of finished items while working, `best_rate` that of the best hour, or of the best step where there is
     no hour. `retried_items` were done after more than one attempt. `largest_share` is that of the largest group of failures.
+    `stops` are the runs that did not come to the end of the work, `crashes` and `aborts` among them.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -34,6 +36,7 @@ class Numbers:
     retried_items: int | None = None
     largest_share: float | None = None
     runs: int = 0
+    stops: int = 0
     crashes: int = 0
     aborts: int = 0
     browser_restarts: int = 0
@@ -55,32 +58,35 @@ class Numbers:
 
 def numbers(told: Told, chronicle: Chronicle, line: Timeline, failures: FailureTable) -> Numbers:
     """The numbers of a job."""
-    runs = chronicle.in_order
-    known = [run for run in runs if run.id]
-    working = sum(run.seconds for run in known)
-    done = sum(run.newest.done + run.newest.failed for run in known)
-    marks = chronicle.marks
+    known = [run for run in chronicle.in_order if run.id]
     running = told.standing.run if told.standing.running else ""
+    lasted = [(told.now - run.first).total_seconds() if run.id == running else run.seconds for run in known]
+    heard = sum(run.seconds for run in known)
+    done = sum(run.newest.done + run.newest.failed for run in known)
+    ended = max((told.now if run.id == running else run.last for run in known), default=None)
+    marks = chronicle.marks.counts
     limits = [each for each in line.limit if each]
+    over = [run for run in known if run.id != running]
     return Numbers(
         counts=told.counts,
         began=known[0].first if known else None,
-        ended=max(run.last for run in known) if known else None,
-        seconds=(max(run.last for run in known) - known[0].first).total_seconds() if known else None,
-        working=working if known else None,
-        rate=60 * done / working if working >= 1 else None,
+        ended=ended,
+        seconds=None if ended is None else (ended - known[0].first).total_seconds(),
+        working=sum(lasted) if known else None,
+        rate=60 * done / heard if heard >= 1 else None,
         best_rate=_best(line),
         retries=sum(run.newest.retries for run in known) if known else None,
         retried_items=sum(n for attempts, n in told.attempts.items() if attempts > 1) if told.attempts else None,
         largest_share=failures.causes[0].count / failures.total if failures.causes and failures.total else None,
         runs=len(known),
-        crashes=sum(run.ended is None and run.id != running for run in known),
-        aborts=marks.counts[MarkKind.ABORT],
-        browser_restarts=marks.counts[MarkKind.RESTART],
-        browser_crashes=marks.counts[MarkKind.BROWSER_CRASH],
+        stops=sum(run.outcome not in _TO_THE_END for run in over),
+        crashes=sum(run.ended is None for run in over),
+        aborts=sum(run.outcome == "aborted" for run in over),
+        browser_restarts=marks[MarkKind.RESTART],
+        browser_crashes=marks[MarkKind.BROWSER_CRASH],
         memory_peak=_most(line.memory),
         memory_limit=None if not limits else round(limits[-1]),
-        checkpoints=marks.counts[MarkKind.CHECKPOINT],
+        checkpoints=marks[MarkKind.CHECKPOINT],
     )
 
 

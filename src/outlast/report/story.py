@@ -7,11 +7,12 @@ from outlast.report.chronicle import RunSeen
 from outlast.report.failures import FailureTable
 from outlast.report.marks import Mark, MarkKind
 from outlast.report.numbers import Numbers
-from outlast.report.told import Told
+from outlast.report.told import ABORTED, Standing, Told
 from outlast.report.words import clean, clock, duration, number, percent, plural, size
 
 __all__ = ["story"]
 
+DETAIL_MAX = 1_000
 ENDS_TOLD_MAX = 6
 HOSTS_TOLD_MAX = 3
 MUCH = 0.2
@@ -25,11 +26,11 @@ def story(
     known = [run for run in runs if run.id]
     span = counted.seconds or 0.0
     told_of = (
-        *_ends(known, marks, span),
+        *_ends(told.standing, known, marks, span),
         *_hosts(marks, span),
         *_browsers(counted),
         *_main_cause(failures, span),
-        *([clean(told.standing.detail)] if told.standing.detail else []),
+        *_detail(told.standing, marks),
         *(clean(note) for note in told.notes),
     )
     return told_of or tuple(_smooth(told, counted))
@@ -39,12 +40,12 @@ def _smooth(told: Told, counted: Numbers) -> Iterator[str]:
     """What there is to say where there is nothing to tell."""
     counts = counted.counts
     if counts.total and counts.done == counts.total:
-        yield f"All of {plural(counts.total, 'item')} are done, and nothing had to be given up."
+        yield f"{_all(counts.total)} done, and nothing had to be given up."
     elif told.standing.running:
         yield f"It goes on: {plural(counts.waiting, 'item')} to do."
 
 
-def _ends(runs: Sequence[RunSeen], marks: Sequence[Mark], span: float) -> Iterator[str]:
+def _ends(standing: Standing, runs: Sequence[RunSeen], marks: Sequence[Mark], span: float) -> Iterator[str]:
     """The ends that nobody wanted, the newest of them, each with what followed."""
     following = {run.id: after for run, after in pairwise(runs)}
     aborts = {mark.run: mark for mark in marks if mark.kind is MarkKind.ABORT}
@@ -54,12 +55,24 @@ def _ends(runs: Sequence[RunSeen], marks: Sequence[Mark], span: float) -> Iterat
     if left > 0:
         yield f"It had stopped {plural(left, 'time')} before what follows."
     for run in told[-ENDS_TOLD_MAX:]:
-        what = _aborted(aborts[run.id], span) if run.id in aborts else _broken(run, span)
+        if run.id in aborts:
+            noted = standing.detail.removeprefix(ABORTED) if run.id == standing.run else ""
+            what = _aborted(aborts[run.id], noted.rstrip("."), span)
+        else:
+            what = _broken(run, span)
         yield what + _followed(run, following.get(run.id), span)
 
 
-def _aborted(mark: Mark, span: float) -> str:
-    return f"At {clock(mark.at, span)} it was aborted: {clean(mark.text.replace('builtins.', ''))}"
+def _aborted(mark: Mark, noted: str, span: float) -> str:
+    why = clean(noted, DETAIL_MAX) if noted else clean(mark.text.replace("builtins.", ""))
+    return f"At {clock(mark.at, span)} it was aborted: {why}"
+
+
+def _detail(standing: Standing, marks: Sequence[Mark]) -> Iterator[str]:
+    """What was noted of the end of the last run, where the event log has not told of it."""
+    told = {mark.run for mark in marks if mark.kind in {MarkKind.BROKEN, MarkKind.ABORT}}
+    if standing.detail and standing.run not in told:
+        yield clean(standing.detail, DETAIL_MAX)
 
 
 def _broken(run: RunSeen, span: float) -> str:
@@ -110,3 +123,7 @@ def _main_cause(failures: FailureTable, span: float) -> Iterator[str]:
     since = f", first at {clock(cause.first_seen, span)}" if cause.first_seen is not None else ""
     share = percent(cause.count, failures.total)
     yield f"{share} of what was given up is one cause, {cause.name}: {cause.type} {cause.message}{where}{since}."
+
+
+def _all(count: int) -> str:
+    return "The one item is" if count == 1 else f"All {number(count)} items are"

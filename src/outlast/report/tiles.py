@@ -23,7 +23,7 @@ def tiles(report: Report) -> tuple[Tile, ...]:
     """The tiles, in order."""
     n = report.numbers
     return (
-        _finished(n, unread=report.standing.word == "damaged"),
+        _finished(n, unread=report.unread),
         _given_up(report),
         _throughput(n),
         _retries(n),
@@ -36,9 +36,9 @@ def tiles(report: Report) -> tuple[Tile, ...]:
 def _finished(n: Numbers, *, unread: bool) -> Tile:
     counts = n.counts
     if unread:
-        return Tile("Finished", UNKNOWN)
+        return Tile("Done", UNKNOWN)
     if not counts.total:
-        return Tile("Finished", "0", ("no items yet",))
+        return Tile("Done", "0", ("no items",))
     ignored = (f"{number(counts.ignored)} ignored",) if counts.ignored else ()
     waiting = (f"{number(counts.waiting)} to do",) if counts.waiting else ()
     share = f"of {plural(counts.total, 'item')} ({percent(counts.done, counts.total)})"
@@ -73,10 +73,15 @@ def _retries(n: Numbers) -> Tile:
 def _stops(n: Numbers) -> Tile:
     if not n.runs:
         return Tile("Stops", UNKNOWN)
-    parts = [plural(n.crashes, "crash", "crashes") if n.crashes else "", plural(n.aborts, "abort") if n.aborts else ""]
+    other = n.stops - n.crashes - n.aborts
+    parts = [
+        plural(n.crashes, "crash", "crashes") if n.crashes else "",
+        plural(n.aborts, "abort") if n.aborts else "",
+        f"{number(other)} in order" if other > 0 else "",
+    ]
     still = f"stood still for {duration(n.stopped)}" if n.stopped and n.stopped >= 1 else ""
-    told = ", ".join(filter(None, parts)) or ("in one run" if n.runs == 1 else "none by a crash or an abort")
-    return Tile("Stops", number(n.runs - 1), tuple(filter(None, (told, still))))
+    told = ", ".join(filter(None, parts)) or f"in {plural(n.runs, 'run')}"
+    return Tile("Stops", number(n.stops), tuple(filter(None, (told, still))))
 
 
 def _memory(n: Numbers) -> Tile:

@@ -8,7 +8,10 @@ from enum import StrEnum
 from outlast.failure.groups import Group
 from outlast.ledger.port import Counts
 
-__all__ = ["Grade", "KeptCheckpoint", "Standing", "Told"]
+__all__ = ["ABORTED", "Grade", "KeptCheckpoint", "Standing", "Told"]
+
+ABORTED = "Aborted: "
+"""How the detail of a job begins that was aborted."""
 
 
 class Grade(StrEnum):

@@ -13,7 +13,7 @@ from outlast.report.tiles import tiles
 from outlast.report.timeline import Timeline
 from outlast.report.words import clock, day_and_clock, duration, number, percent, plural, size
 
-__all__ = ["FILTERS", "ending", "shown_marks", "view"]
+__all__ = ["FILTERS", "HOUR", "ending", "shown_marks", "view"]
 
 HOUR = 3_600
 CHECKPOINTS_SHOWN_MAX = 12

@@ -93,7 +93,7 @@ def test_a_job_that_was_killed_over_and_over_has_a_short_story(report, started):
 
 def test_a_job_without_trouble_says_so(report, started, sample, ended):
     told = report(started(0), sample(0), ended(60, done=10), sample(60, 10), counts=Counts(done=10))
-    assert told.story == ("All of 10 items are done, and nothing had to be given up.",)
+    assert told.story == ("All 10 items are done, and nothing had to be given up.",)
     assert told.gaps == ()
 
 

@@ -11,6 +11,7 @@ from outlast.cli.options import STANDARD_STREAM, Settings, common
 from outlast.cli.phrases import commands, quoted, safe, size
 from outlast.cli.printing import put, say
 from outlast.errors import OutputError
+from outlast.jobs import ExitCode
 from outlast.storage.files import write_durably
 
 if TYPE_CHECKING:
@@ -41,29 +42,31 @@ def command(
     """Write a report on a job: what was finished and given up, when and why, what the engine did about it, and what to do next.
 
     Works while the job runs, without disturbing it, and after it was killed. Of an encrypted job it needs the key. --json: the
-    report as data. Times are UTC.
+    report as data. Times are UTC. Exit code 4 when the ledger cannot be read, and the event log is all there is to tell of.
     """
     form = _form(settings, output, form)
-    if form != "html" and (split or opened):
-        raise click.UsageError(f"{'--split' if split else '--open'} is for the HTML page")
-    if split and output == STANDARD_STREAM:
-        raise click.UsageError("--split writes several files, so it needs a file to stand beside")
+    _refuse_what_does_not_go_together(form, output, split=split, opened=opened)
     from outlast.cli.reporting import report_on  # noqa: PLC0415 - what is needed to read a job is not needed to refuse an option
 
     report = asyncio.run(report_on(settings, job, run_id))
-    if form != "html" and output is None:
-        output = STANDARD_STREAM
-    if output == STANDARD_STREAM:
+    if output == STANDARD_STREAM or (output is None and form != "html"):
         put(_text(report, form))
-        return 0
-    file = Path(output or f"{_stem(report)}-report.html")
-    for path, text in _files(report, form, file, split=split).items():
-        _write(path, text)
-    if not settings.quiet:
-        say(f"report on job {safe(report.job)}: {safe(str(file))} ({size(file.stat().st_size)})")
-    if opened:
-        _show(file)
-    return 0
+    else:
+        file = Path(output or f"{_stem(report)}-report.html")
+        _write(report, form, file, split=split)
+        if not settings.quiet:
+            say(f"report on job {safe(report.job)}: {safe(str(file))} ({size(file.stat().st_size)})")
+        if opened:
+            _show(file)
+    return ExitCode.DAMAGED if report.unread else ExitCode.FINISHED
+
+
+def _refuse_what_does_not_go_together(form: str, output: str | None, *, split: bool, opened: bool) -> None:
+    for option, given in (("--split", split), ("--open", opened)):
+        if given and form != "html":
+            raise click.UsageError(f"{option} is for the HTML page")
+        if given and output == STANDARD_STREAM:
+            raise click.UsageError(f"{option} needs a file, and standard output is none")
 
 
 def _form(settings: Settings, output: str | None, form: str | None) -> str:
@@ -88,25 +91,25 @@ def _text(report: "Report", form: str) -> str:
     return page(report)
 
 
-def _files(report: "Report", form: str, file: Path, *, split: bool) -> dict[Path, str]:
-    if not split:
-        return {file: _text(report, form)}
+def _write(report: "Report", form: str, file: Path, *, split: bool) -> None:
+    """Raises `OutputError` when it cannot be written."""
+    for path, text in (_parts(report, file) if split else {file: _text(report, form)}).items():
+        try:
+            write_durably(path, text.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            raise OutputError(f"the report {path} cannot be written: {error.strerror}") from error
+
+
+def _parts(report: "Report", file: Path) -> dict[Path, str]:
     from outlast.report.html import split_page  # noqa: PLC0415 - seldom asked for
 
-    return {file.with_name(name): text for name, text in split_page(report, file.stem).items()}
+    return {file.with_name(name): text for name, text in split_page(report, file.name).items()}
 
 
 def _stem(report: "Report") -> str:
     """A name for the file: of the job's what any file system takes."""
     plain = "".join(each if each.isascii() and (each.isalnum() or each in "._-") else "-" for each in report.job)
     return plain.strip("-.")[:60] or "job"
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_durably(path, text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise OutputError(f"the report {path} cannot be written: {error.strerror}") from error
 
 
 def _show(file: Path) -> None:

@@ -61,6 +61,7 @@ def _unread(settings: Settings, job: str, problem: str) -> Told:
         now=Runtime().clock.now(),
         standing=unread_standing(),
         steps=[(what, typed(command)) for what, command in steps],
+        command=_command(job, store_hint(settings)),
         unread=problem,
     )
 
@@ -79,8 +80,14 @@ async def _told(settings: Settings, record: JobRecord) -> Told:
         attempts=await _attempts(record.directory),
         checkpoints=await _checkpoints(settings, record.name),
         steps=[(what, typed(command)) for what, command in steps],
+        command=_command(record.name, store_hint(settings)),
         notes=note_lines(record.notes),
     )
+
+
+def _command(job: str, hint: str) -> str:
+    """What gives the same report as data."""
+    return typed(f"outlast report {quoted(job)} --json{hint}")
 
 
 async def _attempts(directory: JobDirectory) -> Counter[int]:

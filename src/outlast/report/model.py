@@ -63,6 +63,7 @@ class Report:
     standing: Standing
     run: str = ""
     unread: bool = False
+    command: str = ""
     numbers: Numbers
     story: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -97,6 +98,7 @@ def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
         standing=_clean_standing(told.standing),
         run=clean(run, ID_MAX),
         unread=bool(told.unread),
+        command=clean(told.command, COMMAND_MAX),
         numbers=counted,
         story=story(told, runs, marks, failures, counted),
         steps=tuple(Step(what=clean(what), command=clean(command, COMMAND_MAX)) for what, command in told.steps),

@@ -50,8 +50,8 @@ class KeptCheckpoint:
 class Told:
     """A job at the moment `now`. `attempts`: how many of the items that are done needed so many.
 
-    `groups` are the causes of failure, each with its name; `steps` what can be typed next, each after what it is for; `notes` what
-    runs have noted. `unread`: the ledger cannot be read, and why, so that all but the event log is unknown.
+    `groups` are the causes of failure, each with its name; `steps` what can be typed next, each after what it is for; `command` what
+    gives the report as data; `notes` what runs have noted. `unread`: the ledger cannot be read, and why, so that all but the event log is unknown.
     """
 
     job: str
@@ -62,5 +62,6 @@ class Told:
     attempts: Mapping[int, int] = field(default_factory=dict)
     checkpoints: Sequence[KeptCheckpoint] = ()
     steps: Sequence[tuple[str, str]] = ()
+    command: str = ""
     notes: Sequence[str] = ()
     unread: str = ""

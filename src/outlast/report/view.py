@@ -55,7 +55,6 @@ def view(report: Report) -> dict[str, Any]:
         "time": lambda at: clock(at, span),
         "most_retries": max((row.retries for row in report.delays), default=1),
         "most_items": max((row.items for row in report.attempts), default=1),
-        "as_data": f"outlast report {report.job} --json",
         "pictures": _pictures(line, report.marks),
     }
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from outlast.cli.options import STANDARD_STREAM, Settings, common
-from outlast.cli.phrases import commands, quoted, safe, size
+from outlast.cli.phrases import safe, size
 from outlast.cli.printing import put, say
 from outlast.errors import OutputError
 from outlast.jobs import ExitCode
@@ -113,5 +114,5 @@ def _stem(report: "Report") -> str:
 
 
 def _show(file: Path) -> None:
-    if click.launch(file.absolute().as_uri()):
-        say([f"no browser could be started for {safe(str(file))}", *commands([("open it", quoted(str(file)))])])
+    if not webbrowser.open(file.absolute().as_uri()):
+        say([f"no browser could be started; open {safe(str(file.absolute()), 500)} yourself"])

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple, Self
 
@@ -33,12 +33,16 @@ class Stood(NamedTuple):
 
 @dataclass(slots=True)
 class RunSeen:
-    """One run, as far as the log tells. `resumed` is None where its beginning is not there, `outcome` where its end is not."""
+    """One run, as far as the log tells. `resumed` is None where its beginning is not there, `outcome` where its end is not.
+
+    `found`: how many items of the job were done when it began.
+    """
 
     id: str
     first: datetime
     last: datetime
     resumed: bool | None = None
+    found: int | None = None
     outcome: str | None = None
     ended: datetime | None = None
     closing: Stood | None = None
@@ -93,7 +97,7 @@ class Chronicle:
         elif kind == GAP:
             self.lost += _count(entry.data.get("lost"))
         elif kind == EventType.RUN_STARTED:
-            run.resumed = bool(entry.data.get("resumed"))
+            run.resumed, run.found = bool(entry.data.get("resumed")), _amount(entry.data.get("done"))
         elif kind == EventType.RUN_ENDED:
             run.outcome, run.ended = str(entry.data.get("outcome")), entry.timestamp
             run.closing = _closing(run, entry)
@@ -102,8 +106,9 @@ class Chronicle:
 
     @property
     def in_order(self) -> list[RunSeen]:
-        """The runs, the first one first."""
-        return sorted(self.runs.values(), key=lambda run: run.first)
+        """The runs, the first one first. What one did after its last sample, before it was killed, the next one has found."""
+        runs = sorted(self.runs.values(), key=lambda run: run.first)
+        return [*map(_completed, runs, runs[1:]), *runs[-1:]]
 
     def marked(self, *, running: str) -> list[Mark]:
         """What happened, in order; a run that has no end and does not go on (`running` does) has come to one nevertheless."""
@@ -139,6 +144,16 @@ class Chronicle:
                 limit=_amount(data.get("memory_limit_bytes")),
             )
         )
+
+
+def _completed(run: RunSeen, after: RunSeen) -> RunSeen:
+    if run.ended is not None or run.found is None or after.found is None or not run.stood:
+        return run
+    done, newest = after.found - run.found, run.newest
+    if done <= newest.done:
+        return run
+    at = max(run.last.timestamp(), newest.at)
+    return replace(run, stood=[*run.stood, Stood(at, done, newest.failed, newest.retries)])
 
 
 def _closing(run: RunSeen, entry: Entry) -> Stood:

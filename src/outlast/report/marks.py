@@ -9,6 +9,7 @@ from typing import Any
 
 from outlast.events import EventType
 from outlast.logs.reading import Entry
+from outlast.report.words import duration
 
 __all__ = ["MARKS_KEPT_MAX", "Mark", "MarkKind", "Marks"]
 
@@ -129,6 +130,12 @@ def _parked(data: Mapping[str, Any]) -> _Made:
     )
 
 
+def _recovered(data: Mapping[str, Any]) -> _Made:
+    seconds = data.get("down_for")
+    after = f", {duration(seconds)} after its failures began" if isinstance(seconds, int | float) else ""
+    return MarkKind.HOST_UP, f"{data.get('host') or '(no host)'} answers again{after}"
+
+
 def _pressed(data: Mapping[str, Any]) -> _Made:
     return MarkKind.PRESSURE, f"{_names(data.get('breached'))} ({data.get('level')})"
 
@@ -152,7 +159,7 @@ _MADE: Mapping[str, Callable[[Mapping[str, Any]], _Made]] = {
     EventType.LEDGER_DAMAGED: _damaged_ledger,
     EventType.LEDGER_BEHIND: _behind,
     EventType.HOST_PARKED: _parked,
-    EventType.HOST_RECOVERED: lambda data: (MarkKind.HOST_UP, f"{data.get('host') or '(no host)'} answers again"),
+    EventType.HOST_RECOVERED: _recovered,
     EventType.THRESHOLD_BREACHED: _pressed,
     EventType.ITEM_QUARANTINED: _quarantined,
     EventType.EXPECTATION_FAILED: lambda data: (MarkKind.UNMET, f"{data.get('expectation')}: {data.get('reason')}"),

@@ -142,16 +142,20 @@ def _measured(runs: Iterable[RunSeen], began: float, step: float, count: int) ->
                 if value is not None:
                     column[place] = max(column[place] or 0, value)
         first, last = (int((at - began) // step) for at in (run.stood[0].at, run.last.timestamp()))
-        for column in columns.values():
-            _carry(column, first, min(count, last + 1))
+        for name, column in columns.items():
+            _fill(column, first, min(count, last + 1), even=name in {"done", "total"})
     return {name: tuple(column) for name, column in columns.items()}
 
 
-def _carry(column: list[Known], first: int, end: int) -> None:
-    """What was measured holds until it is measured again, as long as the run goes on."""
-    for place in range(max(0, first) + 1, end):
-        if column[place] is None:
-            column[place] = column[place - 1]
+def _fill(column: list[Known], first: int, end: int, *, even: bool) -> None:
+    """What was measured holds until it is measured again, or what was done was done evenly, as long as the run goes on."""
+    known = [place for place in range(max(0, first), end) if column[place] is not None]
+    for start, stop in pairwise([*known, end]):
+        held = column[start] or 0
+        following = column[stop] if even and stop < end else None
+        for place in range(start + 1, stop):
+            share = (place - start) / (stop - start)
+            column[place] = held if following is None else round(held + share * (following - held))
 
 
 def _down(runs: Sequence[RunSeen], step: float) -> tuple[tuple[float, float], ...]:

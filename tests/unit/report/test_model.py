@@ -84,6 +84,18 @@ def test_the_same_run_without_a_process_was_killed(report, started, sample):
     assert told.runs[0].outcome is None
 
 
+def test_what_a_run_did_between_its_last_sample_and_its_death_the_next_one_has_found(report, started, sample):
+    entries = [
+        started(0),
+        sample(0, total=100),
+        sample(60, 20, total=100),
+        started(90, run="R2", resumed=True, done=26),
+    ]
+    told = report(*entries, standing=Standing(word="killed", grade=Grade.BAD, run="R2"))
+    assert [run.done for run in told.runs] == [26, 0]
+    assert sum(filter(None, told.timeline.finished)) == pytest.approx(26, abs=0.5)
+
+
 def test_a_job_that_was_killed_over_and_over_has_a_short_story(report, started):
     entries = [started(n * 600, run=f"R{n:02}", resumed=n > 0) for n in range(20)]
     story = report(*entries, standing=Standing(word="killed", grade=Grade.BAD)).story
@@ -187,7 +199,12 @@ def test_marks_are_bounded_and_counted(report, entry):
             "host_down",
             "(no host): 4 failures, E: x",
         ),
-        ("host_recovered", {"host": "b.test"}, "host_up", "b.test answers again"),
+        (
+            "host_recovered",
+            {"host": "b.test", "down_for": 75.0},
+            "host_up",
+            "b.test answers again, 1 min 15 s after its failures began",
+        ),
         ("threshold_breached", {"breached": ["memory"], "level": "critical"}, "pressure", "memory (critical)"),
         ("item_quarantined", {"key": "k", "kills": 3}, "quarantine", "k was in hand at 3 kills"),
         ("expectation_failed", {"expectation": "max_failed", "reason": "too many"}, "unmet", "max_failed: too many"),

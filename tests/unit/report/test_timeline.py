@@ -65,6 +65,12 @@ def test_memory_is_the_most_of_a_step_and_holds_until_it_is_measured_again(start
     assert line.memory[-1] == 400
 
 
+def test_progress_between_two_samples_was_even(started, sample):
+    line = drawn(started(0), sample(0, total=40), sample(240, 40, total=80), sample(3_600, 40, total=80))
+    assert line.done[:6] == (0, 10, 20, 30, 40, 40)
+    assert line.total[:5] == (40, 50, 60, 70, 80)
+
+
 def test_the_end_of_a_run_says_where_the_job_stood_then(started, sample, ended):
     line = drawn(started(0), sample(0, total=10), ended(4_000, done=8, failed=1, deferred=3), sample(4_000, 8, 1))
     assert (line.done[-1], line.total[-1]) == (9, 12)

@@ -162,7 +162,7 @@
       const options = {
         width,
         height: width < 520 ? 190 : 230,
-        padding: [18, 14, 0, 0],
+        padding: [18, 30, 0, 0],
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
         cursor: { sync: { key: "outlast" }, y: false, drag: { x: true, y: false } },
         legend: { live: true },

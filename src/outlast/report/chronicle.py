@@ -1,7 +1,6 @@
 """What an event log says of a job, gathered entry by entry: its runs, where they stood when, and what happened to them."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple, Self
@@ -70,7 +69,6 @@ class Chronicle:
     runs: dict[str, RunSeen] = field(default_factory=dict)
     marks: Marks = field(default_factory=Marks)
     retries: Retries = field(default_factory=Retries)
-    classes: Counter[str] = field(default_factory=Counter)
     entries: int = 0
     lost: int = 0
     unread: int = 0
@@ -128,7 +126,6 @@ class Chronicle:
     def _sampled(self, run: RunSeen, entry: Entry) -> None:
         data = entry.data
         self.left_out += _count(data.get("left_out"))
-        self.classes.update(_counts(data.get("classes")))
         states = [data.get(name) for name in _STATES]
         known = all(isinstance(each, int) for each in states)
         run.stood.append(
@@ -171,7 +168,3 @@ def _count(value: Any) -> int:
 
 def _amount(value: Any) -> int | None:
     return round(value) if isinstance(value, int | float) and value >= 0 else None
-
-
-def _counts(value: Any) -> Mapping[str, int]:
-    return {str(name): _count(number) for name, number in value.items()} if isinstance(value, dict) else {}

@@ -38,10 +38,6 @@ class Cause:
     first_seen: datetime | None = None
     last_seen: datetime | None = None
 
-    @property
-    def takes_verbs(self) -> bool:
-        return self.name != OTHER
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureTable:

@@ -74,10 +74,6 @@ class Marks:
     def kept(self) -> list[Mark]:
         return [mark for marks in self._kept.values() for mark in marks]
 
-    def of(self, kind: MarkKind) -> list[Mark]:
-        """Those of one kind, in order."""
-        return list(self._kept.get(kind, ()))
-
 
 _Made = tuple[MarkKind, str]
 

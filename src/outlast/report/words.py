@@ -59,11 +59,10 @@ def duration(seconds: float) -> str:
     """A length of time: `4.2 s`, `12 min 5 s`, `9 h 12 min`, `3 d 4 h`."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{int(seconds)} s"
-    for large, unit, small, part in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
-        if seconds >= large:
-            whole, rest = divmod(int(seconds), large)
-            return f"{whole} {unit}" + (f" {rest // small} {part}" if rest // small else "")
-    raise AssertionError(seconds)
+    steps = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+    large, unit, small, part = next(step for step in steps if seconds >= step[0])
+    whole, rest = divmod(int(seconds), large)
+    return f"{whole} {unit}" + (f" {rest // small} {part}" if rest // small else "")
 
 
 def day_and_clock(at: datetime, *, seconds: bool = False) -> str:

@@ -47,9 +47,9 @@ def test_a_message_that_looks_like_an_address_is_no_place(group):
     assert (cause.message, cause.frame) == ("host:80 at <url>", "")
 
 
-def test_what_is_beyond_the_bound_of_groups_takes_no_verb(group):
-    [cause] = failure_table([group(OTHER, {OTHER: 2}, name=OTHER)]).causes
-    assert not cause.takes_verbs
+def test_what_is_beyond_the_bound_of_groups_is_one_cause_and_its_hosts_are_elsewhere(group):
+    [cause] = (table := failure_table([group(OTHER, {OTHER: 2}, name=OTHER)])).causes
+    assert (cause.type, cause.elsewhere, table.hosts, table.more_hosts) == (OTHER, 2, (), 1)
 
 
 def test_hostile_names_are_clean_and_short(group):

@@ -154,6 +154,23 @@ def test_a_job_of_which_nothing_is_known_has_a_page(told):
     assert "table" not in [tag for tag, _ in found.found]
 
 
+def test_a_job_of_which_nothing_is_known_has_a_markdown_too(told):
+    empty = told(counts=Counts(), standing=Standing(word="not begun", grade=Grade.WARNING))
+    text = markdown(report_of(empty, Chronicle()))
+    assert text.startswith("# shop: not begun\n\nmade 2026-11-24 00:46:40 UTC\n")
+    assert "##" not in text
+
+
+def test_markdown_tells_of_a_run_that_goes_on_until_now(told, started, sample, group):
+    running = Standing(word="running", grade=Grade.GOOD, run="R1", running=True)
+    groups = [group(f"a.No{n}", {"a.test": 1}, name=f"F-{n}") for n in range(25)]
+    one = report_of(told(standing=running, groups=groups), Chronicle.of([started(0), sample(60, 5)]), "R1")
+    text = markdown(one)
+    assert "\nonly run R1, 2026-11-22 21:00 to now UTC (1 d 3 h), made 2026-11-24 00:46 UTC\n" in text
+    assert "\nAnd 5 further groups.\n" in text
+    assert "## Runs" not in text
+
+
 def test_every_picture_has_its_table(evil):
     text = page(evil)
     for heading in (

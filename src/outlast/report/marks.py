@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
+from outlast.abort.states import Decision
 from outlast.events import EventType
 from outlast.logs.reading import Entry
 from outlast.report.words import duration
@@ -24,6 +25,10 @@ class MarkKind(StrEnum):
     BROKEN = "broken"
     """A run that ended without a word."""
     ABORT = "abort"
+    SUSPENDED = "suspended"
+    """Going on seemed pointless: nothing but probes was handed out."""
+    GOES_ON = "goes_on"
+    """A suspension is over."""
     RESTART = "restart"
     BROWSER_CRASH = "browser_crash"
     CHECKPOINT = "checkpoint"
@@ -59,23 +64,36 @@ class Marks:
 
     counts: Counter[MarkKind] = field(default_factory=Counter)
     _kept: dict[MarkKind, deque[Mark]] = field(default_factory=dict)
+    _suspended: str | None = None
 
     def note(self, entry: Entry) -> None:
         """Keep the entry where it is one of those moments."""
-        made = _MADE.get(entry.event_type)
+        make = _MADE.get(entry.event_type)
+        made = self._judged(entry) if entry.event_type == EventType.ABORT_EVALUATED else make and make(entry.data)
         if made is None:
             return
-        kind, text = made(entry.data)
+        kind, text = made
         self.counts[kind] += 1
         kept = self._kept.setdefault(kind, deque(maxlen=MARKS_KEPT_MAX))
         kept.append(Mark(entry.timestamp, kind, text, entry.run_id))
+
+    def _judged(self, entry: Entry) -> "_Made | None":
+        """A job is judged every few seconds; of interest is when it begins to be suspended, and when that ends."""
+        decision, before = entry.data.get("decision"), self._suspended
+        self._suspended = entry.run_id if decision in _SUSPENDED else None
+        if self._suspended is not None and before != entry.run_id:
+            return MarkKind.SUSPENDED, str(entry.data.get("reason"))
+        if decision == Decision.CONTINUE and before == entry.run_id:
+            return MarkKind.GOES_ON, "going on in full"
+        return None
 
     @property
     def kept(self) -> list[Mark]:
         return [mark for marks in self._kept.values() for mark in marks]
 
 
-_Made = tuple[MarkKind, str]
+_Made: TypeAlias = tuple[MarkKind, str]
+_SUSPENDED = frozenset({Decision.SUSPEND, Decision.PROBE})
 
 
 def _started(data: Mapping[str, Any]) -> _Made:

@@ -28,6 +28,8 @@ SHAPES: Mapping[MarkKind, Shape] = {
     MarkKind.END: Shape("ended", "M1 1H9V9H1Z", "soft", hollow=True, line="solid"),
     MarkKind.BROKEN: Shape("stopped without a word", "M1 1L9 9M9 1L1 9", "red", hollow=True, line="solid"),
     MarkKind.ABORT: Shape("aborted", "M0 0H10V10H0Z", "purple", line="solid"),
+    MarkKind.SUSPENDED: Shape("suspended", "M1 0H4V10H1ZM6 0H9V10H6Z", "purple", line="dashed"),
+    MarkKind.GOES_ON: Shape("suspension over", "M1 0L10 5L1 10Z", "purple", hollow=True),
     MarkKind.RESTART: Shape("browser restarted", _CIRCLE, "green", hollow=True, line="dashed"),
     MarkKind.BROWSER_CRASH: Shape("browser crashed", _DIAMOND, "red", line="dashed"),
     MarkKind.HOST_DOWN: Shape("host down", "M0 1H10L5 10Z", "amber", line="dashed"),

@@ -26,6 +26,7 @@ def story(
     known = [run for run in runs if run.id]
     span = counted.seconds or 0.0
     told_of = (
+        *_suspensions(marks, span),
         *_ends(told.standing, known, marks, span),
         *_hosts(marks, span),
         *_browsers(counted),
@@ -89,6 +90,19 @@ def _followed(run: RunSeen, after: RunSeen | None, span: float) -> str:
         return "."
     still = (after.first - run.last).total_seconds()
     return f"; it went on at {clock(after.first, span)}, {duration(max(0.0, still))} later."
+
+
+def _suspensions(marks: Sequence[Mark], span: float) -> Iterator[str]:
+    """What was waited out: the first of them, and how many there were."""
+    first = next((mark for mark in marks if mark.kind is MarkKind.SUSPENDED), None)
+    if first is None:
+        return
+    more = sum(mark.kind is MarkKind.SUSPENDED for mark in marks) - 1
+    often = f"; {plural(more, 'suspension')} followed" if more else ""
+    over = next((mark for mark in marks if mark.kind is MarkKind.GOES_ON and mark.at >= first.at), None)
+    until = f" until {clock(over.at, span)}" if over is not None else ""
+    why = clean(first.text.replace("builtins.", "").partition("; probing")[0])
+    yield f"It was suspended at {clock(first.at, span)}{until}: {why}{often}."
 
 
 def _hosts(marks: Sequence[Mark], span: float) -> Iterator[str]:

@@ -129,6 +129,31 @@ def test_hosts_that_were_down_are_told_the_most_frequent_first(report, entry):
     assert "b was taken to be down at 21:00:00, and 1 time more. a was taken to be down at 21:00:01." in story
 
 
+def test_a_suspension_is_told_by_its_beginning_and_its_end(report, started, entry, at):
+    decisions = [
+        (10, "suspend"),
+        (20, "suspend"),
+        (30, "probe"),
+        (40, "continue"),
+        (50, "continue"),
+        (60, "suspend"),
+        (70, "abort"),
+    ]
+    judged = [
+        entry("abort_evaluated", n, {"decision": each, "reason": f"20 of 20 failed at {n}; probing, next in 1 s"})
+        for n, each in decisions
+    ]
+    running = Standing(word="running", grade=Grade.GOOD, run="R1", running=True)
+    told = report(started(0), *judged, standing=running, now=at(120))
+    assert [(mark.kind, mark.at.second) for mark in told.marks] == [
+        ("start", 0),
+        ("suspended", 10),
+        ("goes_on", 40),
+        ("suspended", 0),
+    ]
+    assert told.story == ("It was suspended at 21:00:10 until 21:00:40: 20 of 20 failed at 10; 1 suspension followed.",)
+
+
 def test_what_happened_before_the_log_begins_is_not_made_up(report, sample, started):
     assert report(sample(60, 5)).gaps == (
         "There is no event log before 2026-11-22 21:01: what happened until then is not known.",

@@ -256,7 +256,7 @@ def test_pictures_are_zoomed_together_and_marks_can_be_read(outlast, two_hour_jo
         return mark
 
     mark, told = looked_at(Path("page.html"), zoom, viewport={"width": 1_240, "height": 900})
-    assert mark.startswith("2026-11-22 21:50 stopped without a word: the run stopped without a word")
+    assert mark.startswith("2026-11-22 21:50 stopped without a word: killed, ended by an error")
     assert len(told) == 1
 
 
@@ -360,6 +360,31 @@ def test_a_damaged_ledger_leaves_the_event_log_and_what_mends_it(outlast):
     assert report["numbers"]["runs"] == 1
 
 
+TORN = """
+import asyncio, outlast
+
+@outlast.job("docs")
+async def scrape(item):
+    return {"item": item}
+
+def torn():
+    yield "https://a.test/1"
+    raise RuntimeError("the list is torn")
+
+asyncio.run(scrape.run(torn()))
+"""
+
+
+def test_a_run_that_an_error_has_ended_was_not_killed(outlast, tmp_path):
+    done = subprocess.run([sys.executable, "-c", TORN], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "the list is torn" in done.stderr
+    report = json.loads(outlast("report", "docs", "--json")[1])
+    assert report["standing"]["word"] == "ended with an error"
+    assert report["numbers"]["crashes"] == 0
+    assert report["story"] == ["It ended so: RuntimeError: the list is torn"]
+    assert report["marks"][-1]["text"] == "ended with an error"
+
+
 def test_nothing_of_the_job_is_changed(outlast, tree):
     outlast("run", "scrape.py:scrape", "some.txt", "--job", "docs")
     directory = job_directory(Path(".outlast"), "docs").path
@@ -382,6 +407,9 @@ def test_one_run_of_several(outlast):
     code, _, err = outlast("report", "docs", "--run", "NOSUCH")
     assert code == 6
     assert "has no run whose id begins with 'NOSUCH'" in err
+    code, _, err = outlast("report", "docs", "--run", "0")
+    assert code == 2
+    assert f"2 runs of job 'docs' have ids that begin with '0': {whole['runs'][0]['id']}, " in err
 
 
 def test_the_name_of_the_file_says_the_form(outlast):

@@ -13,7 +13,7 @@ from outlast.cli.phrases import quoted, typed
 from outlast.cli.reading import JobRecord, begun_with, found, record_of, store_hint, store_of
 from outlast.cli.shelves import shelf_of
 from outlast.cli.standing import moment_told, standing_of, unread_standing
-from outlast.errors import CheckpointError, JobNotFoundError, LedgerCorruptionError
+from outlast.errors import CheckpointError, JobNotFoundError, LedgerCorruptionError, ValidationError
 from outlast.jobs.diary import about_events
 from outlast.jobs.store import JobDirectory, job_directory
 from outlast.ledger.port import ItemStatus
@@ -27,6 +27,7 @@ from outlast.runtime import Runtime
 __all__ = ["report_on"]
 
 ITEMS_AT_ONCE = 2_000
+RUNS_SHOWN_MAX = 5
 CHECKPOINTS_READ_MAX = 20
 CHECKPOINT_BYTES_MAX = 64 << 20
 """How much of the checkpoints is read to see whether they are intact; the newest first."""
@@ -49,6 +50,9 @@ async def report_on(settings: Settings, job: str, run: str = "") -> Report:
     chronicle = await _chronicle(directory, job, run)
     if run and not chronicle.runs:
         raise JobNotFoundError(f"the event log of job {job!r} has no run whose id begins with {run!r}")
+    if run and len(chronicle.runs) > 1:
+        shown = ", ".join(list(chronicle.runs)[:RUNS_SHOWN_MAX])
+        raise ValidationError(f"{len(chronicle.runs)} runs of job {job!r} have ids that begin with {run!r}: {shown}")
     return report_of(told, chronicle, run=next(iter(chronicle.runs)) if run else "")
 
 

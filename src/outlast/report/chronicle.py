@@ -7,10 +7,13 @@ from typing import Any, NamedTuple, Self
 
 from outlast.events import EventType
 from outlast.logs.reading import GAP, SAMPLE, Entry
-from outlast.report.marks import Mark, Marks
+from outlast.report.marks import Mark, MarkKind, Marks
 from outlast.report.retries import Retries
 
 __all__ = ["Chronicle", "RunSeen", "Stood"]
+
+AMOUNT_MAX = 1 << 63
+"""What is not below it was not measured, whatever the line says."""
 
 _STATES = ("done", "failed", "ignored", "pending", "leased", "deferred")
 _FINISHED = ("done", "failed", "ignored")
@@ -102,6 +105,13 @@ class Chronicle:
         self.marks.note(entry)
         self.retries.note(entry)
 
+    def has_ended(self, run_id: str, at: datetime, outcome: str) -> None:
+        """Take in how a run ended as the ledger has it: one that an error has ended leaves no word in the log."""
+        run = self.runs.get(run_id)
+        if run is not None and run.ended is None:
+            run.outcome, run.ended = outcome, at
+            self.marks.keep(Mark(at, MarkKind.END, outcome, run_id))
+
     @property
     def in_order(self) -> list[RunSeen]:
         """The runs, the first one first. What one did after its last sample, before it was killed, the next one has found."""
@@ -163,8 +173,8 @@ def _closing(run: RunSeen, entry: Entry) -> Stood:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value < AMOUNT_MAX else 0
 
 
 def _amount(value: Any) -> int | None:
-    return round(value) if isinstance(value, int | float) and value >= 0 else None
+    return round(value) if isinstance(value, int | float) and 0 <= value < AMOUNT_MAX else None

@@ -27,7 +27,7 @@ def gaps(told: Told, chronicle: Chronicle, run: str = "") -> tuple[str, ...]:
     ]
     if run and not told.unread:
         told_of.append(
-            "Failures, attempts and checkpoints are those of the whole job: the ledger does not tell runs apart."
+            "Items, failures, attempts and checkpoints are those of the whole job: the ledger does not tell runs apart."
         )
     return tuple(told_of)
 

@@ -55,7 +55,7 @@ class Mark:
     @classmethod
     def broken(cls, at: datetime, run: str) -> "Mark":
         """The end of a run that left no word: it is known to have lived until `at`."""
-        return cls(at, MarkKind.BROKEN, "the run stopped without a word: killed, or the machine went down", run)
+        return cls(at, MarkKind.BROKEN, "killed, ended by an error, or the machine went down", run)
 
 
 @dataclass(slots=True)
@@ -73,9 +73,12 @@ class Marks:
         if made is None:
             return
         kind, text = made
-        self.counts[kind] += 1
-        kept = self._kept.setdefault(kind, deque(maxlen=MARKS_KEPT_MAX))
-        kept.append(Mark(entry.timestamp, kind, text, entry.run_id))
+        self.keep(Mark(entry.timestamp, kind, text, entry.run_id))
+
+    def keep(self, mark: Mark) -> None:
+        """Keep and count one."""
+        self.counts[mark.kind] += 1
+        self._kept.setdefault(mark.kind, deque(maxlen=MARKS_KEPT_MAX)).append(mark)
 
     def _judged(self, entry: Entry) -> "_Made | None":
         """A job is judged every few seconds; of interest is when it begins to be suspended, and when that ends."""

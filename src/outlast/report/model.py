@@ -86,6 +86,9 @@ class Report:
 
 def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
     """The report of a job; of one run of it, where `run` is its id, as far as the event log can tell them apart."""
+    standing = told.standing
+    if standing.at is not None and not standing.running:
+        chronicle.has_ended(standing.run, standing.at, standing.word)
     runs = chronicle.in_order
     line, failures = timeline(runs), failure_table(told.groups)
     counted = numbers(told, chronicle, line, failures)

@@ -82,7 +82,7 @@ def _broken(run: RunSeen, span: float) -> str:
     if known and known[-1].memory is not None:
         limit = f" of {size(known[-1].limit)}" if known[-1].limit else ""
         memory = f"; its memory was {size(known[-1].memory)}{limit} when it was last measured"
-    return f"At {clock(run.last, span)} it stopped without a word: killed, or the machine went down{memory}"
+    return f"At {clock(run.last, span)} it stopped without a word: killed, ended by an error, or the machine went down{memory}"
 
 
 def _followed(run: RunSeen, after: RunSeen | None, span: float) -> str:

@@ -77,7 +77,7 @@ def _stops(n: Numbers) -> Tile:
     parts = [
         plural(n.crashes, "crash", "crashes") if n.crashes else "",
         plural(n.aborts, "abort") if n.aborts else "",
-        f"{number(other)} in order" if other > 0 else "",
+        f"{number(other)} otherwise" if other > 0 else "",
     ]
     still = f"stood still for {duration(n.stopped)}" if n.stopped and n.stopped >= 1 else ""
     told = ", ".join(filter(None, parts)) or f"in {plural(n.runs, 'run')}"

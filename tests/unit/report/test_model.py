@@ -62,7 +62,7 @@ def test_the_numbers_of_a_job_are_those_of_all_its_runs(report, rough, got_throu
 
 def test_the_story_tells_of_each_end_that_nobody_wanted_and_of_what_followed(report, rough, got_through):
     first, second, *_ = report(*rough, standing=got_through).story
-    assert first.startswith("At 21:30 it stopped without a word: killed, or the machine went down")
+    assert first.startswith("At 21:30 it stopped without a word: killed, ended by an error, or the machine went down")
     assert "its memory was 3.0 GiB of 4.0 GiB when it was last measured; it went on at 21:40, 10 min later." in first
     assert second == "At 22:10 it was aborted: 62 % failed; it went on at 22:20, 10 min later."
 
@@ -94,6 +94,17 @@ def test_what_a_run_did_between_its_last_sample_and_its_death_the_next_one_has_f
     told = report(*entries, standing=Standing(word="killed", grade=Grade.BAD, run="R2"))
     assert [run.done for run in told.runs] == [26, 0]
     assert sum(filter(None, told.timeline.finished)) == pytest.approx(26, abs=0.5)
+
+
+def test_a_run_that_an_error_has_ended_was_not_killed(report, started, sample, at):
+    standing = Standing(
+        word="ended with an error", grade=Grade.BAD, detail="It ended so: DiskFull: no room", run="R1", at=at(70)
+    )
+    told = report(started(0), sample(60, 5, total=10), standing=standing, counts=Counts(done=5, pending=5))
+    assert (told.numbers.crashes, told.numbers.stops) == (0, 1)
+    assert told.story == ("It ended so: DiskFull: no room",)
+    assert [(mark.kind, mark.text) for mark in told.marks] == [("start", "begun"), ("end", "ended with an error")]
+    assert told.runs[0].outcome == "ended with an error"
 
 
 def test_a_job_that_was_killed_over_and_over_has_a_short_story(report, started):
@@ -195,7 +206,7 @@ def test_one_run_alone(report, rough, got_through):
     assert [run.id for run in told.runs] == ["R2"]
     assert told.numbers.crashes == 0
     assert told.gaps == (
-        "Failures, attempts and checkpoints are those of the whole job: the ledger does not tell runs apart.",
+        "Items, failures, attempts and checkpoints are those of the whole job: the ledger does not tell runs apart.",
     )
 
 
@@ -253,7 +264,7 @@ def test_the_report_as_data_is_json_and_says_its_version(report, rough, group, a
 
 
 def test_a_log_full_of_nonsense_makes_a_report(report, entry):
-    values = [None, -5, "x", [], {}, 1e300, True, 2**80]
+    values = [None, -5, float("inf"), float("nan"), "x", [], {}, 1e300, True, 2**80]
     nonsense = [
         entry(
             kind,

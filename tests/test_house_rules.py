@@ -36,6 +36,7 @@ FOREIGN = {
     "cryptography": None,
     "hypothesis": "testing",
     "isal": None,
+    "jinja2": None,
     "orjson": None,
     "playwright": "integrations",
     "ormsgpack": None,

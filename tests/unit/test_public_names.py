@@ -11,7 +11,7 @@ import pytest
 import outlast
 from outlast import contracts, errors
 
-HEAVY = "pydantic pydantic_settings click rich aiohttp apsw orjson isal playwright cryptography".split()
+HEAVY = "pydantic pydantic_settings click rich aiohttp apsw orjson isal playwright cryptography jinja2".split()
 
 FRESH = f"""
 import sys, threading, os

@@ -20,6 +20,7 @@ VERBS = {
     "ls": "List the jobs of the store.",
     "results": "Write the records of a job as JSON lines.",
     "export": "Write records or items to a JSONL, CSV, Parquet or SQLite file.",
+    "report": "Write a report on a job: HTML, Markdown, JSON.",
     "events": "Show what happened, from the event log of a job.",
     "failures": "Show why items failed, by group and host.",
     "retry": "Make failed items pending again: all, or some of them.",

@@ -16,7 +16,7 @@ from outlast.jobs.store import PartSizes
 from outlast.ledger.port import Counts
 from outlast.storage.keys import KEY_VARIABLE
 
-__all__ = ["list_lines", "status_document", "status_lines"]
+__all__ = ["list_lines", "status_document", "status_lines", "status_steps"]
 
 _PARTS = (
     ("ledger", "ledger"),
@@ -47,7 +47,7 @@ def status_lines(record: JobRecord, groups: Sequence[NamedGroup], hint: str) -> 
         *note_lines(record.notes),
         *([_on_disk(record.sizes)] if record.sizes is not None else []),
     ]
-    return [*lines, *commands(_steps(record, groups, name, hint))]
+    return [*lines, *commands(status_steps(record, groups, name, hint))]
 
 
 def list_lines(records: Sequence[JobRecord]) -> list[str]:
@@ -122,7 +122,8 @@ def _mebibytes(amount: float) -> str:
     return size(int(amount * MEBIBYTE))
 
 
-def _steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hint: str) -> list[tuple[str, str]]:
+def status_steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hint: str) -> list[tuple[str, str]]:
+    """What can be typed next, each after what it is for; `name` is the job's as it is typed."""
     if record.locked:
         return [
             ("see the rest", f"put its key {record.locked_by} into {KEY_VARIABLE}, then: outlast status {name}{hint}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from outlast.events import EventType, ResilienceEvent
 
-__all__ = ["Account", "next_sample_in"]
+__all__ = ["DELAYS", "Account", "delay_bucket", "next_sample_in"]
 
 SAMPLE_SECONDS = 5.0
 SAMPLES_OF_A_RUN = 720
@@ -54,7 +54,7 @@ class Account:
         kind, data = event.event_type, event.data
         self._types[kind] += 1
         if kind == EventType.RETRY_ATTEMPTED:
-            self._delays[_bucket(data.get("delay"))] += 1
+            self._delays[delay_bucket(data.get("delay"))] += 1
         if "failure_class" in data and kind in FREQUENT:
             self._classes[str(data["failure_class"])] += 1
         room = self._room.get(kind, 0)
@@ -86,6 +86,7 @@ def _at_once(kind: EventType) -> int:
     return FREQUENT_AT_ONCE if kind in FREQUENT else OTHERS_AT_ONCE
 
 
-def _bucket(delay: object) -> str:
+def delay_bucket(delay: object) -> str:
+    """The upper bound among `DELAYS` under which a delay is counted."""
     seconds = delay if isinstance(delay, int | float) else 0.0
     return next((f"{bound:g}" for bound in DELAYS if seconds <= bound), "inf")

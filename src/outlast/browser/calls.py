@@ -5,6 +5,7 @@ Playwright leaks what a cancelled call would have returned, and most of its call
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from outlast.errors import BrowserTimeoutError
@@ -19,6 +20,8 @@ class Calls:
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
+        # What outlives its caller belongs to the browser: it must not be told of as the first item's that needed one.
+        self._context = copy_context()
 
     async def wait(
         self,
@@ -62,7 +65,7 @@ class Calls:
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `work` by itself, owned here."""
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(work, context=self._context.copy())
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task

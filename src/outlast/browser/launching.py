@@ -7,7 +7,16 @@ from outlast.browser.custody import Custody
 from outlast.browser.generation import Generation
 from outlast.browser.launched import Launched, Launcher
 from outlast.browser.policy import BrowserPolicy
-from outlast.browser.processes import Process, children, command, end, leads_group, look, temporary_directories
+from outlast.browser.processes import (
+    Process,
+    children,
+    command,
+    end,
+    leads_group,
+    look,
+    remove_temporary,
+    temporary_directories,
+)
 from outlast.errors import BrowserUnavailableError
 from outlast.runtime import Runtime
 
@@ -90,7 +99,10 @@ class Launching:
 
 
 async def _dispose(launched: Launched) -> None:
-    await launched.browser.close()
+    try:
+        await launched.browser.close()
+    finally:
+        await asyncio.to_thread(remove_temporary, launched.directories)
 
 
 def _browser_of(driver: Process, marker: str) -> Process | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from outlast.browser.finding import find_browser
 from outlast.browser.launched import Launched
 from outlast.browser.processes import Process, children, command, is_alive, look, remove_temporary
-from outlast.errors import BrowserUnavailableError
+from outlast.errors import BrowserError, BrowserUnavailableError
 from outlast.runtime import new_id
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ class PlaywrightLauncher:
         self._starting = asyncio.Lock()
 
     async def __call__(self) -> Launched:
-        """A new browser. Raises `BrowserUnavailableError` when there is none on this machine, or no Playwright."""
+        """A new browser. Raises `BrowserUnavailableError` when there is none on this machine, or no Playwright;
+        `BrowserError`, which names the program, when it does not start.
+        """
         found = await asyncio.to_thread(find_browser, self.engine, self._executable, headless=self._headless)
         async with self._starting:
             playwright = await self._started()
@@ -60,8 +62,8 @@ class PlaywrightLauncher:
         options = {**_OURS_TO_HANDLE, **self._options}
         directories: tuple[str, ...] = ()
         if "artifacts_dir" in signature(launch).parameters and "artifacts_dir" not in options:
-            # Made here so that it is known, and removed, whatever becomes of the driver.
-            options["artifacts_dir"] = await asyncio.to_thread(mkdtemp, prefix=ARTIFACTS)
+            # Made here so that it is known, and removed, whatever becomes of the driver; and with nothing awaited between.
+            options["artifacts_dir"] = mkdtemp(prefix=ARTIFACTS)
             directories = (options["artifacts_dir"],)
         try:
             browser = await launch(
@@ -70,8 +72,10 @@ class PlaywrightLauncher:
                 args=[*self._args, *([marker] if marker else [])],
                 **options,
             )
-        except BaseException:
+        except BaseException as error:
             remove_temporary(directories)
+            if isinstance(error, Exception):
+                raise BrowserError(f"{found.path}: {error}", context={"scope": "browser"}) from error
             raise
         return Launched(browser, self.stop, None if driver is None else driver.pid, marker, directories)
 

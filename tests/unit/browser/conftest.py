@@ -27,7 +27,9 @@ def stage():
             on_crash=lambda incident, reason: crashes.append((incident, reason)),
             **options,
         )
-        return SimpleNamespace(lifecycle=lifecycle, launcher=launcher, told=told, crashes=crashes, policy=policy)
+        return SimpleNamespace(
+            bus=bus, lifecycle=lifecycle, launcher=launcher, told=told, crashes=crashes, policy=policy
+        )
 
     return built
 

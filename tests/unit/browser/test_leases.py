@@ -1,11 +1,13 @@
 """What is lent is worth nothing once it crashed, ends at its deadline, and is closed whatever happened."""
 
 import asyncio
+import contextvars
+import dataclasses
 
 import pytest
 
 from outlast.errors import BrowserCrashedError, BrowserTimeoutError, BrowserUnavailableError, ValidationError
-from outlast.testing import HANG, FakeBrowserError, FakeContext, FakePage
+from outlast.testing import FakeBrowserError, FakeContext, FakeLauncher, FakePage, HANG
 
 
 async def test_a_page_is_lent_from_a_browser_that_starts_at_the_first_need(stage):
@@ -420,3 +422,41 @@ async def test_a_page_that_is_on_its_way_elsewhere_when_it_comes_back_has_not_cr
     async with it.lifecycle as lifecycle, lifecycle.page() as page:
         await page.goto("http://x")
         it.launcher.next("evaluate", FakeBrowserError("Page.evaluate: Execution context was destroyed"))
+
+
+async def test_a_browser_that_arrives_too_late_is_closed_and_leaves_no_directory(stage, tmp_path):
+    artifacts = tmp_path / "playwright-artifacts-late"
+
+    class Slow(FakeLauncher):
+        async def __call__(self):
+            is_first = not artifacts.exists()
+            artifacts.mkdir(exist_ok=True)
+            launched = await super().__call__()
+            return dataclasses.replace(launched, directories=(str(artifacts),) if is_first else ())
+
+    it = stage(launcher=Slow())
+    it.launcher.next("launch", 40)
+    async with it.lifecycle as lifecycle:
+        async with lifecycle.page():
+            await asyncio.sleep(30)
+        assert it.launcher.open_browsers == 1
+        assert not artifacts.exists()
+
+
+async def test_what_is_told_of_a_browser_is_not_told_as_the_first_item_s(stage):
+    item = contextvars.ContextVar("item", default="")
+    it, seen = stage(), []
+
+    async def use():
+        item.set("first")
+        async with it.lifecycle.page():
+            await asyncio.sleep(0)
+
+    async with it.lifecycle as lifecycle:
+        it.bus.subscribe(lambda event: seen.append((event.event_type, item.get())))
+        await asyncio.create_task(use())
+        it.launcher.browser.crash()
+        await asyncio.sleep(1)
+        assert await lifecycle.on_browser_restart_required("memory", {})
+    assert ("browser_crashed", "") in seen
+    assert {told for _, told in seen} == {""}

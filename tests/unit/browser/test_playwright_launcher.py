@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from outlast.browser.processes import command, end, look
-from outlast.errors import BrowserUnavailableError
+from outlast.errors import BrowserError, BrowserUnavailableError
 from outlast.integrations.playwright import playwright_launcher
 
 pytestmark = pytest.mark.real_time
@@ -46,7 +46,7 @@ async def test_a_launch_that_fails_leaves_no_directory(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     launcher = playwright_launcher(executable="/bin/false")
     try:
-        with pytest.raises(Exception, match="closed|exit"):
+        with pytest.raises(BrowserError, match="/bin/false: .*(closed|exit)"):
             await launcher()
         assert not list(tmp_path.iterdir())
     finally:

@@ -50,8 +50,10 @@ class PlaywrightLauncher:
         self._starting = asyncio.Lock()
 
     async def __call__(self) -> Launched:
-        """A new browser. Raises `BrowserUnavailableError` when there is none on this machine, or no Playwright;
-        `BrowserError`, which names the program, when it does not start.
+        """A new browser.
+
+        Raises `BrowserUnavailableError` when there is none on this machine, or no Playwright; `BrowserError`, which names the
+        program, when it does not start.
         """
         found = await asyncio.to_thread(find_browser, self.engine, self._executable, headless=self._headless)
         async with self._starting:

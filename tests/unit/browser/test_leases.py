@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from outlast.browser.calls import Calls
 from outlast.errors import BrowserCrashedError, BrowserTimeoutError, BrowserUnavailableError, ValidationError
 from outlast.testing import FakeBrowserError, FakeContext, FakeLauncher, FakePage, HANG
 
@@ -443,20 +444,17 @@ async def test_a_browser_that_arrives_too_late_is_closed_and_leaves_no_directory
         assert not artifacts.exists()
 
 
-async def test_what_is_told_of_a_browser_is_not_told_as_the_first_item_s(stage):
+async def test_what_outlives_its_caller_is_not_done_in_the_name_of_the_caller_s_item():
     item = contextvars.ContextVar("item", default="")
-    it, seen = stage(), []
+    calls, seen = Calls(), []
+
+    async def watch():
+        seen.append(item.get())
 
     async def use():
         item.set("first")
-        async with it.lifecycle.page():
-            await asyncio.sleep(0)
+        calls.spawn(watch())
 
-    async with it.lifecycle as lifecycle:
-        it.bus.subscribe(lambda event: seen.append((event.event_type, item.get())))
-        await asyncio.create_task(use())
-        it.launcher.browser.crash()
-        await asyncio.sleep(1)
-        assert await lifecycle.on_browser_restart_required("memory", {})
-    assert ("browser_crashed", "") in seen
-    assert {told for _, told in seen} == {""}
+    await asyncio.create_task(use())
+    await calls.end(1)
+    assert seen == [""]

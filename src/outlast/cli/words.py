@@ -283,6 +283,8 @@ def _next_steps(ended: Ended, *, over: bool = False) -> list[str]:
         steps.append(("find out why", "outlast doctor"))
     if summary.deferred:
         steps.append(("look", f"outlast status {name}{ended.hint}"))
+    if summary.failed and summary.exit_code in {ExitCode.TOO_MANY_FAILED, ExitCode.ABORTED}:
+        steps.append(("report", f"outlast report {name}{ended.hint}"))
     if ended.output is not None and summary.done:
         steps.append(("records", quoted(ended.output)))
     elif summary.done:

@@ -86,6 +86,7 @@ def test_finished_with_failures_names_their_causes_and_the_way_to_try_them_again
         "  try the failed ones again   outlast retry docs --store s && outlast resume docs --store s",
         f"  retry one group             outlast retry docs --group {blocked.name} --store s",
         "  see why they failed         outlast failures docs --store s",
+        "  report                      outlast report docs --store s",
         "  records                     outlast results docs --store s",
     ]
 
@@ -101,6 +102,7 @@ def test_aborted_names_the_hosts_that_are_down():
         "  go on              outlast resume docs",
         "  go on without it   outlast resume docs --pause-host b.de",
         "  look               outlast status docs",
+        "  report             outlast report docs",
         "  records            outlast results docs",
     ]
 

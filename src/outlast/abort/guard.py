@@ -110,15 +110,15 @@ class Guard:
         elif self._judges and (rule is not None or self._is_suspect()):
             self._suspect(now, rule or self._seen.told())
 
-    def silent(self, now: float, since: float, *, failure_class: str) -> None:
-        """Nobody answers any more, the caller knows, and that since `since`; to be told again while it is so."""
+    def silent(self, now: float, since: float, *, failure_class: str, signature: str = "") -> None:
+        """Nobody answers any more, the caller knows, and that since `since`, for this cause; to be told again while it is so."""
         if not self._judges:
             return
         self._seen.failed_at = now
         if self.state is not State.RUNNING:
             self.settle(now)
             return
-        self._seen.recent.keep_only(failure_class)
+        self._seen.recent.keep_only(failure_class, signature)
         self._begin(now, since, "no host answers")
         self._is_silence = True
 

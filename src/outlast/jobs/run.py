@@ -62,6 +62,7 @@ class Run:
         self._gate = gate_of(self._config)
         self._throttle = Throttle()
         self._notices = Notices(name, self._config, self._runtime.clock)
+        self._notices.check()
         self._abortion: Abortion | None = None
         self._stop_asked = False
         self._tally = Tally()

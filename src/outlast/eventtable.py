@@ -105,7 +105,9 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
             kind.ITEM_QUARANTINED: EventSpec("job", error, ("key", "kills"), published=False),
             kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
-            kind.EXPECTATION_FAILED: EventSpec("job", error, ("run_id", "expectation", "reason"), published=False),
+            kind.EXPECTATION_FAILED: EventSpec(
+                "job", error, ("run_id", "expectation", "reason", "at_end"), published=False
+            ),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
             kind.BROWSER_CRASHED: EventSpec("browser", error, ("incident_id", "reason", "generation"), published=False),
             kind.BROWSER_UNAVAILABLE: EventSpec("browser", error, ("reason",), published=False),

@@ -87,7 +87,7 @@ def _where(counts: Counts, group: Group) -> str:
     if most < OF_ONE_HOST * sum(hosts.values()):
         return f"at {len(hosts)} hosts, most at {worst} ({most})"
     answered = counts.succeeded_by_host[worst]
-    return f"at {worst}, which {f'answered {answered} times' if answered else 'never answered'} meanwhile"
+    return f"at {worst}, which {f'answered well {answered} times' if answered else 'never answered well'} meanwhile"
 
 
 def _others(counts: Counts) -> str:

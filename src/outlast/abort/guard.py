@@ -56,7 +56,8 @@ class Guard:
         self.since: float | None = None
         """When the trouble began that is being waited out; None while running."""
         self._judges = enabled and policy.kind is not Kind.NEVER
-        self._calm = () if self._judges else (reasons.NEVER if enabled else reasons.SWITCHED_OFF,)
+        calm = reasons.CALM if self._judges else reasons.NEVER if enabled else reasons.SWITCHED_OFF
+        self._calm: reasons.Why = (calm, ())
         self._bound = policy.false_alarm_bound if policy.kind in _BOUNDED else None
         self._min_operations = max(min_operations, policy.min_operations)
         self._seen = Observed(policy, on_pattern)
@@ -109,15 +110,15 @@ class Guard:
         elif self._judges and (rule is not None or self._is_suspect()):
             self._suspect(now, rule or self._seen.told())
 
-    def silent(self, now: float, since: float, *, failure_class: str) -> None:
-        """Nobody answers any more, the caller knows, and that since `since`; to be told again while it is so."""
+    def silent(self, now: float, since: float, *, failure_class: str, signature: str = "") -> None:
+        """Nobody answers any more, the caller knows, and that since `since`, for this cause; to be told again while it is so."""
         if not self._judges:
             return
         self._seen.failed_at = now
         if self.state is not State.RUNNING:
             self.settle(now)
             return
-        self._seen.recent.keep_only(failure_class)
+        self._seen.recent.keep_only(failure_class, signature)
         self._begin(now, since, "no host answers")
         self._is_silence = True
 
@@ -255,7 +256,7 @@ class Guard:
     def _verdict(
         self,
         decision: Decision,
-        told: tuple[str, ...],
+        told: reasons.Why,
         signature: str | None,
         kind: str | None,
         hosts: tuple[str, ...],
@@ -266,8 +267,7 @@ class Guard:
         return Verdict(
             decision,
             State.ABORTED if decision is Decision.ABORT else self.state,
-            told[0] if told else reasons.CALM,
-            told,
+            *told,
             failures / count if count else None,
             evidence.operations,
             Share(count, failures, window.size),
@@ -284,7 +284,7 @@ class Guard:
             self._bound,
         )
 
-    def _reasons(self, now: float, decision: Decision, cause: str | None, due: float | None) -> tuple[str, ...]:
+    def _reasons(self, now: float, decision: Decision, cause: str | None, due: float | None) -> reasons.Why:
         waited = (now if self._condemned_at is None else self._condemned_at) - self._waiting_since
         return reasons.of_suspicion(self._why, decision, cause, waited, None if due is None else due - now)
 

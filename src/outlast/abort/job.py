@@ -85,7 +85,9 @@ class WatchedJob:
     async def _execute(self, reason: str, policy: AbortPolicy) -> None:
         if self._executed is not None:
             return
-        is_quiet = not self._config.abort_notification_enabled
+        # Who keeps a list of those to be told, and has nobody on it, wants nobody told.
+        is_nobody = self._notifier is not None and not self._notifier and Action.NOTIFY not in self.functions
+        is_quiet = is_nobody or not self._config.abort_notification_enabled
         wanted = tuple(each for each in policy.abort_actions if not (is_quiet and each is Action.NOTIFY))
         done = await self.actions.carry_out(self._job_id, wanted, self._acting(reason), policy.action_timeout)
         self._executed = all(each.ok for each in done)

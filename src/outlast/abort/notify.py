@@ -1,4 +1,4 @@
-"""Telling somebody: by whatever apprise reaches, by a web address, by a program. Failures are reported, never raised."""
+"""Telling somebody: by whatever apprise reaches, by a web address, by a program. That it failed is reported, never raised."""
 
 import asyncio
 import json
@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outlast.abort.masking import masked_url, without
 from outlast.abort.secrets import resolved
-from outlast.errors import AbortExecutionError
+from outlast.errors import AbortExecutionError, ConfigurationError
 
 if TYPE_CHECKING:
     from outlast.config.notify import NotifyConfiguration
@@ -70,6 +71,23 @@ class Notifier:
     def __bool__(self) -> bool:
         """Whether there is anybody to tell."""
         return bool(self._config.urls or self._config.webhook or self._config.command)
+
+    def check(self) -> None:
+        """Raise `ConfigurationError` when what is to be told somebody could not be: a variable or a file is missing, or apprise."""
+        config = self._config
+        webhook = () if config.webhook is None else (config.webhook,)
+        for key, texts in (("urls", config.urls), ("webhook", webhook), ("command", config.command)):
+            for text in texts:
+                try:
+                    resolved(text, self._environ)
+                except AbortExecutionError as error:
+                    raise ConfigurationError(
+                        f"notify.{key}: {error.message}", context={"key": f"notify.{key}"}
+                    ) from error
+        if config.urls and find_spec("apprise") is None:
+            raise ConfigurationError(
+                "[notify] needs apprise: pip install 'outlast[notify]'", context={"missing": "apprise"}
+            )
 
     def wants(self, occasion: str) -> bool:
         """Whether somebody is to be told of such an occasion: by its name, or as one of those that are no success."""

@@ -34,11 +34,11 @@ class Recent:
     def add(self, failure_class: str, signature: str) -> None:
         self._failures.append((failure_class, signature))
 
-    def keep_only(self, failure_class: str) -> None:
-        """Forget those of other classes, and count one of this class, whatever its signature."""
-        kept = [each for each in self._failures if each[0] == failure_class]
+    def keep_only(self, failure_class: str, signature: str) -> None:
+        """Forget those of another class or signature, and count one of these; an empty signature stands for any."""
+        kept = [each for each in self._failures if each[0] == failure_class and signature in {"", each[1]}]
         self._failures.clear()
-        self._failures.extend([*kept, (failure_class, "")])
+        self._failures.extend([*kept, (failure_class, signature)])
 
     def clear(self) -> None:
         self._failures.clear()

@@ -125,12 +125,13 @@ def failure_steps(
 
 
 def _empty(ended: Ended) -> list[str]:
+    unmet = unmet_lines(shown_unmet(ended.summary))
     if not ended.sources:
         step = ("name some", "the same command with ITEMS behind its target")
-        return ["EMPTY: there were no items: none were given.", *commands([step])]
+        return ["EMPTY: there were no items: none were given.", *unmet, *commands([step])]
     held = ", ".join(safe(text) for text in ended.sources)
     again = f"outlast resume {quoted(ended.summary.job_id)}{ended.hint}" if ended.repeatable else "the same run command"
-    return [f"EMPTY: there were no items: {held} held none.", *commands([("when there are some", again)])]
+    return [f"EMPTY: there were no items: {held} held none.", *unmet, *commands([("when there are some", again)])]
 
 
 def _barren(ended: Ended) -> list[str]:

@@ -83,7 +83,9 @@ def _notices(shown: Screen, config: JobConfiguration) -> Callable[[ResilienceEve
     asked = "max_failed" in config.model_fields_set
 
     def say(event: ResilienceEvent) -> None:
-        if asked or event.data.get("expectation") != "max_failed":
+        # What is found when all is over stands in the last lines, which come at once.
+        is_said = event.data.get("at_end") or (not asked and event.data.get("expectation") == "max_failed")
+        if not is_said:
             shown.say(told(event))
 
     return say

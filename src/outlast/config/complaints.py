@@ -9,11 +9,15 @@ from pydantic import ValidationError
 
 from outlast.errors import ConfigurationError
 
-__all__ = ["Complaint", "complaints_of", "nearest", "refusal"]
+__all__ = ["Complaint", "WrongEntryError", "complaints_of", "nearest", "refusal"]
 
 SHOWN_MAX = 60
 # pydantic says "Input should be", "String should have": the path is the subject already.
 _SUBJECT = re.compile(r"^\w+ (?=should )")
+
+
+class WrongEntryError(ValueError):
+    """One entry of a table is wrong; it says which, and what was given."""
 
 
 class Complaint(TypedDict):
@@ -49,7 +53,8 @@ def complaints_of(error: ValidationError, keys: Iterable[str]) -> list[Complaint
         else:
             problem = str(cause) if cause else _SUBJECT.sub("", row["msg"])
             # What is wrong with the whole is in how its keys go together, and names them.
-            given = f", not {_shown(row['input'])}" if path else ""
+            is_told = not path or isinstance(cause, WrongEntryError)
+            given = "" if is_told else f", not {_shown(row['input'])}"
             found.append({"path": path, "problem": f"{problem}{given}", "nearest": None})
     return found
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 from typing_extensions import override
 
+from outlast.config.complaints import WrongEntryError
 from outlast.config.model import Section
 from outlast.config.values import AllowanceSetting, Count, ExactSeconds
 
@@ -61,7 +62,7 @@ def _fields(value: Any) -> FieldShares:
         try:
             found[field] = _share(share)
         except ValueError as error:
-            raise ValueError(f"{field!r} {error}, not {share!r}") from error
+            raise WrongEntryError(f"{field!r} {error}, not {share!r}") from error
     return FieldShares(tuple(sorted(found.items())))
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from typing_extensions import override
 
+from outlast.config.complaints import WrongEntryError
+
 __all__ = ["Rate", "Rates", "RatesSetting", "rate_in"]
 
 _UNIT_SECONDS = {"s": 1.0, "min": 60.0, "h": 3_600.0}
@@ -81,7 +83,7 @@ def _rates(value: Any) -> Rates:
         try:
             found[host.lower()] = rate if isinstance(rate, Rate) else rate_in(str(rate))
         except ValueError as error:
-            raise ValueError(f"{host!r} {error}, not {rate!r}") from error
+            raise WrongEntryError(f"{host!r} {error}, not {rate!r}") from error
     return Rates(tuple(sorted(found.items(), key=lambda pair: pair[0])))
 
 

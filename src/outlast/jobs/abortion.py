@@ -64,6 +64,7 @@ class Abortion:
         self._clock = session.runtime.clock
         self._interval = config.abort.evaluation_interval
         self._noted: dict[str, Any] | None = None
+        self._told = ""
 
     def keep(self, task: Task, failure: dict[str, Any]) -> None:
         """A failure that counts, for the analysis."""
@@ -94,10 +95,12 @@ class Abortion:
             await self._note_standing(verdict)
 
     def told(self) -> str:
-        """Why nobody but probes may go, and when the next will; empty: anybody may."""
+        """Why nobody but probes may go, and when the next will; empty: anybody may. An abort is told as one, and adds nothing here."""
         suspension = self.suspension
         verdict = suspension.verdict(self._clock.monotonic()) if suspension.suspended else None
-        return "" if verdict is None else verdict.reason
+        if verdict is None or not verdict.should_abort:
+            self._told = "" if verdict is None else verdict.reason
+        return self._told
 
     async def conclude(self, ending: Ending) -> None:
         """The run is over: when it is because going on is pointless, keep why, and do what is to be done then."""

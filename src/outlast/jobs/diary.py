@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from outlast.correlation import adopt, at_work, correlation_id, span_id
 from outlast.errors import ResilienceException
-from outlast.events import ResilienceEvent
+from outlast.events import EventType, ResilienceEvent
 from outlast.jobs.observing import About, Observed, Trying, Watched, observers
 from outlast.jobs.store import JobDirectory
 from outlast.jobs.tally import Tally
@@ -49,6 +49,7 @@ class Diary:
         self._account = Account()
         self._log: EventLog | None = None
         self._watched = Watched([])
+        self._decision: str | None = None
         self._began = runtime.clock.monotonic()
         self._tally: Tally | None = None
         self._gate: Gate | None = None
@@ -146,6 +147,11 @@ class Diary:
         """Write an event of this job, with the item that was tried when it happened."""
         if self._log is None or event.job_id not in {self._job_id, ""} or not self._account.admits(event):
             return
+        if event.event_type == EventType.ABORT_EVALUATED:
+            # Every ten seconds the same.
+            if event.data["decision"] == self._decision:
+                return
+            self._decision = event.data["decision"]
         line = {**event.to_dict(), "run_id": self._run_id}
         work = at_work.get()
         if work is not None and work[3]:

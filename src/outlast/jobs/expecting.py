@@ -136,7 +136,12 @@ class Expecting:
         if unmet.lasting:
             self._lasting[unmet.name] = unmet
         session = self._session
-        told = {"run_id": session.run_id, "expectation": unmet.name, "reason": unmet.reason}
+        told = {
+            "run_id": session.run_id,
+            "expectation": unmet.name,
+            "reason": unmet.reason,
+            "at_end": self._run is None,
+        }
         session.runtime.emit(EventType.EXPECTATION_FAILED, session.job_id, **told)
         self._news.set()
         if self._stops and self._run is not None and not self._run.stopping:

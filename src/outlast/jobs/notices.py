@@ -35,6 +35,10 @@ class Notices:
         self._notifier = Notifier(config.notify)
         self._clock = clock
 
+    def check(self) -> None:
+        """Raise `ConfigurationError` when somebody could not be told: that is to be known now, and not when there is something to tell."""
+        self._notifier.check()
+
     async def ended(self, summary: Summary) -> None:
         """The run has ended like this."""
         outcome = summary.outcome

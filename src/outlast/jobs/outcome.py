@@ -7,7 +7,7 @@ from typing import Protocol
 
 from outlast.ledger.port import Counts
 
-__all__ = ["BY_ITSELF", "Allowed", "Ending", "ExitCode", "Outcome", "Summary", "judge"]
+__all__ = ["BY_ITSELF", "Allowed", "Ending", "ExitCode", "Outcome", "Summary", "judge", "reason_for"]
 
 
 class Outcome(StrEnum):
@@ -70,7 +70,7 @@ class Summary:
     left: `outlast unpause` lets the next run go on with them. `records` is how many records the job has that hold something.
     `unmet` are the expectations that are not met, a sentence with its numbers for each; of a run that left items to do those that
     could be judged already. `reason` is the sentence that says why a run ended by itself before its items did: which limit it ran into,
-    and what to do about it.
+    and what to do about it; or why one is empty.
     """
 
     job_id: str
@@ -119,3 +119,11 @@ def judge(
     outcome = Outcome.COMPLETED_WITH_FAILURES if counts.failed or unmet else Outcome.COMPLETED
     within = not lost and not unmet and allowed.permits(counts.failed, counts.total)
     return outcome, ExitCode.FINISHED if within else ExitCode.TOO_MANY_FAILED
+
+
+def reason_for(outcome: Outcome, ending: Ending, counts: Counts, by_itself: str | None) -> str | None:
+    """Why a run ended so, where there is more to say than its outcome; `by_itself`: why it ended before its items did."""
+    if outcome is Outcome.EMPTY:
+        done = f"{counts.done} {'item is' if counts.done == 1 else 'items are'} done, and gave no record"
+        return done if counts.done else "there were no items"
+    return by_itself if outcome is Outcome.STOPPED and ending in BY_ITSELF else None

@@ -42,7 +42,7 @@ class Patience:
         self._leave_to_the_gate(now)
         silent = self._silent_for(now)
         if silent is not None:
-            suspension.silent(now, silent)
+            suspension.silent(now, silent, self._gate.parked_hosts)
         if not suspension.is_spent(now, silent):
             return False
         counts = await self._ledger.counts()

@@ -17,7 +17,7 @@ from outlast.jobs.mending import remedies_of
 from outlast.jobs.notices import Notices
 from outlast.jobs.opening import open_session
 from outlast.jobs.options import RunOptions, configured, launcher_in
-from outlast.jobs.outcome import BY_ITSELF, Ending, Outcome, Summary, judge
+from outlast.jobs.outcome import Ending, Summary, judge, reason_for
 from outlast.jobs.parts import Parts, gate_of, wishes_of
 from outlast.jobs.progress import Done, Progress
 from outlast.jobs.records import value_of
@@ -62,6 +62,7 @@ class Run:
         self._gate = gate_of(self._config)
         self._throttle = Throttle()
         self._notices = Notices(name, self._config, self._runtime.clock)
+        self._notices.check()
         self._abortion: Abortion | None = None
         self._stop_asked = False
         self._tally = Tally()
@@ -255,7 +256,7 @@ class Run:
             damaged=session.scrub.damaged,
             exit_code=int(exit_code),
             paused=tuple(sorted(self._gate.paused)) if ending is Ending.PAUSED else (),
-            reason=session.reason if outcome is Outcome.STOPPED and ending in BY_ITSELF else None,
+            reason=reason_for(outcome, ending, counts, session.reason),
             records=judged.records,
             unmet=tuple(map(str, unmet)),
         )

@@ -15,8 +15,9 @@ from outlast.abort.probing import PROBE_EVERY_MAX
 from outlast.abort.recent import OUTAGES
 from outlast.abort.states import Decision
 from outlast.abort.verdict import Verdict
-from outlast.failure.model import Classification, FailureClass, Fault
+from outlast.failure.model import Classification, Fault
 from outlast.jobs.athand import Task
+from outlast.jobs.faults import Faults
 from outlast.jobs.pulse import Pulse
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.turns import Turns
@@ -56,7 +57,8 @@ class Suspension:
         """Whether nobody answers: every host is parked, and probed for itself."""
         self.dismissed = False
         """Whether the items are let go, whatever becomes of them."""
-        self._silent_class = FailureClass.NETWORK.value
+        self._faults = Faults()
+        self._cause = self._faults.cause(())
         self._recovering = False
         self._well: dict[str, int] = {}
         self._told: dict[str, int] = {}
@@ -107,7 +109,7 @@ class Suspension:
         """The item failed in an attempt that began then; whether that was its first failure in this run."""
         failing, item = self._failing, task.lease.item
         if kind.fault in {Fault.HOST, Fault.PROXY}:
-            self._silent_class = kind.failure_class.value
+            self._faults.note(task.host, kind.failure_class.value, signature)
         if self._guard is None or item in failing:
             return False
         if len(failing) >= FAILING_MAX:
@@ -217,11 +219,13 @@ class Suspension:
         """For how long nobody may still answer; when that is spent, when it is to be asked again."""
         return self._patience - silent if silent < self._patience else LOOK_EVERY
 
-    def silent(self, now: float, seconds: float) -> None:
-        """Nobody has answered for so long."""
+    def silent(self, now: float, seconds: float, down: Callable[[], Collection[str]]) -> None:
+        """Nobody has answered for so long; `down` gives the hosts that are to blame for it."""
         if self._guard is not None and not self.suspended and seconds >= min(SILENCE_TOLD, self._patience):
             self._tell_successes(now)
-            self._guard.silent(now, now - seconds, failure_class=self._silent_class)
+            if not self.is_silence:
+                self._cause = self._faults.cause(down())
+            self._guard.silent(now, now - seconds, failure_class=self._cause[0], signature=self._cause[1])
             self.is_silence = True
 
     def dismiss(self) -> None:

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from outlast.abort import AbortManager
-from outlast.abort.notify import Delivery
-from outlast.config import AbortConfiguration
+from outlast.abort.notify import Delivery, Notifier
+from outlast.config import AbortConfiguration, NotifyConfiguration
 from outlast.errors import ValidationError
 
 ALL = ["save_state", "notify", "cleanup", "shutdown", "log_event"]
@@ -204,6 +204,15 @@ async def test_whoever_could_not_be_told_is_named(acting):
     abort = await acting(notifier=Told("it answered 500", None))
     assert await abort.execute_abort_actions("job", "why") is False
     assert outcome(abort)["notify"] == "target 0: it answered 500"
+
+
+async def test_that_nobody_is_configured_to_be_told_is_no_failure_and_that_no_notifier_was_given_is_one(acting):
+    abort = await acting(notifier=Notifier(NotifyConfiguration()))
+    assert await abort.execute_abort_actions("job", "why") is True
+    assert list(outcome(abort)) == ["save_state", "cleanup", "shutdown", "log_event"]
+    abort = await acting(notifier=None)
+    assert await abort.execute_abort_actions("job", "why") is False
+    assert "nobody to tell" in outcome(abort)["notify"]
 
 
 async def test_nobody_is_told_where_notifications_are_switched_off_or_aborts_are_no_occasion(acting):

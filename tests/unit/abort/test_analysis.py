@@ -131,8 +131,14 @@ def test_the_cause_is_the_largest_group_and_says_where_it_is():
     for host in ("x", "y"):
         history.succeeded(1.0, host, 5)
     assert analysis(history)["cause"] == (
-        "9 of 10 failures (90%) are network, ConnectError: refused; at a, which answered 3 times meanwhile; 2 other hosts are well"
+        "9 of 10 failures (90%) are network, ConnectError: refused; at a, which answered well 3 times meanwhile; 2 other hosts are well"
     )
+
+
+def test_a_host_that_answers_with_a_refusal_each_time_has_not_answered_well():
+    history = History()
+    fail(history, 1.0, host="a", kind="HTTPStatusError", what=FailureClass.BLOCKED, message="403")
+    assert analysis(history)["cause"].endswith("; at a, which never answered well meanwhile")
 
 
 def test_a_cause_without_hosts_says_so():

@@ -439,6 +439,11 @@ def test_a_strict_policy_aborts_what_the_other_would_suspect(driven):
     assert job.fail_until_suspected() == 17
     assert job.verdict.should_abort
     assert job.verdict.reason == "17 of the last 17 operations failed (unknown); that is enough for this policy"
+    assert job.verdict.reasons == (
+        "17 of the last 17 operations failed",
+        "most of it: unknown",
+        "that is enough for this policy",
+    )
 
 
 def test_a_window_aborts_at_its_share_of_failures(driven):

@@ -15,8 +15,9 @@ import pytest
 
 from outlast.abort import Notice, Notifier
 from outlast.abort.masking import masked_url, without
-from outlast.config import NotifyConfiguration
+from outlast.config import JobConfiguration, NotifyConfiguration
 from outlast.errors import ConfigurationError
+from outlast.jobs import Run
 
 NOTICE = Notice(
     occasion="aborted", job_id="shop", summary="shop was aborted: 26 of 30 failed", at=datetime(2026, 1, 1, tzinfo=UTC)
@@ -221,6 +222,28 @@ async def test_a_missing_extra_is_one_clear_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "apprise", None)
     [delivery] = await told(urls=["json://localhost"])
     assert delivery.problem == "apprise is not installed: pip install 'outlast[notify]'"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"urls": ["tgram://${TOKEN}/1"]}, "notify.urls: TOKEN is not set in the environment"),
+        ({"webhook": "https://hooks.example/${TOKEN}"}, "notify.webhook: TOKEN is not set in the environment"),
+        ({"command": ["tell", "file:/no/such/secret"]}, "notify.command: secret cannot be read: FileNotFoundError"),
+        ({"urls": ["json://localhost"]}, "[notify] needs apprise: pip install 'outlast[notify]'"),
+    ],
+)
+async def test_what_would_keep_somebody_from_being_told_is_found_before_there_is_something_to_tell(
+    monkeypatch, tmp_path, settings, said
+):
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    monkeypatch.delenv("TOKEN", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError) as refused:
+        Run("shop", config=JobConfiguration(notify=settings))
+    assert str(refused.value) == said
+    assert not list(tmp_path.iterdir())
+    Notifier(NotifyConfiguration(webhook="https://hooks.example/${TOKEN}"), environ={"TOKEN": "x"}).check()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -93,6 +93,11 @@ def test_a_run_out_of_time_says_how_to_go_on():
     assert style_of(run.summary) == "yellow"
 
 
+def test_a_run_without_items_says_what_else_is_not_as_expected():
+    run = ended(Outcome.EMPTY, 1, FEW, total=0, done=0)
+    assert ending(run)[:2] == ["EMPTY: there were no items: urls.txt held none.", f"Not as expected: {FEW}."]
+
+
 def test_a_run_that_was_stopped_for_it_says_why():
     run = ended(Outcome.STOPPED, 1, FEW, done=4, deferred=6)
     assert ending(run)[:3] == [

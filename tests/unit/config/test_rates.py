@@ -25,6 +25,12 @@ def test_what_is_no_rate_is_refused_with_its_host(text):
     assert repr(text) in str(refused.value)
 
 
+def test_a_rate_that_is_wrong_is_told_once_and_plainly():
+    with pytest.raises(ConfigurationError) as refused:
+        JobConfiguration(rate={"x": "5", "y": "1/s"})
+    assert str(refused.value) == "rate: 'x' should be a rate such as '2/s', '30/min' or '100/h', not '5'"
+
+
 @pytest.mark.parametrize("value", ["a.example", ["a"], {"": "1/s"}, {1: "1/s"}, 5])
 def test_what_is_no_table_of_hosts_is_refused(value):
     with pytest.raises(ConfigurationError, match="rate: should be hosts and their rates"):

@@ -191,6 +191,19 @@ async def test_events_of_another_job_on_the_same_bus_are_left_out(options, entri
     assert "checkpoint_failed" not in kinds(entries())
 
 
+async def test_a_judgement_is_written_when_its_decision_is_another_than_the_one_before(options, entries, runtime):
+    said = ["continue", "continue", "suspend", "suspend", "continue", "continue"]
+    heard = []
+    runtime.bus.subscribe(heard.append, ["abort_evaluated"])
+    async with Run("shop", **options):
+        for decision in said:
+            told = {"policy_id": "default", "reason": "x", "failure_rate": 0.0, "operations": 1}
+            runtime.emit(observing_kind("abort_evaluated"), "shop", **told, decision=decision)
+    written = [each.data["decision"] for each in entries() if each.event_type == "abort_evaluated"]
+    assert (written, len(heard)) == (["continue", "suspend", "continue"], 6)
+    assert samples(entries())[-1]["events"]["abort_evaluated"] == 6
+
+
 async def test_lines_of_a_handler_and_its_thread_carry_the_ids(options, tmp_path):
     log = logging.getLogger("outlast.mine")
 

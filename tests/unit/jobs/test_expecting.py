@@ -64,6 +64,14 @@ async def test_a_job_whose_items_all_gave_nothing_is_no_success(options, empty):
     async with Run("empty", **options) as run:
         again = await run.process(handle, range(20))
     assert (again.outcome, again.exit_code) == (Outcome.EMPTY, 1)
+    assert summary.reason == again.reason == "20 items are done, and gave no record"
+
+
+async def test_a_job_without_items_says_that_there_were_none(options):
+    async with Run("none", **options) as run:
+        summary = await run.process(record, [])
+        assert (await run._session.ledger.get("ended"))["reason"] == "there were no items"
+    assert (summary.outcome, summary.reason) == (Outcome.EMPTY, "there were no items")
 
 
 async def test_one_record_among_many_items_is_enough_whichever_run_gave_it(options):
@@ -121,7 +129,7 @@ async def test_each_expectation_that_is_not_met_is_in_the_summary_announced_and_
         "min_items: 20 records, expected at least 30",
         "fields.price: it is in 19 of 20 records (95%), expected in 100%",
     )
-    assert [each["expectation"] for each in told] == ["min_items", "fields.price"]
+    assert [(each["expectation"], each["at_end"]) for each in told] == [("min_items", True), ("fields.price", True)]
     assert {each["run_id"] for each in told} == {summary.run_id}
     # To look into a job changes nothing of what is noted.
     noted = await facts({**options, "expect": expect}, "unmet")
@@ -225,7 +233,7 @@ async def test_a_field_that_goes_missing_is_announced_while_the_job_works_and_on
     expect = {"fields": {"price": 0.6}, "check_every": "1m"}
     async with Run("early", expect=expect, **options) as run:
         summary = await run.process(handle, range(4_000))
-    assert [each["expectation"] for each in told] == ["fields.price"]
+    assert [(each["expectation"], each["at_end"]) for each in told] == [("fields.price", False)]
     assert told[0]["reason"].endswith("expected in 60%")
     assert [each["name"] for each in noted[0]["unmet"]] == ["fields.price"]
     assert summary.unmet == ("fields.price: it is in 2000 of 4000 records (50%), expected in 60%",)

@@ -257,15 +257,26 @@ def test_it_is_over_when_probes_still_fail_at_the_end_of_the_patience():
 
 def test_silence_is_over_when_somebody_answers():
     job = Job()
-    job.suspension.silent(20.0, 15.0)
+    job.suspension.silent(20.0, 15.0, list)
     assert (job.suspension.is_silence, job.suspension.suspended) == (True, False)
     assert "no host answers" in job.suspension.verdict(20.0).reason
     job.suspension.succeeded(task(1), 21.0)
     assert not job.suspension.is_silence
     assert job.suspension.verdict(21.0) is None
-    job.suspension.silent(40.0, 15.0)
+    job.suspension.silent(40.0, 15.0, list)
     job.fail(41.0)  # somebody who is not parked was asked
     assert job.suspension.verdict(41.0) is None
+
+
+def test_the_cause_of_a_silence_is_that_of_the_hosts_that_are_down_and_not_what_the_others_said_last():
+    job = Job()
+    for item in range(6):
+        job.suspension.failed(task(item, "dead"), 1.0, kind("network"), signature="refused", began=0.0)
+    job.suspension.failed(task(99, "well"), 2.0, kind("server_error"), signature="503", began=1.0)
+    job.suspension.silent(20.0, 15.0, lambda: ["dead"])
+    verdict = job.suspension.verdict(20.0)
+    assert (verdict.dominant_class, verdict.dominant_signature) == ("network", "refused")
+    assert verdict.reason.startswith("no host answers (refused); ")
 
 
 @pytest.mark.parametrize(("silent", "over"), [(None, False), (0.0, False), (899.0, False), (900.0, True)])
@@ -279,7 +290,7 @@ def test_once_dismissed_nothing_is_suspected_any_more():
     assert (job.suspension.suspended, job.woken) == (False, 1)
     job.fail(3.0, times=100)
     job.suspension.succeeded(task(1), 3.0)
-    job.suspension.silent(9_000.0, 100.0)
+    job.suspension.silent(9_000.0, 100.0, list)
     job.suspension.look(9_000.0, drained=True)
     assert not job.suspension.suspended
     assert job.suspension.verdict(9_000.0) is None

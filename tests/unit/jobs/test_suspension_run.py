@@ -1,5 +1,6 @@
 """Whole jobs in trouble, in virtual time: they wait where waiting helps, stop where nothing does, and lose no more than they must."""
 
+import asyncio
 from collections import Counter
 
 import pytest
@@ -323,6 +324,28 @@ async def test_a_policy_without_a_second_stage_aborts_at_once(world, options):
     summary = await run(world, urls(), options, abort={"default_policy": "strict"})
     assert (summary.outcome, summary.failed <= EVIDENCE) == (Outcome.ABORTED, True)
     assert world.seconds < 4
+
+
+@pytest.mark.parametrize(
+    ("abort", "said"), [("strict", set()), ("production", set()), ("default", {"probing", "waiting"})]
+)
+async def test_who_aborts_at_once_is_never_told_to_be_suspended(world, options, abort, said):
+    world.trouble = lambda seconds, host, n: ValueError("no price") if seconds >= 2 else None
+    config = JobConfiguration(checkpoint={"enabled": False}, abort={"default_policy": abort})
+    told = []
+    async with Run("troubled", config=config, **options) as run:
+
+        async def watch():
+            while True:
+                told.append((await run.progress()).suspended)
+                await options["runtime"].clock.sleep(0.01)
+
+        watching = asyncio.create_task(watch())
+        summary = await run.process(world.get, urls())
+        watching.cancel()
+    assert summary.outcome is Outcome.ABORTED
+    assert {each.rpartition("; ")[2].split()[0].strip(",") for each in told if each} == said
+    assert bool(told[-1]) == bool(said)  # nor that it goes on
 
 
 async def test_a_windowed_policy_aborts_when_its_window_is_full_of_failures(world, options):

@@ -29,7 +29,7 @@ def ways_out(error: BaseException, settings: Settings, code: int) -> list[str]:
             return [f"Wait until it has ended, or stop it (it finishes what is in flight): {_stop(error)}"]
         case CheckpointCorruptionError() if "of_job" in error.context:
             return [_of_checkpoint(error)]
-    if code == ExitCode.RESOURCE_LIMIT and not settings.begun:
+    if code == ExitCode.RESOURCE_LIMIT and settings.job is not None and not settings.begun:
         return [f"Nothing was started. {_GOES_ON[code]}: the same command"]
     if not settings.begun or settings.job is None or code not in _GOES_ON:
         return []

@@ -61,6 +61,7 @@ def test_what_could_not_be_begun_for_want_of_room_is_begun_by_the_same_command()
     assert line == (
         "Nothing was started. When there is room, or the store and the output can be written again: the same command"
     )
+    assert ways_out(OutputError("no"), Settings(), 7) == [], "no job was to be begun"
 
 
 def test_the_way_out_is_a_line_of_its_own(capsys):

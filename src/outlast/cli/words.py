@@ -263,7 +263,7 @@ def _going_on(ended: Ended, counts: Counts) -> list[tuple[str, str]]:
     steps = go_on_steps(summary.job_id, counts, ended.hint, summary.paused)
     if summary.exit_code == ExitCode.USAGE and steps:
         # What could not be started will not be started by the same command as long as nothing is mended.
-        return [("when that is mended", steps[0][1]), *steps[1:], ("try this machine", "outlast doctor")]
+        return [("when that is mended", steps[0][1]), *steps[1:]]
     if _limit(ended):
         lifted = f"outlast resume {quoted(summary.job_id)} --max-time none{ended.hint}"
         return [*steps, ("without a limit", lifted)]

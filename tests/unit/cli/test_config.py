@@ -214,7 +214,7 @@ def test_show_tells_every_setting_and_where_it_comes_from(capsys, tmp_path, job,
         "retry.rule": (found["retry.rule"]["value"], "job file", "job.toml"),
     }
     assert found["retry.rule"]["value"][0]["class"] == "blocked"
-    assert found["patience"] == {"setting": "patience", "value": 900.0, "layer": "default", "origin": "default"}
+    assert found["patience"] == {"setting": "patience", "value": "none", "layer": "default", "origin": "default"}
 
 
 def test_every_option_of_a_run_that_is_a_setting_is_shown_as_an_argument(capsys):

@@ -146,7 +146,7 @@ def test_what_could_not_be_started_says_where_to_look_before_it_is_tried_again()
         "browsers need Playwright",
         "0 of 100 done, 100 still to do. What is recorded is kept.",
         "  when that is mended   outlast resume docs",
-        "  try this machine      outlast doctor",
+        "  find out why          outlast doctor",
         "  look                  outlast status docs",
     ]
 

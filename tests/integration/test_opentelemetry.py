@@ -234,3 +234,34 @@ async def test_an_api_that_is_not_installed_is_no_error(options, monkeypatch):
     monkeypatch.setattr("outlast.jobs.observing.entry_points", lambda **_: [Point()])
     async with Run("shop", **options) as run:
         assert not run._session.diary._watched
+
+
+async def test_a_provider_that_raises_stops_no_run(exporter, options, caplog, monkeypatch):
+    def fail(*_, **__):
+        raise StopIteration("no such provider")
+
+    for place, name in ((trace, "get_tracer_provider"), (trace.get_tracer("outlast").__class__, "start_span")):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, fail)
+            async with Run(f"shop-{name}", **options) as run:
+                summary = await run.process(plain, URLS)
+        assert summary.done == 3
+    assert len([each for each in caplog.records if "opentelemetry failed to begin" in each.getMessage()]) == 2
+
+
+async def test_secrets_are_masked_before_they_leave(exporter, options):
+    await work(options, ["https://me:hunter2@shop.test/2?token=hunter2"], leaks)
+    spans = exporter.get_finished_spans()
+    told = str(
+        [(span.attributes, span.status.description, [each.attributes for each in span.events]) for span in spans]
+    )
+    assert "shop.test/2?token=***" in told
+    assert "hunter2" not in told
+
+
+async def plain(url):
+    return url
+
+
+async def leaks(url):
+    raise ValueError(f"password=hunter2 did not do at {url}")

@@ -7,7 +7,9 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from outlast.config import JobConfiguration
 from outlast.events import EventType, ResilienceEvent
 from outlast.integrations.prometheus import HOSTS_MAX, Capped, Metrics
+from outlast.integrations.serving import CONNECTIONS_MAX
 from outlast.jobs import Context, Run
 from outlast.jobs.athand import Task
 from outlast.ledger.port import ItemStatus, Lease, Record
@@ -123,6 +126,60 @@ async def test_a_port_that_is_taken_is_a_warning(options, caplog):
             summary = await run.process(shaky, URLS[:1])
     assert summary.done == 1
     assert [each for each in caplog.records if "metrics are not served" in each.getMessage()]
+
+
+@pytest.mark.real_time
+async def test_many_who_say_nothing_and_some_who_go_away_keep_nobody_from_the_metrics(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    port = free_port()
+
+    def probe(rude):
+        rude.extend(socket.create_connection(("127.0.0.1", port)) for _ in range(200))
+        for each in rude[150:]:
+            with suppress(OSError):
+                each.sendall(b"GET /" + b"x" * 100_000)
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                each.close()
+        return fetched(port), [each for each in threading.enumerate() if "process_request" in each.name]
+
+    async with Run("shop", config=JobConfiguration(metrics={"port": port}), store=tmp_path / "store") as run:
+        await run.process(nothing, ["a"])
+        rude = []
+        text, threads = await asyncio.to_thread(probe, rude)
+        for each in rude:
+            each.close()
+    assert samples(text)["outlast_items_total", "outcome=done"] == 1
+    assert len(threads) <= 2 * CONNECTIONS_MAX
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.real_time
+async def test_a_disk_that_hangs_keeps_no_run_from_its_end(options, tmp_path, caplog, monkeypatch):
+    hangs = threading.Event()
+    monkeypatch.setattr("outlast.integrations.prometheus.write_to_textfile", lambda *_: hangs.wait())
+    monkeypatch.setattr("outlast.integrations.prometheus.WRITE_SECONDS", 0.1)
+    config = JobConfiguration(metrics={"textfile": str(tmp_path / "shop.prom")})
+    async with Run("shop", config=config, **options) as run:
+        summary = await run.process(shaky, URLS)
+    hangs.set()
+    assert summary.done == 4
+    assert len([each for each in caplog.records if "does not answer" in each.getMessage()]) == 1
+
+
+async def test_what_alerts_wait_for_is_there_from_the_start(options, tmp_path):
+    path = tmp_path / "shop.prom"
+    seen = Metrics("shop", clock=lambda: 0.0)
+    begun = samples(generate_latest(seen.registry).decode())
+    assert begun["outlast_run_active",] == 1
+    assert begun["outlast_run_start_timestamp_seconds",] > 0
+    assert begun["outlast_checkpoints_total", "result=corrupted"] == 0
+    async with Run("shop", config=JobConfiguration(metrics={"textfile": str(path)}), **options) as run:
+        await run.process(shaky, URLS)
+    assert samples(path.read_text())["outlast_run_active",] == 0
+
+
+async def nothing(item):
+    return item
 
 
 async def test_a_file_that_cannot_be_written_is_told_once(options, tmp_path, caplog):

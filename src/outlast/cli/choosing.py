@@ -50,15 +50,15 @@ def moment_in(text: str, now: datetime) -> datetime:
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
-        return now - _span(text)
+        return _before(now, text)
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def _span(text: str) -> timedelta:
+def _before(now: datetime, text: str) -> datetime:
     from outlast.config.values import seconds_in  # noqa: PLC0415 - pydantic, for this option alone
 
     try:
-        return timedelta(seconds=seconds_in(text))
+        return now - timedelta(seconds=seconds_in(text))
     except (ValueError, OverflowError) as error:
         problem = f"--since {text!r} should be a duration such as 30m or 2h, or a date such as 2026-11-23T02:00"
         raise ValidationError(problem) from error

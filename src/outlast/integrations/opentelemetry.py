@@ -17,7 +17,7 @@ from outlast.correlation import spanned, trace_id_of
 from outlast.events import ResilienceEvent
 from outlast.failure.facts import text_of, type_name
 from outlast.ledger.port import ItemStatus, Record
-from outlast.logs.text import clipped
+from outlast.logs.text import masking
 from outlast.storage.strictjson import decode
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Traces:
 
     def __init__(self, about: "About") -> None:
         self._about = about
+        self._mask = masking(about.config.logging.redact, longest=TEXT_MAX)
         self._tracer = trace.get_tracer("outlast", version("outlast"))
         self._items: dict[int, Span] = {}
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -100,10 +101,10 @@ class Traces:
         begun.own.__exit__(None, None, None)
         failure = _failure_of(record)
         if failure is not None:
-            _mark(begun.attempt, str(failure.get("type")), str(failure.get("message", "")))
+            self._mark(begun.attempt, str(failure.get("type")), str(failure.get("message", "")))
             begun.attempt.set_attribute("outlast.failure.class", str(failure.get("class", "unknown")))
         elif error is not None:
-            _mark(begun.attempt, type_name(error), text_of(error))
+            self._mark(begun.attempt, type_name(error), text_of(error))
         begun.attempt.end()
         self._settle(begun.item, task, record)
 
@@ -122,7 +123,8 @@ class Traces:
         """What happens to the run stands in its span, as an event."""
         if event.job_id != self._about.job_id or event.component not in _TOLD:
             return
-        plain = {f"outlast.{name}": value for name, value in event.data.items() if isinstance(value, str | int | float)}
+        masked = self._mask(event.data)
+        plain = {f"outlast.{name}": value for name, value in masked.items() if isinstance(value, str | int | float)}
         self._run.add_event(f"outlast.{event.event_type}", plain)
 
     def _settle(self, item: Span | None, task: "Task", record: Record | None) -> None:
@@ -136,17 +138,16 @@ class Traces:
             return
         failure = _failure_of(record)
         if failure is not None:
-            _mark(item, str(failure.get("type")), str(failure.get("message", "")))
+            self._mark(item, str(failure.get("type")), str(failure.get("message", "")))
         item.end()
 
+    def _mark(self, span: Span, kind: str, message: str) -> None:
+        span.set_attribute("error.type", kind.removeprefix("builtins."))
+        span.set_status(Status(StatusCode.ERROR, self._mask(message)))
+
     def _about_item(self, task: "Task") -> dict[str, str]:
-        told = {"outlast.job.id": self._about.job_id, "outlast.item.key": clipped(task.lease.key, TEXT_MAX)}
+        told = {"outlast.job.id": self._about.job_id, "outlast.item.key": self._mask(task.lease.key)}
         return {**told, "server.address": task.host} if task.host else told
-
-
-def _mark(span: Span, kind: str, message: str) -> None:
-    span.set_attribute("error.type", kind.removeprefix("builtins."))
-    span.set_status(Status(StatusCode.ERROR, clipped(message, TEXT_MAX)))
 
 
 def _failure_of(record: Record | None) -> Mapping[str, Any] | None:

@@ -5,22 +5,21 @@ No URL, key or group is ever a label; hosts and reasons are, and only so many of
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server, write_to_textfile
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app, write_to_textfile
 
 from outlast.events import ResilienceEvent
+from outlast.integrations.serving import Server
 from outlast.ledger.port import ItemStatus, Record
 from outlast.logs.text import clipped, escaped
 from outlast.storage.strictjson import decode
 
 if TYPE_CHECKING:
-    from threading import Thread
-    from wsgiref.simple_server import WSGIServer
-
     from outlast.jobs.athand import Task
     from outlast.jobs.observing import About
 
@@ -30,6 +29,8 @@ HOSTS_MAX = 50
 REASONS_MAX = 20
 LABEL_MAX = 100
 OTHER = "other"
+WRITE_SECONDS = 5.0
+"""How long the end of a run waits for the text file, on a disk that does not answer."""
 
 DURATIONS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0, 120.0, 300.0, 900.0)
@@ -79,7 +80,8 @@ class Metrics:
         self._clock = clock
         self._textfile = textfile
         self._told = False
-        self._server: tuple[WSGIServer, Thread] | None = None
+        self._server: Server | None = None
+        self._writer: threading.Thread | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._host, self._reason, self._policy = Capped(HOSTS_MAX), Capped(REASONS_MAX), Capped(REASONS_MAX)
         self._down: set[str] = set()
@@ -92,9 +94,10 @@ class Metrics:
     def serve(self, port: int) -> None:
         """Serve them at this port of 127.0.0.1 until closed."""
         try:
-            self._server = start_http_server(port, addr="127.0.0.1", registry=self.registry)
-        except OSError as error:
-            _log.warning("metrics are not served at 127.0.0.1:%d, the job goes on: %s", port, error.strerror)
+            self._server = Server(port, make_wsgi_app(self.registry))
+        except (OSError, RuntimeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            _log.warning("metrics are not served at 127.0.0.1:%d, the job goes on: %s", port, why)
 
     def began(self, task: "Task", attempt: int, /) -> float:  # noqa: ARG002 - the port's
         return self._clock()
@@ -126,16 +129,15 @@ class Metrics:
             self._settled.labels(self._job, name).set(sample[name])
         self._in_flight.labels(self._job).set(sample["in_flight"])
         self._remember(sample)
-        await self._write()
+        self._write()
 
     async def close(self) -> None:
         self._unsubscribe()
-        await self._write()
+        self._running.labels(self._job).set(0)
+        if self._textfile is not None:
+            await asyncio.to_thread(self._write_last)
         if self._server is not None:
-            server, thread = self._server
-            await asyncio.to_thread(server.shutdown)
-            server.server_close()
-            await asyncio.to_thread(thread.join)
+            await asyncio.to_thread(self._server.stop)
 
     def note(self, event: ResilienceEvent) -> None:
         """Count an event of this job."""
@@ -163,8 +165,20 @@ class Metrics:
         self._aborts = self._counter("aborts", "Times that the job was given up.", "policy")
         self._paused = self._gauge("host_paused", "1 while the items of a host wait because it is down.", "host")
         self._events = self._counter("events", "Events by type.", "type", "severity")
+        self._running = self._gauge("run_active", "1 while a run lasts, 0 once it has ended.")
+        self._began = self._gauge("run_start_timestamp_seconds", "When the run began.")
         build = Gauge("outlast_build_info", "The version that runs.", ("version",), registry=self.registry)
         build.labels(version("outlast")).set(1)
+        self._begin()
+
+    def _begin(self) -> None:
+        """What can be known of the start of a run. A counter that is seen first at 1 has not risen, for Prometheus."""
+        self._running.labels(self._job).set(1)
+        self._began.labels(self._job).set_to_current_time()
+        for outcome in ("done", "failed"):
+            self._items.labels(self._job, outcome)
+        for result in ("created", "failed", "corrupted"):
+            self._checkpoints.labels(self._job, result)
 
     def _counter(self, name: str, told: str, *labels: str) -> Counter:
         return Counter(f"outlast_{name}", told, ("job", *labels), registry=self.registry)
@@ -215,15 +229,34 @@ class Metrics:
         if sample.get("memory_limit_bytes") is not None:
             self._limit.labels(self._job).set(sample["memory_limit_bytes"])
 
-    async def _write(self) -> None:
-        if self._textfile is None:
+    def _write(self) -> None:
+        """Have the file written, unless that is still being done. By a daemon: a disk that hangs must not keep the run from its end."""
+        if self._textfile is None or (self._writer is not None and self._writer.is_alive()):
             return
+        self._writer = threading.Thread(
+            target=self._written, args=(self._textfile,), name="outlast-textfile", daemon=True
+        )
+        self._writer.start()
+
+    def _write_last(self) -> None:
+        for again in (True, False):
+            if self._writer is not None:
+                self._writer.join(WRITE_SECONDS)
+            if again:
+                self._write()
+        if self._writer is not None and self._writer.is_alive():
+            self._tell("the disk does not answer")
+
+    def _written(self, textfile: str) -> None:
         try:
-            await asyncio.to_thread(write_to_textfile, self._textfile, self.registry)
+            write_to_textfile(textfile, self.registry)
         except OSError as error:
-            if not self._told:
-                self._told = True
-                _log.warning("metrics cannot be written to %s, the job goes on: %s", self._textfile, error.strerror)
+            self._tell(error.strerror)
+
+    def _tell(self, why: str | None) -> None:
+        if not self._told:
+            self._told = True
+            _log.warning("metrics cannot be written to %s, the job goes on: %s", self._textfile, why)
 
 
 def _class_of(record: Record) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outlast.correlation import adopt, at_work, correlation_id, span_id
-from outlast.errors import ResilienceException
 from outlast.events import EventType, ResilienceEvent
 from outlast.jobs.observing import About, Observed, Trying, Watched, observers
 from outlast.jobs.store import JobDirectory
@@ -110,8 +109,8 @@ class Diary:
     async def _sample(self) -> None:
         try:
             counts = asdict(await self._ledger.counts())
-        except ResilienceException:
-            return  # a ledger that cannot be read ends the run elsewhere
+        except Exception:  # noqa: BLE001 - a ledger that cannot be read, whoever's it is, ends the run elsewhere
+            return
         data = {**counts, **self._numbers(), **self._account.take()}
         self._write_sample(data)
         await self._watched.sampled(data)

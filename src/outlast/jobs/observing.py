@@ -162,7 +162,16 @@ def observers(about: About) -> list[Observer]:
         names.append(PROMETHEUS)
     # All of them are there before one begins: what has begun would have to be ended.
     factories = [_load(name) for name in names]
-    return [each for factory in factories if (each := factory(about)) is not None]
+    begun = []
+    for name, factory in zip(names, factories, strict=True):
+        try:
+            observer = factory(about)
+        except Exception as error:  # noqa: BLE001 - somebody else's provider: see `Watched`
+            _log.warning("%s failed to begin, and does not watch this run: %r", name, error, exc_info=error)
+            continue
+        if observer is not None:
+            begun.append(observer)
+    return begun
 
 
 def _traces_are_taken() -> bool:

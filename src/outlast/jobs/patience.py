@@ -33,7 +33,8 @@ class Patience:
         while True:
             self._suspension.pulse.beat(self._clock.monotonic())
             await self._clock.sleep(BEAT_EVERY)
-            await self._ledger.position()
+            if self._gate.parked or self._suspension.suspended:  # nobody else waits for anything
+                await self._ledger.position()
 
     async def is_spent(self) -> bool:
         """Whether the run is to end for that. Where only a few items are left, they are let go, whatever becomes of them."""

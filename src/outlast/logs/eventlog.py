@@ -66,6 +66,7 @@ class EventLog:
         self._file: FileIO | None = None
         self._size = 0
         self._sealer: Sealer | None = None
+        self._head = b""
         self._told = False
         self._untold = 0
         self._last: Mapping[str, Any] = {}
@@ -73,15 +74,13 @@ class EventLog:
         """Lines that could not be written."""
 
     def append(self, fields: Mapping[str, Any]) -> None:
-        """Let these be a line soon: JSON but for `data`, which is made plain, with secrets masked. From any thread; never waits."""
+        """Let these be a line soon: JSON but for `data`, which is made plain; in it and in `item_key` secrets are masked. From any thread; never waits."""
         if len(self._pending) >= PENDING_MAX or self._closing.is_set():
             self._lose(1)
             return
         self._pending.append(fields)
         if self._thread is None:
-            # A daemon: a disk that hangs must not keep the process from its end.
-            self._thread = threading.Thread(target=self._write_on, name="outlast-events", daemon=True)
-            self._thread.start()
+            self._begin()
         self._wake.set()
 
     def close(self) -> None:
@@ -90,6 +89,17 @@ class EventLog:
         self._wake.set()
         if self._thread is not None:
             self._thread.join(CLOSE_SECONDS)
+
+    def _begin(self) -> None:
+        # A daemon: a disk that hangs must not keep the process from its end.
+        thread = threading.Thread(target=self._write_on, name="outlast-events", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system gives no further thread; the next line tries again
+            self._lose(len(list(self._taken())))
+            self._tell(str(error))
+        else:
+            self._thread = thread
 
     def _write_on(self) -> None:
         over = False
@@ -113,7 +123,7 @@ class EventLog:
         for batch in _batches(lines):
             try:
                 self._put(b"".join(batch))
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - a writer that ended here would lose all that follows, untold
                 self._lose(len(batch))
                 self._give_up(error)
             else:
@@ -121,7 +131,8 @@ class EventLog:
 
     def _line(self, fields: Mapping[str, Any]) -> bytes | None:
         try:
-            return encoded({**fields, "data": self._mask(fields["data"])}) + b"\n"
+            masked = {name: self._mask(fields[name]) for name in ("data", "item_key") if name in fields}
+            return encoded({**fields, **masked}) + b"\n"
         except Exception as error:  # noqa: BLE001 - somebody else's data, changed under way or beyond JSON
             self._lose(1)
             self._tell(f"a line cannot be written: {error}")
@@ -130,15 +141,20 @@ class EventLog:
     def _put(self, lines: bytes) -> None:
         """Append lines, sealed where they have to be, to a file that has room for them."""
         file = self._file or self._opened()
-        block = lines if self._sealer is None else self._sealer.seal(lines)
+        block = self._block(lines)
         if self._size and self._size + len(block) > self._limits.size:
             file.close()
             self._file = None
             (self._directory / CURRENT).rename(next_name(self._directory))
             self._prune()
             file = self._opened()
-            block = lines if self._sealer is None else self._sealer.seal(lines)
+            block = self._block(lines)
         self._append(file, block)
+        self._head = b""
+
+    def _block(self, lines: bytes) -> bytes:
+        """The lines as they are written; the head of a sealed part comes with its first, so that no try leaves one behind."""
+        return lines if self._sealer is None else self._head + self._sealer.seal(lines)
 
     def _opened(self) -> FileIO:
         descriptor = os.open(self._directory / CURRENT, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -149,7 +165,7 @@ class EventLog:
             self._append(file, b"\n")
         if self._keys is not None:
             self._sealer = Sealer(self._keys, self._about)
-            self._append(file, self._sealer.head)
+            self._head = self._sealer.head
         return file
 
     def _append(self, file: FileIO, block: bytes) -> None:
@@ -164,12 +180,12 @@ class EventLog:
         for path in event_files(self._directory)[: 1 - self._limits.files or None]:
             path.unlink(missing_ok=True)
 
-    def _give_up(self, error: OSError) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Begin with a file of its own at the next try."""
         if self._file is not None:
             self._file.close()
         self._file = None
-        self._tell(f"{self._directory / CURRENT} cannot be written: {error.strerror}")
+        self._tell(f"{self._directory / CURRENT} cannot be written: {getattr(error, 'strerror', error)}")
 
     def _tell(self, what: str) -> None:
         if not self._told:

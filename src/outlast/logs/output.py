@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -37,6 +38,7 @@ class Output(logging.StreamHandler[TextIO]):
         self._ours = ours
         self._repeats = repeats
         self._clock = clock
+        self._told = False
         self.addFilter(IdFilter())
 
     @override
@@ -55,8 +57,22 @@ class Output(logging.StreamHandler[TextIO]):
     def close(self) -> None:
         self._tell(self._repeats.rest())
         if self._ours:
-            self.stream.close()
+            # A full disk has kept what is still to be written; that was told.
+            with suppress(OSError):
+                self.stream.close()
         super().close()
+
+    @override
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A place that cannot be written to is told once, on stderr; a line that is wrong in itself, as logging does it."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._told:
+            self._told = True
+            name = getattr(self.stream, "name", "the stream")
+            with suppress(OSError, AttributeError):
+                sys.stderr.write(f"outlast: log lines are lost, the job goes on: {name}: {error.strerror}\n")
 
     def _tell(self, over: list[tuple[Hashable, Repeated]]) -> None:
         for group, repeated in over:

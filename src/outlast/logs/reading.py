@@ -24,6 +24,8 @@ GAP = "gap"
 """The type of an entry that says how many lines are missing: `data["lost"]`."""
 
 BLOCK_BYTES = 1 << 20
+TRIES = 100
+"""How often the files are looked at again when they change just then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +123,12 @@ class EventReader:
 
     def read(self) -> Iterator[Entry]:
         """What there is beyond what was read already, the oldest first. A last line without an end waits for the next call."""
-        while self._file is not None or self._open(0):
+        while self._file is not None or self._go_on():
             assert self._file is not None
             # Asked before it is read: once there is a next file, nothing more is added to this one.
-            place = self._place_of_next(self._file)
+            full = self._next() is not None
             yield from self._entries(self._file)
-            if place is None or not self._open(place):
+            if not full or not self._go_on():
                 return
 
     def close(self) -> None:
@@ -136,22 +138,31 @@ class EventReader:
             self._file.close()
             self._file, self._rest, self._opener = None, b"", self._new_opener()
 
-    def _open(self, place: int) -> bool:
-        """Go on with the file at this place among those there are."""
-        with suppress(OSError, IndexError):
-            file = FileIO(str(event_files(self._directory)[place]), "rb")
-            self.close()
-            self._file = file
-            return True
+    def _go_on(self) -> bool:
+        """Open the file after the one that is open, or the oldest. The writer may give it another name, or remove it, meanwhile."""
+        for _ in range(TRIES):
+            path = self._next()
+            if path is None:
+                return False
+            with suppress(OSError):
+                file = FileIO(str(path), "rb")
+                # Asked again, now that it is open: none may have come between.
+                after = self._next()
+                if after is not None and _number(after) == os.fstat(file.fileno()).st_ino:
+                    self.close()
+                    self._file = file
+                    return True
+                file.close()
         return False
 
-    def _place_of_next(self, file: FileIO) -> int | None:
-        """Where the file after this one is; None: this is the one that is written to."""
+    def _next(self) -> Path | None:
+        """The file after the one that is open, else the oldest; None: what is open is the one that is written to."""
+        files = event_files(self._directory)
         # It is open, so no other file has its number.
-        numbers = [_number(path) for path in event_files(self._directory)]
-        number = os.fstat(file.fileno()).st_ino
-        place = numbers.index(number) + 1 if number in numbers else 0
-        return place if place < len(numbers) else None
+        numbers = [_number(path) for path in files]
+        own = None if self._file is None else os.fstat(self._file.fileno()).st_ino
+        place = numbers.index(own) + 1 if own is not None and own in numbers else 0
+        return files[place] if place < len(files) else None
 
     def _entries(self, file: FileIO) -> Iterator[Entry]:
         while block := file.read(BLOCK_BYTES):

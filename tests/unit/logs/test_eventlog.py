@@ -280,6 +280,69 @@ def test_a_reader_that_was_overtaken_goes_on_with_the_oldest_there_is(tmp_path):
     assert seen == [*range(-1, len(seen) - len(kept) - 1), *kept]
 
 
+def test_a_reader_that_takes_its_time_misses_no_file_that_is_still_there(tmp_path):
+    write(tmp_path, *(entry(each, error="x" * 100) for each in range(500)), limits=SMALL)
+    reader = EventReader(tmp_path)
+    entries = reader.read()
+    seen = [next(entries).data["attempt"]]
+    start = 500
+    first = event_files(tmp_path)[0]
+    while first.exists():
+        write(tmp_path, *(entry(start + each, error="x" * 100) for each in range(50)), limits=SMALL)
+        start += 50
+    seen += [each.data["attempt"] for each in entries]
+    reader.close()
+    assert seen == list(range(start))
+
+
+def test_a_reader_is_not_led_astray_by_files_that_change_while_they_are_looked_at(tmp_path, monkeypatch):
+    write(tmp_path, *(entry(each, error="x" * 100) for each in range(1_000)), limits=Limits(files=9, size=65_536))
+    files = event_files(tmp_path)
+    assert len(files) > 3
+    # A file that was renamed just before the look: what it is called now was not seen, and its successor was.
+    looks = iter([[files[0], files[2], files[3]]])
+    monkeypatch.setattr("outlast.logs.reading.event_files", lambda _: next(looks, files))
+    reader = EventReader(tmp_path)
+    seen = [each.data["attempt"] for each in reader.read()]
+    looks = iter([[files[0], files[2]], [tmp_path / "gone"]])
+    again = EventReader(tmp_path)
+    assert [each.data["attempt"] for each in again.read()] == seen == list(range(1_000))
+    reader.close()
+    again.close()
+
+
+def test_secrets_in_the_key_of_an_item_are_masked(tmp_path):
+    key = "https://me:hunter2@shop.test/1?token=hunter2"
+    write(tmp_path, {**entry(), "item_key": key, "attempt": 1}, mask=masking(LoggingConfiguration().redact))
+    assert next(read_events(tmp_path)).item_key == "https://***@shop.test/1?token=***"
+
+
+def test_a_system_that_gives_no_thread_stops_nobody(tmp_path, monkeypatch, caplog):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    log = EventLog(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        log.append(entry(1))
+    log.append(entry(2))
+    log.close()
+    assert log.lost == 1
+    assert next(read_events(tmp_path)).data == {"attempt": 2}
+    assert "can't start new thread" in caplog.text
+
+
+def test_a_file_that_cannot_be_put_aside_grows_no_further(tmp_path, keys, monkeypatch):
+    write(tmp_path, *(entry(each, error="x" * 100) for each in range(500)), limits=SMALL, keys=keys)
+    (tmp_path / CURRENT).write_bytes((tmp_path / CURRENT).read_bytes() + b"x" * SMALL.size)
+    monkeypatch.setattr("outlast.logs.eventlog.next_name", lambda directory: directory / "gone" / "x")
+    sizes = []
+    for each in range(3):
+        assert write(tmp_path, entry(each), limits=SMALL, keys=keys).lost == 1
+        sizes.append((tmp_path / CURRENT).stat().st_size)
+    assert len(set(sizes)) == 1
+
+
 KILLED = """
 import sys, time
 from pathlib import Path

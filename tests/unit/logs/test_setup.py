@@ -205,6 +205,22 @@ def test_a_destination_that_cannot_be_opened_is_a_configuration_error(tmp_path, 
     assert caught.value.context["complaints"][0]["path"] == "logging.destination"
 
 
+def test_a_full_disk_costs_lines_is_told_once_and_stops_nobody(logger, capsys):
+    detach = configure(LoggingConfiguration(destination="/dev/full"), EventBus())
+    for number in range(3):
+        log("line %d", number)
+    detach()
+    said = capsys.readouterr().err
+    assert said == "outlast: log lines are lost, the job goes on: /dev/full: No space left on device\n"
+
+
+def test_a_line_that_is_wrong_in_itself_is_told_as_logging_does_it(logger, tmp_path, capsys):
+    detach = configure(LoggingConfiguration(destination=str(tmp_path / "x.log")), EventBus())
+    log("line %d", "one")
+    detach()
+    assert "--- Logging error ---" in capsys.readouterr().err
+
+
 def test_the_root_logger_is_left_alone_and_prints_nothing_twice(tmp_path, logger, caplog):
     root = logging.getLogger()
     before = (list(root.handlers), root.level)

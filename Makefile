@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS := .venv-peers
+# Many tests wait for real clocks and processes: two workers a core keep the cores busy.
+WORKERS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak check bench browser peers docs requirements clean
@@ -15,7 +17,7 @@ demo: $(READY)  ## Crawl a flaky site, get killed twice, lose nothing: about a m
 	$(BIN)/outlast demo
 
 test: $(READY) browser  ## All tests, with coverage
-	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
 
 soak: $(READY) browser  ## The campaigns at ten times their size, figures printed: an hour or more
 	OUTLAST_SOAK=1 $(BIN)/pytest tests/campaigns tests/crash tests/property --hypothesis-profile=soak -o timeout=14400 -rP

@@ -96,7 +96,7 @@ def offered(monkeypatch, capsys, tmp_path):
 
 
 def test_bash_offers_what_is_there(asked, jobs):
-    assert asked("outlast", "re") == ["resume", "results", "retry", "repair", "rekey"]
+    assert asked("outlast", "re") == ["resume", "results", "report", "retry", "repair", "rekey"]
     assert asked("outlast", "status", "shop\\ ") == ["'shop floor; rm *'"]
     assert asked("outlast", "status", "no") == [""]
 
@@ -173,10 +173,11 @@ def test_a_shell_that_is_here_can_read_its_script(shell, capsys):
         main(["completion", shell])
     script = capsys.readouterr().out
     assert f"_OUTLAST_COMPLETE={shell}_complete" in script
-    if shutil.which(shell) is None:
-        pytest.skip(f"there is no {shell} on this machine")
-    done = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
+    if (
+        shutil.which(shell) is not None
+    ):  # bash is on every machine that has `make`; of the others the text is what can be seen
+        done = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_completing_a_verb_loads_nothing_heavy():

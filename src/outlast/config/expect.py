@@ -1,15 +1,14 @@
 """`[expect]`: what has to be true of a job's results for it to have worked."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
-from typing_extensions import override
 
 from outlast.config.complaints import WrongEntryError
 from outlast.config.model import Section
+from outlast.config.pairs import Pairs
 from outlast.config.values import AllowanceSetting, Count, ExactSeconds
 
 __all__ = ["ExpectConfiguration", "FieldShares", "allowance_moved"]
@@ -18,27 +17,10 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class FieldShares(Mapping[str, float]):
-    """The share of records that each field is to be in. A value, as all settings are."""
+class FieldShares(Pairs[float]):
+    """The share of records that each field is to be in."""
 
-    pairs: tuple[tuple[str, float], ...] = ()
-
-    @override
-    def __getitem__(self, field: str) -> float:
-        return dict(self.pairs)[field]
-
-    @override
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict(self.pairs))
-
-    @override
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    @override
-    def __str__(self) -> str:
-        return str(dict(self.pairs))
+    __slots__ = ()
 
 
 def _share(value: Any) -> float:

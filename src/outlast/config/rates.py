@@ -1,7 +1,7 @@
 """How often a host may be asked: `30/min`, and the mapping of hosts to such rates."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from typing_extensions import override
 
 from outlast.config.complaints import WrongEntryError
+from outlast.config.pairs import Pairs
 
 __all__ = ["Rate", "Rates", "RatesSetting", "rate_in"]
 
@@ -47,23 +48,10 @@ def rate_in(text: str) -> Rate:
     return rate
 
 
-@dataclass(frozen=True, slots=True)
-class Rates(Mapping[str, Rate]):
-    """The rates by host, in lower case; `*` stands for each host that has none of its own. A value, as all settings are."""
+class Rates(Pairs[Rate]):
+    """The rates by host, in lower case; `*` stands for each host that has none of its own."""
 
-    pairs: tuple[tuple[str, Rate], ...] = ()
-
-    @override
-    def __getitem__(self, host: str) -> Rate:
-        return dict(self.pairs)[host]
-
-    @override
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict(self.pairs))
-
-    @override
-    def __len__(self) -> int:
-        return len(self.pairs)
+    __slots__ = ()
 
     @override
     def __str__(self) -> str:

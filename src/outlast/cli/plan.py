@@ -1,11 +1,12 @@
 """From what was typed to what is done: the target, its items and its settings, each from the layer that wins."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from outlast.cli.given import job_file, typed_settings
+from outlast.cli.once import Once
 from outlast.cli.options import STANDARD_STREAM, Settings
 from outlast.cli.phrases import quoted, typed
 from outlast.cli.sources import STANDARD_INPUT, Source, source_of
@@ -30,8 +31,7 @@ class Order:
     items: tuple[str, ...]
     options: Mapping[str, Any]
     directory: Path
-    fresh: bool = False
-    release_hold: bool = False
+    once: Once = field(default_factory=Once)
     resumed: bool = False
     hint: str | None = None
 
@@ -82,8 +82,8 @@ def planned(order: Order, settings: Settings) -> Plan:
     options: RunOptions = {
         "config": file,
         "invocation": order.to_dict(),
-        "fresh": order.fresh,
-        "release_hold": order.release_hold,
+        "fresh": order.once.fresh,
+        "release_hold": order.once.release_hold,
         # How a log looks is the command's own affair: code has no such option.
         **{name: value for name, value in given.items() if name != "logging"},  # type: ignore[typeddict-item] # the names are checked by load_configuration
         **located,

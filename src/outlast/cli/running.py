@@ -8,6 +8,7 @@ from typing import Any
 
 from outlast.cli.grouping import NamedGroup, failure_groups
 from outlast.cli.hosts import HostWatch
+from outlast.cli.once import Once
 from outlast.cli.options import Settings
 from outlast.cli.phrases import units
 from outlast.cli.plan import Order, Plan, planned
@@ -16,7 +17,7 @@ from outlast.cli.reading import record_of
 from outlast.cli.sources import STANDARD_INPUT
 from outlast.cli.words import Ended, ending, style_of
 from outlast.cli.work import Worked, work
-from outlast.jobs import Outcome
+from outlast.jobs import ExitCode, Outcome, Summary
 from outlast.jobs.abortion import abort_policy_of
 from outlast.jobs.bind import HANDLER_THREADS
 from outlast.runtime import Runtime
@@ -52,10 +53,21 @@ def carry_out(order: Order, settings: Settings) -> int:
     if settings.json:
         answer(_document(ended))
     else:
-        lines = ending(ended)
+        lines = [*ending(ended), *_forgiven_lines(worked.summary, order.once)]
         say(lines[:1] if settings.quiet else lines, color=settings.color, style=style_of(worked.summary))
         _say_what_is_waited_for()
-    return worked.summary.exit_code
+    return _exit_code(worked.summary, order.once)
+
+
+def _exit_code(summary: Summary, once: Once) -> int:
+    # The findings alone: a run that was cut short has still to be gone on with, whoever asks.
+    return ExitCode.FINISHED if once.exit_zero and summary.exit_code == ExitCode.TOO_MANY_FAILED else summary.exit_code
+
+
+def _forgiven_lines(summary: Summary, once: Once) -> list[str]:
+    if _exit_code(summary, once) == summary.exit_code:
+        return []
+    return [f"The exit code is 0, as --exit-zero asks; else it would be {summary.exit_code}."]
 
 
 def _say_what_is_waited_for() -> None:

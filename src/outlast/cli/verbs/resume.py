@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from outlast.cli.again import order_again
-from outlast.cli.options import Settings, common, given_options, release_option, run_options
+from outlast.cli.once import Once, once_options
+from outlast.cli.options import Settings, common, given_options, run_options
 from outlast.cli.pausing import order_hosts
 from outlast.cli.phrases import moment
 from outlast.cli.reading import JobRecord, chosen, store_hint, store_of
@@ -25,7 +26,7 @@ __all__ = ["command"]
 @click.command("resume", short_help="Go on with a job, as it was started.")
 @click.argument("job", required=False, metavar="[JOB]")
 @run_options
-@click.option("--fresh", is_flag=True, help="Start over; what was recorded is put aside.")
+@once_options
 @click.option(
     "--pause-host",
     "paused",
@@ -33,12 +34,9 @@ __all__ = ["command"]
     metavar="HOST",
     help="Go on without this host; may be repeated.",
 )
-@release_option
 @common("store", "config", "json", "progress", "color", "quiet", "verbose", "log_format")
 @click.pass_obj
-def command(
-    settings: Settings, /, job: str | None, *, paused: tuple[str, ...], fresh: bool, release_hold: bool, **options: Any
-) -> int:
+def command(settings: Settings, /, job: str | None, *, paused: tuple[str, ...], once: Once, **options: Any) -> int:
     """Go on with a job: its newest command again, in the directory where that was typed. Options given here win.
 
     Without JOB: the job that ran last.
@@ -47,11 +45,11 @@ def command(
     record = asyncio.run(chosen(store, job))
     given = given_options(options, settings)
     order = order_again(record, given, Path.cwd(), store_hint(settings))
-    if fresh and STANDARD_INPUT in order.items:
+    if once.fresh and STANDARD_INPUT in order.items:
         raise ConfigurationError(
             "the items came through standard input, which cannot be read again: start over with the first command and --fresh"
         )
-    order = replace(order, fresh=fresh, release_hold=release_hold)
+    order = replace(order, once=once)
     if paused:
         asyncio.run(_pause(record, paused))
     settings.store = str(store.absolute())

@@ -1,0 +1,41 @@
+"""What is meant for one call of `run` or `resume`: neither kept for the next one, nor taken from the environment."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["Once", "once_options"]
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """How a run is begun, and what its exit code is to say."""
+
+    fresh: bool = False
+    release_hold: bool = False
+    exit_zero: bool = False
+
+
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--fresh", is_flag=True, help="Start over; what was recorded is put aside."),
+    click.option("--release-hold", is_flag=True, help="Start a job that is on hold after a crash loop."),
+    click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1."),
+)
+
+
+def once_options(function: Callable[..., R]) -> Callable[..., R]:
+    """The argument `once`: what these options say."""
+
+    @wraps(function)
+    def call(*given: Any, **named: Any) -> R:
+        chosen = {each.name: named.pop(each.name) for each in fields(Once)}
+        return function(*given, once=Once(**chosen), **named)
+
+    for option in reversed(_OPTIONS):
+        call = option(call)
+    return call

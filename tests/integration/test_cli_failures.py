@@ -1,6 +1,7 @@
 """An operator with failures: sees why, tries some again, leaves others out, pauses a host; each command printed can be typed."""
 
 import base64
+import csv
 import json
 import os
 import re
@@ -97,6 +98,30 @@ def test_the_keys_of_the_items_are_data(outlast, shop):
     }
     assert json.loads(outlast("failures", "shop", "--items", "--class", "blocked", "--json")[1])["items"] == []
     assert outlast("failures", "shop", "--items", "--class", "blocked") == (0, "", "")
+
+
+def test_the_failed_items_are_a_table_for_a_spreadsheet(outlast, shop):
+    code, out, err = outlast("failures", "shop", "--csv", "--host", "b.test")
+    assert (code, err) == (0, "")
+    rows = list(csv.DictReader(out.splitlines()))
+    assert [row["key"] for row in rows] == [f"https://b.test/{n}" for n in range(3)]
+    assert rows[0] | {"at": ""} == {
+        "key": "https://b.test/0",
+        "host": "b.test",
+        "group": groups(outlast)["sold"],
+        "class": "programming",
+        "attempts": "1",
+        "at": "",
+        "message": "sold out",
+        "type": "builtins.LookupError",
+        "status": "",
+    }
+    assert outlast("failures", "shop", "--csv", "--json", "--host", "b.test")[1] == out
+    assert outlast("failures", "shop", groups(outlast)["no"], "--csv")[1].count("\r\n") == 1 + 5
+    assert outlast("failures", "shop", "--csv", "--class", "blocked")[1].splitlines() == [out.splitlines()[0]]
+    assert outlast("failures", "shop", "F-0000", "--csv")[:2] == (6, "")
+    code, _, err = outlast("failures", "shop", "--csv", "--traceback")
+    assert (code, "--csv shows items" in err) == (2, True)
 
 
 def test_a_group_is_mended_and_tried_again_and_the_rest_is_left_out(outlast, shop, tmp_path):

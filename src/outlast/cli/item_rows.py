@@ -36,9 +36,11 @@ class Form(StrEnum):
 
 async def put_items(record: JobRecord, choice: Choice, status: ItemStatus, form: Form) -> None:
     """Write the chosen ones to standard output as they are read: there may be a million of them."""
-    async with aclosing(_picked(record, choice, status)) as picked:
-        async with aclosing(_texts(record, status, form, picked)) as texts:
-            await _put(texts)
+    async with (
+        aclosing(_picked(record, choice, status)) as picked,
+        aclosing(_texts(record, status, form, picked)) as texts,
+    ):
+        await _put(texts)
 
 
 def csv_text(rows: Sequence[Sequence[Any]]) -> str:

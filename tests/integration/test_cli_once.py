@@ -1,8 +1,12 @@
 """What `run` and `resume` are told for one call."""
 
+import asyncio
 import json
+import sys
 
 import pytest
+
+from outlast.jobs import Run
 
 pytestmark = pytest.mark.real_time
 
@@ -23,3 +27,101 @@ def test_with_exit_zero_all_that_is_not_finished_keeps_its_code(outlast):
     outlast("pause", "scrape", "--host", "a.test")
     code, _, err = outlast("run", "scrape.py:scrape", "urls.txt", "--exit-zero")
     assert (code, "exit-zero" in err) == (3, False)
+
+
+def test_a_run_goes_on_with_the_state_of_a_checkpoint_and_does_nothing_twice(outlast, tmp_path):
+    for number in range(3):
+        assert outlast("run", "scrape.py:tally", f"https://a.test/{number}", "-o", "out.jsonl")[0] == 0
+    ids = [row["id"] for row in json.loads(outlast("checkpoint", "ls", "scrape", "--json")[1])["checkpoints"]]
+    (tmp_path / "more.txt").write_text("https://a.test/0\nhttps://a.test/9\n")
+    outlast("run", "scrape.py:tally", "more.txt", "--job", "other")
+    assert outlast("resume", "other", "--from", ids[2])[0] == 2
+    assert outlast("resume", "scrape", "--from", "scrape")[0] == 2
+    assert outlast("resume", "scrape", "--from", ids[2], "--fresh")[0] == 2
+    assert len(json.loads(outlast("checkpoint", "ls", "scrape", "--json")[1])["checkpoints"]) == 3
+    code, _, err = outlast("resume", "--from", ids[2])
+    assert code == 0
+    first, second = err.splitlines()[:2]
+    assert first.startswith(f"Going on with the state of {ids[2]} (taken ")
+    assert first.endswith(") of job scrape; what is done stays done.")
+    assert "resuming, 3 of 3 done" in second
+    assert json.loads(outlast("checkpoint", "export", "scrape")[1])["state"] == {"seen": 1}
+    outlast("run", "scrape.py:tally", "https://a.test/new", "-o", "out.jsonl")
+    assert json.loads(outlast("checkpoint", "export", "scrape")[1])["state"] == {"seen": 2}
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 4
+
+
+def test_a_resume_that_cannot_begin_has_restored_nothing(outlast, tmp_path):
+    outlast("run", "scrape.py:tally", "urls.txt")
+    [row] = json.loads(outlast("checkpoint", "ls", "scrape", "--json")[1])["checkpoints"]
+    (tmp_path / "urls.txt").unlink()
+    assert outlast("resume", "scrape", "--from", row["id"])[0] == 2
+    assert len(json.loads(outlast("checkpoint", "ls", "scrape", "--json")[1])["checkpoints"]) == 1
+
+
+CHANGED = "The code has changed since the last run: "
+
+
+@pytest.fixture
+def code(tmp_path):
+    """A target that imports a module from beside it and one from among what is installed there."""
+    (tmp_path / "deep" / "site-packages").mkdir(parents=True)
+    (tmp_path / "deep" / "site-packages" / "installed_there.py").write_text("X = 1\n")
+    (tmp_path / "deep" / "prices.py").write_text("X = 1\n")
+    file = tmp_path / "deep" / "shop.py"
+    file.write_text(
+        "import sys, pathlib\nsys.path.append(str(pathlib.Path(__file__).parent / 'site-packages'))\n"
+        "import prices, installed_there\ndef scrape(url): return {'url': url}\n"
+    )
+    return file
+
+
+def forget(tmp_path):
+    """As in a process of its own."""
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+def test_changed_code_is_told_once_and_the_run_goes_on(outlast, tmp_path, code):
+    assert CHANGED not in outlast("run", "deep/shop.py:scrape", "urls.txt")[2]
+    forget(tmp_path)
+    (tmp_path / "deep" / "site-packages" / "installed_there.py").write_text("X = 2\n")
+    assert CHANGED not in outlast("resume", "shop")[2]
+    forget(tmp_path)
+    (tmp_path / "deep" / "prices.py").write_text("X = 2 # other\n")
+    status, _, err = outlast("resume", "shop")
+    assert status == 0
+    assert err.splitlines()[0] == f"{CHANGED}prices.py. What is done stays done; --fresh does all of it again."
+    assert "Nothing left to do" in err
+    assert CHANGED not in outlast("resume", "shop")[2]
+    code.write_text(code.read_text() + "# more\n")
+    assert json.loads(outlast("resume", "shop", "--json")[1])["code_changed"] == ["shop.py"]
+    assert json.loads(outlast("resume", "shop", "--json")[1])["code_changed"] == []
+    code.write_text(code.read_text() + "# more\n")
+    assert json.loads(outlast("resume", "shop", "--json", "--fresh")[1])["code_changed"] is None
+
+
+def test_other_code_is_refused_where_the_same_is_required(outlast, tmp_path, code):
+    same = ("run", "deep/shop.py:scrape", "urls.txt", "--require-same-code")
+    assert outlast(*same)[0] == 0
+    assert outlast(*same)[0] == 0
+    code.write_text(code.read_text() + "# more\n")
+    for command in (same, ("resume", "shop", "--require-same-code")):
+        status, _, err = outlast(*command, "--concurrency", "3")
+        assert status == 2
+        assert "the code of job 'shop' has changed since its last run: shop.py." in err
+    assert CHANGED in outlast("resume", "shop")[2]  # what was refused has not been noted
+    assert outlast(*same)[0] == 0
+
+
+def test_where_nobody_knows_the_code_the_same_cannot_be_promised(outlast, tmp_path):
+    asyncio.run(started_from_code(tmp_path))
+    status, _, err = outlast("run", "scrape.py:scrape", "urls.txt", "--job", "mine", "--require-same-code")
+    assert (status, "nobody knows with which code job 'mine' ran last" in err) == (2, True)
+    assert CHANGED not in outlast("run", "scrape.py:scrape", "urls.txt", "--job", "mine")[2]
+
+
+async def started_from_code(tmp_path):
+    async with Run("mine", store=tmp_path / ".outlast") as run:
+        await run.process(lambda item: {"x": item}, ["a"])

@@ -18,12 +18,14 @@ class Once:
 
     fresh: bool = False
     release_hold: bool = False
+    require_same_code: bool = False
     exit_zero: bool = False
 
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--fresh", is_flag=True, help="Start over; what was recorded is put aside."),
     click.option("--release-hold", is_flag=True, help="Start a job that is on hold after a crash loop."),
+    click.option("--require-same-code", is_flag=True, help="Refuse when the code has changed since the last run."),
     click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1."),
 )
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from outlast.cli.code import changed_line, changes, code_before, refuse_other_code
 from outlast.cli.grouping import NamedGroup, failure_groups
 from outlast.cli.hosts import HostWatch
 from outlast.cli.once import Once
@@ -27,10 +28,15 @@ __all__ = ["carry_out"]
 IDLE_SECONDS = 0.05
 
 
-def carry_out(order: Order, settings: Settings) -> int:
-    """Plan, work, and say how it ended; the run's exit code."""
+def carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | None = None) -> int:
+    """Plan, work, and say how it ended; the run's exit code. `prepare` is called when all is found that a run needs."""
     plan = planned(order, settings)
     settings.job, settings.hint = plan.name, plan.hint
+    changed = _code_changes(plan, order.once)
+    if prepare is not None:
+        prepare()
+    if changed and not settings.quiet and not settings.json:
+        say(changed_line(changed))
     runtime, watch = Runtime(), HostWatch()
     worked = work(plan, settings, runtime, watch)
     groups = _groups(plan, worked)
@@ -51,12 +57,22 @@ def carry_out(order: Order, settings: Settings) -> int:
         max_time=plan.config.max_time,
     )
     if settings.json:
-        answer(_document(ended))
+        answer({**_document(ended), "code_changed": None if changed is None else list(changed)})
     else:
         lines = [*ending(ended), *_forgiven_lines(worked.summary, order.once)]
         say(lines[:1] if settings.quiet else lines, color=settings.color, style=style_of(worked.summary))
         _say_what_is_waited_for()
     return _exit_code(worked.summary, order.once)
+
+
+def _code_changes(plan: Plan, once: Once) -> tuple[str, ...] | None:
+    """Which files of the code are others than in the last run, if there was one; refuses them where the same are required."""
+    if once.fresh or not plan.directory.exists:
+        return None
+    changed = changes(asyncio.run(code_before(plan.directory)), plan.code)
+    if once.require_same_code:
+        refuse_other_code(plan.name, changed)
+    return changed
 
 
 def _exit_code(summary: Summary, once: Once) -> int:

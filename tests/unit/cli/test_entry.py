@@ -19,7 +19,7 @@ REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 SCREEN_LINES = 24
 SCREEN_COLUMNS = 80
 # What has more to say than a small screen takes.
-LONGER = {"": 52, "run": 34, "resume": 32, "config show": 28}
+LONGER = {"": 52, "run": 38, "resume": 36, "config show": 28}
 SHARED = ("store", "config", "json", "progress", "color", "quiet", "verbose", "log_format", "yes")
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import os
 import sys
 
 import pytest
 
 from outlast.jobs import Run
+from outlast.jobs.store import job_directory
 
 pytestmark = pytest.mark.real_time
 
@@ -125,3 +127,72 @@ def test_where_nobody_knows_the_code_the_same_cannot_be_promised(outlast, tmp_pa
 async def started_from_code(tmp_path):
     async with Run("mine", store=tmp_path / ".outlast") as run:
         await run.process(lambda item: {"x": item}, ["a"])
+
+
+def rows(err):
+    """The lines of a dry run, by their first word."""
+    return {line.split()[0]: line.strip() for line in err.splitlines()[1:]}
+
+
+def test_a_dry_run_says_what_would_be_done_and_leaves_no_trace(outlast, tmp_path, tree):
+    before = tree(tmp_path)
+    code, out, err = outlast(
+        "run", "scrape.py:scrape", "urls.txt", "--rate", "a.test=2/s", "-o", "out.jsonl", "--dry-run"
+    )
+    assert (code, out) == (0, "")
+    assert err.splitlines()[0] == "job scrape: 6 items to do. Nothing was started or written."
+    told = rows(err)
+    assert told["items"] == "items     6 items in urls.txt: 6 new"
+    assert told["kept"].endswith(" (new)")
+    assert told["output"] == f"output    {tmp_path}/out.jsonl"
+    assert "rate.a.test 2/s" in told["settings"]
+    assert tree(tmp_path) == before
+    assert {path.name for path in tmp_path.iterdir()} == {"scrape.py", "urls.txt", "some.txt"}
+
+
+def test_a_dry_run_of_a_job_that_has_begun_counts_what_is_left(outlast, tmp_path, tree):
+    outlast("run", "scrape.py:scrape", "some.txt", "-o", "out.jsonl")
+    outlast("retry", "scrape")
+    (tmp_path / "more.txt").write_text("good\nbad 1\nnew 1\nnew 2\nnew 1\n")
+    before = tree(tmp_path)
+    code, _, err = outlast("run", "scrape.py:scrape", "more.txt", "--dry-run")
+    assert code == 0
+    assert err.splitlines()[0] == ("job scrape: 4 items to do (2 left over, 2 new). Nothing was started or written.")
+    told = rows(err)
+    assert told["items"] == "items     5 items in more.txt: 2 new, 3 known or there twice"
+    assert told["output"] == f"output    {tmp_path}/out.jsonl"
+    document = json.loads(outlast("resume", "scrape", "--dry-run", "--json")[1])
+    assert (document["to_do"], document["new"], document["counts"]["done"]) == (2, 0, 1)
+    fresh = outlast("run", "scrape.py:scrape", "more.txt", "--fresh", "--dry-run")[2]
+    assert fresh.splitlines()[0] == "job scrape: 4 items to do. Nothing was started or written."
+    assert "put aside  all that is recorded: 3 items, 1 done" in fresh
+    assert tree(tmp_path) == before
+    code, _, err = outlast("run", "scrape.py:scrape", "more.txt")
+    assert "5 of 5" not in err
+    assert ": 3 of 5 done" in err
+
+
+def test_a_dry_run_says_what_stands_in_the_way(outlast, tmp_path):
+    outlast("run", "scrape.py:scrape", "urls.txt")
+    outlast("pause", "scrape", "--host", "a.test")
+    lock = job_directory(tmp_path / ".outlast", "scrape").lock("scrape", "now")
+    (tmp_path / "scrape.py").write_text((tmp_path / "scrape.py").read_text() + "# more\n")
+    try:
+        code, _, err = outlast("resume", "scrape", "--dry-run")
+    finally:
+        lock.close()
+    assert code == 0
+    assert f"It runs now, as pid {os.getpid()} on " in err
+    assert "Items of paused hosts would wait: a.test.\n" in err
+    assert CHANGED + "scrape.py." in err
+    assert outlast("resume", "scrape", "--dry-run", "--require-same-code")[0] == 2
+    assert outlast("run", "scrape.py:scrape", "gone.txt", "--dry-run")[0] == 2
+    (tmp_path / "items.jsonl").write_text("oops\n")
+    code, _, err = outlast("run", "scrape.py:scrape", "items.jsonl", "--dry-run")
+    assert (code, "items.jsonl line 1" in err) == (2, True)
+
+
+def test_a_dry_run_looks_at_a_bounded_number_of_items_and_says_so(outlast, tmp_path, monkeypatch):
+    monkeypatch.setattr("outlast.cli.foretelling.ITEMS_MAX", 5)
+    err = outlast("run", "scrape.py:scrape", "urls.txt", "--dry-run")[2]
+    assert err.startswith("job scrape: at least 6 items to do. ")

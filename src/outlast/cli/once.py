@@ -20,6 +20,7 @@ class Once:
     release_hold: bool = False
     require_same_code: bool = False
     exit_zero: bool = False
+    dry_run: bool = False
 
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
@@ -27,6 +28,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--release-hold", is_flag=True, help="Start a job that is on hold after a crash loop."),
     click.option("--require-same-code", is_flag=True, help="Refuse when the code has changed since the last run."),
     click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1."),
+    click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
 )
 
 

@@ -85,15 +85,7 @@ def planned(order: Order, settings: Settings) -> Plan:
     texts = order.items or chosen.items or ()
     items_base = order.directory if order.items or "items" not in from_file else base
     sources = tuple(source_of(text, items_base) for text in _readable(texts, order))
-    options: RunOptions = {
-        "config": file,
-        "invocation": {**order.to_dict(), "code": code},
-        "fresh": order.once.fresh,
-        "release_hold": order.once.release_hold,
-        # How a log looks is the command's own affair: code has no such option.
-        **{name: value for name, value in given.items() if name != "logging"},  # type: ignore[typeddict-item] # the names are checked by load_configuration
-        **located,
-    }
+    options = _run_options(order, file, {**given, **located}, code)
     config = configured(options, job.options).model_copy(update={"logging": chosen.logging})
     if "key" in order.options:
         options["key"] = order.options["key"]
@@ -112,6 +104,17 @@ def planned(order: Order, settings: Settings) -> Plan:
         skipped_input=order.resumed and STANDARD_INPUT in texts,
         code=code,
     )
+
+
+def _run_options(order: Order, file: Path | None, settings: Mapping[str, Any], code: Mapping[str, str]) -> RunOptions:
+    return {
+        "config": file,
+        "invocation": {**order.to_dict(), "code": code},
+        "fresh": order.once.fresh,
+        "release_hold": order.once.release_hold,
+        # How a log looks is the command's own affair: code has no such option.
+        **{name: value for name, value in settings.items() if name != "logging"},  # type: ignore[typeddict-item] # the names are checked by load_configuration
+    }
 
 
 def _refuse_standard_output(order: Order, name: str, hint: str) -> None:

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from outlast.cli.code import changed_line, changes, code_before, refuse_other_code
+from outlast.cli.foretelling import foretold, leaving_no_trace
+from outlast.cli.foretold_words import foretold_document, foretold_lines
 from outlast.cli.grouping import NamedGroup, failure_groups
 from outlast.cli.hosts import HostWatch
 from outlast.cli.once import Once
@@ -30,6 +32,8 @@ IDLE_SECONDS = 0.05
 
 def carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | None = None) -> int:
     """Plan, work, and say how it ended; the run's exit code. `prepare` is called when all is found that a run needs."""
+    if order.once.dry_run:
+        return _foretell(order, settings)
     plan = planned(order, settings)
     settings.job, settings.hint = plan.name, plan.hint
     changed = _code_changes(plan, order.once)
@@ -63,6 +67,21 @@ def carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | No
         say(lines[:1] if settings.quiet else lines, color=settings.color, style=style_of(worked.summary))
         _say_what_is_waited_for()
     return _exit_code(worked.summary, order.once)
+
+
+def _foretell(order: Order, settings: Settings) -> int:
+    with leaving_no_trace():
+        plan = planned(order, settings)
+        settings.job, settings.hint = plan.name, plan.hint
+        told = asyncio.run(foretold(plan, fresh=order.once.fresh))
+    if order.once.require_same_code and told.record is not None:
+        refuse_other_code(plan.name, changes((told.record.invocation or {}).get("code"), plan.code))
+    if settings.json:
+        answer(foretold_document(told))
+    else:
+        lines = foretold_lines(told)
+        say(lines[:1] if settings.quiet else lines)
+    return ExitCode.FINISHED
 
 
 def _code_changes(plan: Plan, once: Once) -> tuple[str, ...] | None:

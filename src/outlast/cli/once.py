@@ -1,7 +1,7 @@
 """What is meant for one call of `run` or `resume`: neither kept for the next one, nor taken from the environment."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -21,6 +21,11 @@ class Once:
     require_same_code: bool = False
     exit_zero: bool = False
     dry_run: bool = False
+    supervise: bool = False
+
+    def again(self) -> "Once":
+        """The same for a run that is begun again by itself: what starts over, or lifts a hold, has been done."""
+        return replace(self, fresh=False, release_hold=False)
 
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
@@ -29,6 +34,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--require-same-code", is_flag=True, help="Refuse when the code has changed since the last run."),
     click.option("--exit-zero", is_flag=True, help="Exit with 0 where it would be 1."),
     click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing."),
+    click.option("--supervise", is_flag=True, help="Begin again when the process of the run dies."),
 )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from outlast.cli.code import changed_line, changes, code_before, refuse_other_code
@@ -18,8 +18,11 @@ from outlast.cli.plan import Order, Plan, planned
 from outlast.cli.printing import answer, say
 from outlast.cli.reading import record_of
 from outlast.cli.sources import STANDARD_INPUT
+from outlast.cli.supervising import Life, supervised
 from outlast.cli.words import Ended, ending, style_of
 from outlast.cli.work import Worked, work
+from outlast.errors import ConfigurationError
+from outlast.events import EventType
 from outlast.jobs import ExitCode, Outcome, Summary
 from outlast.jobs.abortion import abort_policy_of
 from outlast.jobs.bind import HANDLER_THREADS
@@ -34,14 +37,31 @@ def carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | No
     """Plan, work, and say how it ended; the run's exit code. `prepare` is called when all is found that a run needs."""
     if order.once.dry_run:
         return _foretell(order, settings)
+    if not order.once.supervise:
+        return _carry_out(order, settings, prepare, None)
+    life = supervised(quiet=settings.quiet or settings.json)
+    if isinstance(life, int):
+        return life
+    return _carry_out(order if life.first else _again(order), settings, prepare if life.first else None, life)
+
+
+def _again(order: Order) -> Order:
+    return replace(order, once=order.once.again())
+
+
+def _carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | None, life: Life | None) -> int:
     plan = planned(order, settings)
     settings.job, settings.hint = plan.name, plan.hint
+    if life is not None:
+        _refuse_what_cannot_be_read_again(plan)
     changed = _code_changes(plan, order.once)
     if prepare is not None:
         prepare()
     if changed and not settings.quiet and not settings.json:
         say(changed_line(changed))
     runtime, watch = Runtime(), HostWatch()
+    if life is not None:
+        runtime.bus.subscribe(lambda _: life.has_begun(), (EventType.RUN_STARTED,))
     worked = work(plan, settings, runtime, watch)
     groups = _groups(plan, worked)
     ended = Ended(
@@ -67,6 +87,13 @@ def carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | No
         say(lines[:1] if settings.quiet else lines, color=settings.color, style=style_of(worked.summary))
         _say_what_is_waited_for()
     return _exit_code(worked.summary, order.once)
+
+
+def _refuse_what_cannot_be_read_again(plan: Plan) -> None:
+    if any(source.text == STANDARD_INPUT for source in plan.sources):
+        raise ConfigurationError(
+            "--supervise begins a run again, and standard input cannot be read again: put the items into a file"
+        )
 
 
 def _foretell(order: Order, settings: Settings) -> int:

@@ -162,7 +162,7 @@ def test_of_items_that_are_ignored_a_share_of_all_may_fail(outlast, shop):
         (["retry", "shop", "--group", "F-ffffff"], 6, "F-ffffff is no group"),
         (["ignore", "shop", "--group", "blocked"], 2, "'blocked' is no group: they are called like F-3a9c2f"),
         (["failures", "shop", "--since", "noon"], 2, "--since 'noon' should be a duration"),
-        (["ignore", "shop"], 2, "which failures? Say --group, --host, --class or --since"),
+        (["ignore", "shop"], 2, "which failures? Say --group, --host, --class, --since or --all"),
         (["retry", "shop", "--class", "nonsense"], 2, "'nonsense' is not one of"),
         (["pause", "shop"], 2, "Missing option '--host'"),
         (["pause", "nope", "--host", "b.test"], 6, "no job 'nope'"),
@@ -310,3 +310,18 @@ def in_shell(command, directory):
     return subprocess.run(
         ["bash", "-c", command], cwd=directory, env=environ, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+def test_all_is_said_aloud_and_is_no_choice_beside_another(outlast, shop):
+    assert outlast("ignore", "shop")[0] == 2
+    code, _, err = outlast("ignore", "shop", "--all", "--dry-run")
+    assert (code, "  do it   outlast ignore shop --all\n" in err) == (0, True)
+    for verb in ("retry", "ignore"):
+        code, _, err = outlast(verb, "shop", "--all", "--host", "b.test")
+        assert (code, "--all takes all of them, and --host b.test takes some" in err) == (2, True)
+    assert counts(outlast) == {"done": 4, "failed": 8}
+    code, _, err = outlast("ignore", "shop", "--all")
+    assert "  take it back         outlast retry shop --all --ignored\n" in err
+    assert counts(outlast) == {"done": 4, "ignored": 8}
+    assert outlast("retry", "shop", "--all", "--ignored")[0] == 0
+    assert counts(outlast) == {"done": 4, "pending": 8}

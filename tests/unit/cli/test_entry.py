@@ -116,7 +116,10 @@ def test_the_version_is_told(capsys):
         (["checkpoint", "zzz"], f"there is no verb 'checkpoint zzz'; there are: {', '.join(group.VERBS)}"),
         (["checkpoint"], "which verb? There are: ls, show, verify, prune, restore, export"),
         ([], f"which verb? There are: {', '.join(VERBS)}"),
-        (["checkpoint", "prune", "docs", "--keep", "0"], "Invalid value for '--keep': 0 is not in the range x>=1."),
+        (
+            ["checkpoint", "prune", "docs", "--keep", "0"],
+            "Invalid value for '--keep' / '--keep-last': 0 is not in the range x>=1.",
+        ),
         (["run"], "Missing argument 'TARGET'."),
         (["run", "x", "--concurrency", "many"], "Invalid value for '--concurrency': 'many' is not a valid integer."),
         (

@@ -113,7 +113,12 @@ def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
         delays=chronicle.retries.rows,
         attempts=attempt_rows(told.attempts, told.counts.failed),
         checkpoints=tuple(
-            replace(each, id=clean(each.id, NAME_MAX), reason=clean(each.reason, ID_MAX))
+            replace(
+                each,
+                id=clean(each.id, NAME_MAX),
+                reason=clean(each.reason, ID_MAX),
+                took=chronicle.took.get(each.id),
+            )
             for each in told.checkpoints[:CHECKPOINTS_SHOWN_MAX]
         ),
     )

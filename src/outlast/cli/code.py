@@ -1,11 +1,13 @@
 """Which code a job runs, so that a later run can tell whether it is the same: digests of the target's file and of what it imports from beside it."""
 
 import hashlib
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import outlast
 from outlast.cli.phrases import safe, units
 from outlast.cli.reading import begun_with
 from outlast.errors import ConfigurationError, LedgerError
@@ -17,6 +19,10 @@ FILES_MAX = 500
 FILES_SHOWN_MAX = 5
 DIGEST_CHARACTERS = 32
 
+_PACKAGES = frozenset({"site-packages", "dist-packages"})
+_PYTHON = Path(os.__file__).resolve().parent
+_OURS = Path(outlast.__file__).resolve().parent
+
 Code = Mapping[str, str]
 """A digest by the name of the file."""
 
@@ -27,7 +33,7 @@ def code_beside(file: Path | None) -> dict[str, str]:
         return {}
     base = file.resolve().parent
     loaded = {file.resolve(), *(Path(name).resolve() for name in map(_file_of, list(sys.modules.values())) if name)}
-    near = sorted(each for each in loaded if each.is_relative_to(base) and "site-packages" not in each.parts)
+    near = sorted(each for each in loaded if each.is_relative_to(base) and not _is_installed(each, base))
     digests = {str(each.relative_to(base)): _digest(each) for each in near[:FILES_MAX]}
     return {name: digest for name, digest in digests.items() if digest is not None}
 
@@ -65,6 +71,12 @@ def refuse_other_code(job: str, changed: tuple[str, ...] | None) -> None:
             f"--require-same-code: the code of job {job!r} has changed since its last run: {_named(changed)}. "
             "Put it back, or go on without that option"
         )
+
+
+def _is_installed(file: Path, base: Path) -> bool:
+    """Whether it is Python's own, ours, or of a package that is installed below `base`, in an environment there."""
+    below = file.relative_to(base).parts
+    return bool(_PACKAGES.intersection(below)) or file.is_relative_to(_PYTHON) or file.is_relative_to(_OURS)
 
 
 def _named(files: tuple[str, ...]) -> str:

@@ -1,9 +1,13 @@
 """`outlast checkpoint` on the checkpoints of real jobs."""
 
+import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from outlast import CheckpointManager
+from outlast.config import CheckpointConfiguration
 from outlast.jobs.store import job_directory
 
 pytestmark = pytest.mark.real_time
@@ -176,13 +180,31 @@ def test_the_checkpoints_of_every_job_are_verified_at_once(outlast, job, damage,
     assert outlast("checkpoint", "verify", "--all", "--store", "none")[0] == 0
 
 
-def test_prune_keeps_one_an_hour_where_it_is_told_to(outlast, job, tmp_path):
-    rows = rows_of(outlast)
-    code, out, err = outlast("checkpoint", "prune", "sh op", "--keep-last", "1", "--keep-hourly", "0", "--dry-run")
-    assert (code, out.split()) == (0, [row["id"] for row in rows[:0:-1]])
-    assert "  do it   outlast checkpoint prune 'sh op' --keep-last 1 --keep-hourly 0\n" in err
-    hours = {row["timestamp"][:13] for row in rows}
-    code, out, _ = outlast("checkpoint", "prune", "sh op", "--keep-last", "1", "--keep-hourly", "9", "--json")
-    document = json.loads(out)
-    assert rows[0]["id"] in document["kept"]
-    assert len(document["kept"]) == len(hours)
+class Hourly:
+    """A clock that has gone on by an hour whenever it is looked at."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def now(self):
+        self.looks += 1
+        return datetime(2026, 11, 28, tzinfo=UTC) + timedelta(hours=self.looks)
+
+    def monotonic(self):
+        return 0.0
+
+
+def test_prune_keeps_one_an_hour_where_it_is_told_to(outlast, tmp_path):
+    config = CheckpointConfiguration(storage_path=str(tmp_path / "kept"), retention_count=9)
+
+    async def take():
+        async with CheckpointManager(config, clock=Hourly()) as manager:
+            return [await manager.create_checkpoint("mine", {"n": n}) for n in range(4)]
+
+    ids = asyncio.run(take())
+    prune = ("checkpoint", "prune", "mine", "--path", "kept", "--keep-last", "1")
+    code, out, err = outlast(*prune, "--keep-hourly", "0", "--dry-run")
+    assert (code, out.split()) == (0, ids[:3])
+    assert "  do it   outlast checkpoint prune mine --keep-last 1 --keep-hourly 0 --path kept\n" in err
+    document = json.loads(outlast(*prune, "--keep-hourly", "2", "--json")[1])
+    assert (sorted(document["kept"]), document["deleted"]) == (ids[2:], ids[:2])

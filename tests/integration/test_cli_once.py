@@ -134,7 +134,8 @@ def rows(err):
     return {line.split()[0]: line.strip() for line in err.splitlines()[1:]}
 
 
-def test_a_dry_run_says_what_would_be_done_and_leaves_no_trace(outlast, tmp_path, tree):
+def test_a_dry_run_says_what_would_be_done_and_leaves_no_trace(outlast, tmp_path, tree, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     before = tree(tmp_path)
     code, out, err = outlast(
         "run", "scrape.py:scrape", "urls.txt", "--rate", "a.test=2/s", "-o", "out.jsonl", "--dry-run"

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -40,7 +41,18 @@ async def stuck(item):
 def supervise(start, tmp_path):
     (tmp_path / "scrape.py").write_text(TARGET)
     (tmp_path / "urls.txt").write_text("".join(f"https://a.test/{n}\n" for n in range(20)))
-    return lambda *arguments, **options: start("run", *arguments, "--supervise", "--progress", "off", **options)
+    started = []
+
+    def call(*arguments, **options):
+        process = start("run", *arguments, "--supervise", "--progress", "off", start_new_session=True, **options)
+        started.append(process)
+        return process
+
+    yield call
+    # Whoever kills the one beside the run leaves the run alone.
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def ended(process):
@@ -74,6 +86,17 @@ def test_a_run_that_is_killed_goes_on_and_does_not_start_over_again(supervise, s
     assert len({pid for pid, _ in fetched(tmp_path)} - {str(process.pid)}) == 3  # no life was the supervisor's own
 
 
+def test_what_goes_on_with_the_state_of_a_checkpoint_does_so_once(supervise, start, tmp_path):
+    (tmp_path / "died").touch()
+    (tmp_path / "urls.txt").write_text("https://a.test/1\n")
+    assert ended(start("run", "scrape.py:scrape", "urls.txt"))[0] == 0
+    out = ended(start("checkpoint", "ls", "scrape", "--json"))[1]
+    (tmp_path / "died").unlink()
+    (tmp_path / "urls.txt").write_text("".join(f"https://a.test/{n}\n" for n in range(20)))
+    code, _, err = ended(start("resume", "--from", json.loads(out)["checkpoints"][0]["id"], "--supervise"))
+    assert (code, err.count("begins again in"), err.count("Going on with the state of")) == (0, 1, 1)
+
+
 def test_the_hold_after_a_crash_loop_ends_it(supervise, tmp_path):
     limits = {"OUTLAST_CRASH_LOOP_LIMIT": "2", "OUTLAST_POISON_AFTER": "0"}
     code, out, err = ended(supervise("scrape.py:deadly", "urls.txt", "--json", env=limits))
@@ -98,11 +121,10 @@ def test_what_dies_at_import_is_given_up(supervise, tmp_path):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_who_is_asked_to_stop_asks_the_run(supervise, tmp_path, number, code):
-    process = supervise(
-        "scrape.py:stuck", "urls.txt", "--concurrency", 2, env={"OUTLAST_DRAIN": "0"}, start_new_session=True
-    )
+    process = supervise("scrape.py:stuck", "urls.txt", "--concurrency", 2, env={"OUTLAST_DRAIN": "0"})
     wait_until(lambda: len(fetched(tmp_path)) == 2)
     process.send_signal(number)
+    process.wait(WAIT)
     returned, _, err = ended(process)
     assert returned == code
     assert "begins again" not in err

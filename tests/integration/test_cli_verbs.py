@@ -295,6 +295,7 @@ def test_a_damaged_ledger_is_shown_as_damaged_not_as_absent(outlast, tmp_path):
     code, out, _ = outlast("ls")
     assert code == 4
     assert "DAMAGED" in next(line for line in out.splitlines() if line.startswith("scrape"))
+    assert outlast("ls", "scrape")[1].splitlines()[1].endswith("  finished")  # its event log can be read
     assert [job["damage"] is None for job in json.loads(outlast("ls", "--json")[1])["jobs"]] == [True, False]
     for verb in (
         ["status", "scrape"],

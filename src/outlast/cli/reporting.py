@@ -57,9 +57,16 @@ async def report_on(settings: Settings, job: str, run: str = "") -> Report:
 
 
 async def runs_of(settings: Settings, job: str) -> tuple[RunRow, ...]:
-    """The runs of a job, as far as its event log goes back; raises as `report_on` does."""
-    directory = found(store_of(settings), job)
-    record = await record_of(directory)
+    """The runs of a job, as far as its event log goes back, also where the ledger cannot be read; raises as `report_on` does."""
+    store = store_of(settings)
+    try:
+        directory = found(store, job)
+        record = await record_of(directory)
+    except LedgerCorruptionError:
+        directory = job_directory(store, job)
+        if not event_files(directory.path):
+            raise
+        return run_rows(unread_standing(), await _chronicle(directory, job, ""))
     if record.locked:
         raise key_missing(f"job {record.name!r}", record.locked_by, keys_if_good())
     return run_rows(standing_of(record), await _chronicle(directory, job, ""))

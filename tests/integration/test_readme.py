@@ -44,7 +44,9 @@ FENCE = re.compile(r"^```(?P<language>\S*)\n(?P<body>.*?)^```$", re.MULTILINE | 
 FILE_NAME = re.compile(r"# ([\w.-]+\.\w+)\n")
 EXIT_CODE = re.compile(r"# exit code (\d+)")
 # As they look once re.escape has been over them.
-VARIABLE = re.compile(r"01[0-9A-Z]{8,24}|\d{4}\\-\d\d\\-\d\dT[\d:]+Z|\b\d\d\\-\d\d\\ \d\d:\d\d\b|\d+\\\.\d\\ s|\\\.\\\.\\\.")
+VARIABLE = re.compile(
+    r"01[0-9A-Z]{8,24}|\d{4}\\-\d\d\\-\d\dT[\d:]+Z|\b\d\d\\-\d\d\\ \d\d:\d\d\b|\d+\\\.\d\\ s|\\\.\\\.\\\."
+)
 # Whoever waits wants to see a crawl come somewhere; the shell must not be faster than a busy machine.
 ENOUGH = "for _ in $(seq 300); do [ -s {} ] && break; sleep 0.1; done"
 

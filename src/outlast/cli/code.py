@@ -32,7 +32,10 @@ def code_beside(file: Path | None) -> dict[str, str]:
     if file is None:
         return {}
     base = file.resolve().parent
-    loaded = {file.resolve(), *(Path(name).resolve() for name in map(_file_of, list(sys.modules.values())) if name)}
+    # To resolve a path asks the disk, and hundreds of modules are far from here, as their names show.
+    names = tuple(f"{each}{os.sep}" for each in {base, file.absolute().parent})
+    files = (name for name in map(_file_of, list(sys.modules.values())) if name is not None and name.startswith(names))
+    loaded = {file.resolve(), *(Path(name).resolve() for name in files)}
     near = sorted(each for each in loaded if each.is_relative_to(base) and not _is_installed(each, base))
     digests = {str(each.relative_to(base)): _digest(each) for each in near[:FILES_MAX]}
     return {name: digest for name, digest in digests.items() if digest is not None}

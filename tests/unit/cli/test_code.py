@@ -42,6 +42,13 @@ def test_the_code_is_what_is_loaded_from_beside_the_target(load, tmp_path):
     assert code_beside(None) == {}
 
 
+def test_a_link_leads_to_the_same_code(load, tmp_path):
+    load("job/prices.py")
+    load("job/shop.py")
+    (tmp_path / "link").symlink_to(tmp_path / "job")
+    assert set(code_beside(tmp_path / "link" / "shop.py")) == {"shop.py", "prices.py"}
+
+
 def test_python_and_outlast_are_not_the_users_code_wherever_they_are():
     assert set(code_beside(Path(outlast.__file__).parents[1] / "shop.py")) <= {"shop.py"}
     below_python = code_beside(Path(os.__file__).parents[1] / "shop.py")

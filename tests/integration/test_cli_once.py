@@ -197,3 +197,9 @@ def test_a_dry_run_looks_at_a_bounded_number_of_items_and_says_so(outlast, tmp_p
     monkeypatch.setattr("outlast.cli.foretelling.ITEMS_MAX", 5)
     err = outlast("run", "scrape.py:scrape", "urls.txt", "--dry-run")[2]
     assert err.startswith("job scrape: at least 6 items to do. ")
+    outlast("run", "scrape.py:scrape", "urls.txt")
+    code, _, err = outlast("run", "scrape.py:scrape", "urls.txt", "--dry-run")
+    assert (code, err.splitlines()[0]) == (0, "job scrape: at least 0 items to do. Nothing was started or written.")
+    assert "how many of them are new was not looked at" in err
+    document = json.loads(outlast("resume", "scrape", "--dry-run", "--json")[1])
+    assert (document["new"], document["to_do"], document["all_looked_at"]) == (None, 0, False)

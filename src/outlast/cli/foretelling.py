@@ -24,7 +24,7 @@ ITEMS_AT_ONCE = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foretold:
-    """What there is to do. `read` items are in the sources, `new` of them are not in the ledger.
+    """What there is to do. `read` items are in the sources, `new` of them are not in the ledger; None: it has too many to tell.
 
     `record` is None for a job that is not there yet, or is to be started over; then `aside` is what would be put aside. `more`: there
     is more than was looked at. `changed` are the files of the code that are others than in the last run.
@@ -32,7 +32,7 @@ class Foretold:
 
     plan: Plan
     read: int = 0
-    new: int = 0
+    new: int | None = 0
     more: bool = False
     record: JobRecord | None = None
     aside: JobRecord | None = None
@@ -46,7 +46,8 @@ class Foretold:
 
     @property
     def to_do(self) -> int:
-        return self.counts.waiting + self.new
+        """At least, where `more` is set."""
+        return self.counts.waiting + (self.new or 0)
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ async def foretold(plan: Plan, *, fresh: bool) -> Foretold:
     return Foretold(
         plan=plan,
         read=count,
-        new=new,
+        new=new if looked else None,
         more=over or not looked,
         record=record,
         aside=there if fresh else None,

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from outlast.cli.code import changed_line
-from outlast.cli.foretelling import Foretold
+from outlast.cli.foretelling import ITEMS_MAX, Foretold
 from outlast.cli.pause_words import paused_text
 from outlast.cli.phrases import columns, commands, duration, quoted, safe, units
 
@@ -58,13 +58,16 @@ def _items(told: Foretold) -> str:
     if not sources:
         return "no sources were named: what is known is gone on with"
     least = "at least " if told.more else ""
+    read = f"{least}{units(told.read, 'item')} in {safe(sources, PATH_WIDTH_MAX)}"
+    if told.new is None:
+        return f"{read}; how many of them are new was not looked at: the job has {ITEMS_MAX} or more already"
     known = f", {told.read - told.new} known or there twice" if told.read != told.new else ""
-    return f"{least}{units(told.read, 'item')} in {safe(sources, PATH_WIDTH_MAX)}: {told.new} new{known}"
+    return f"{read}: {told.new} new{known}"
 
 
 def _to_do(told: Foretold) -> str:
     least = "at least " if told.more else ""
-    left = f" ({told.counts.waiting} left over, {told.new} new)" if told.counts.waiting else ""
+    left = f" ({told.counts.waiting} left over, {told.new} new)" if told.counts.waiting and told.new is not None else ""
     return f"{least}{units(told.to_do, 'item')} to do{left}"
 
 

@@ -39,6 +39,9 @@ def test_a_run_goes_on_with_the_state_of_a_checkpoint_and_does_nothing_twice(out
     outlast("run", "scrape.py:tally", "more.txt", "--job", "other")
     assert outlast("resume", "other", "--from", ids[2])[0] == 2
     assert outlast("resume", "scrape", "--from", "scrape")[0] == 2
+    code, _, err = outlast("resume", "scrape", "--from", "nothing")
+    assert (code, "--from 'nothing' is no checkpoint of the store .outlast" in err) == (6, True)
+    assert outlast("resume", "scrape", "--from", f"{ids[2][:-1]}9")[0] == 6
     assert outlast("resume", "scrape", "--from", ids[2], "--fresh")[0] == 2
     assert len(json.loads(outlast("checkpoint", "ls", "scrape", "--json")[1])["checkpoints"]) == 3
     code, _, err = outlast("resume", "--from", ids[2])

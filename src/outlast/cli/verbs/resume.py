@@ -21,7 +21,7 @@ from outlast.cli.restoring import restored
 from outlast.cli.running import carry_out
 from outlast.cli.shelves import shelf_of
 from outlast.cli.sources import STANDARD_INPUT
-from outlast.errors import ConfigurationError
+from outlast.errors import CheckpointNotFoundError, ConfigurationError, JobNotFoundError
 from outlast.runtime import Runtime
 
 __all__ = ["command"]
@@ -80,7 +80,12 @@ def command(
 async def _record(settings: Settings, store: Path, job: str | None, checkpoint: str | None) -> JobRecord:
     if checkpoint is None:
         return await chosen(store, job)
-    shelf = await shelf_of(settings, checkpoint, None)
+    try:
+        shelf = await shelf_of(settings, checkpoint, None)
+    except JobNotFoundError as error:
+        raise CheckpointNotFoundError(
+            f"--from {checkpoint!r} is no checkpoint of the store {store}: outlast checkpoint ls JOB lists those of a job"
+        ) from error
     if shelf.checkpoint_id is None:
         raise ConfigurationError(
             f"--from {checkpoint!r} is a job; name a checkpoint (outlast checkpoint ls lists them)"

@@ -44,6 +44,10 @@ def _corrupted(data: Mapping[str, Any]) -> str:
     return f"checkpoint {safe(str(data['checkpoint_id']))} is damaged and left out: {safe(str(data['reason']))}"
 
 
+def _unsaved(data: Mapping[str, Any]) -> str:
+    return f"a checkpoint could not be written, and the items go on: {safe(str(data['reason']), REASON_WIDTH_MAX)}"
+
+
 def _rotated(data: Mapping[str, Any]) -> str:
     return f"the key {safe(str(data['key_id']))} is in charge now: ledger and checkpoints were re-wrapped"
 
@@ -118,6 +122,7 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.HOST_PARKED: _parked,
     EventType.HOST_RECOVERED: _recovered,
     EventType.CHECKPOINT_CORRUPTED: _corrupted,
+    EventType.CHECKPOINT_FAILED: _unsaved,
     EventType.LEDGER_DAMAGED: _damaged,
     EventType.LEDGER_BEHIND: _behind,
     EventType.KEYS_ROTATED: _rotated,

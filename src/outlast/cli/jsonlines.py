@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from outlast.cli.notices import told
+from outlast.cli.notices import words
 from outlast.cli.printing import SCHEMA_VERSION, say
 from outlast.events import ResilienceEvent
 
@@ -22,5 +22,5 @@ def put_object(kind: str, content: Mapping[str, Any]) -> None:
 
 
 def event_object(event: ResilienceEvent) -> Mapping[str, Any]:
-    """An event, with the words in which people are told of it."""
-    return {**event.to_dict(), "text": told(event)}
+    """An event, with the words in which people are told of it, where there are any."""
+    return {**event.to_dict(), "text": words(event)}

@@ -1,7 +1,7 @@
 """The live view: a few lines at the foot of the terminal, redrawn as the run goes on."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO
 
@@ -35,7 +35,7 @@ _STYLES: Mapping[str, Style] = {
 class Drawn:
     """A view, drawn for the terminal that it is printed on, whatever size that has just then."""
 
-    def __init__(self, title: str, view: View, foot: str = KEYS) -> None:
+    def __init__(self, title: str, view: View, foot: Sequence[str] = KEYS) -> None:
         self._title = safe(title, TITLE_MAX)
         self._view = view
         self._foot = foot
@@ -53,7 +53,7 @@ class LiveScreen:
 
     every = REDRAW_SECONDS
 
-    def __init__(self, live: Live, title: str, foot: str = KEYS) -> None:
+    def __init__(self, live: Live, title: str, foot: Sequence[str] = KEYS) -> None:
         self._live = live
         self._title = title
         self._foot = foot
@@ -65,7 +65,7 @@ class LiveScreen:
         facts, drawn_at = view.facts, self._drawn_at
         if drawn_at is not None:
             wait = UNCHANGED_SECONDS if facts == self._facts else REDRAW_SECONDS
-            if view.elapsed - drawn_at < wait - TOLERANCE:
+            if 0 <= view.elapsed - drawn_at < wait - TOLERANCE:
                 return
         self._drawn_at, self._facts = view.elapsed, facts
         self._live.update(Drawn(self._title, view, self._foot), refresh=True)
@@ -78,7 +78,9 @@ class LiveScreen:
 
 
 @contextmanager
-def live_screen(title: str, *, color: bool, stream: IO[str] | None = None, foot: str = KEYS) -> Iterator[LiveScreen]:
+def live_screen(
+    title: str, *, color: bool, stream: IO[str] | None = None, foot: Sequence[str] = KEYS
+) -> Iterator[LiveScreen]:
     """A live view on `stream`, else on standard error, while the block runs; what the program prints meanwhile goes above it."""
     console = Console(
         file=stream or sys.stderr,

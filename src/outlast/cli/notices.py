@@ -8,7 +8,7 @@ from outlast.cli.pause_words import paused_text
 from outlast.cli.phrases import duration, moment, plainly, safe, units
 from outlast.events import EventType, ResilienceEvent
 
-__all__ = ["NOTICED", "told"]
+__all__ = ["NOTICED", "told", "words"]
 
 ERROR_WIDTH_MAX = 100
 REASON_WIDTH_MAX = 300
@@ -20,9 +20,13 @@ _LEVELS = {"info": "INFO", "warning": "WARN", "error": "ERROR", "critical": "ERR
 
 def told(event: ResilienceEvent) -> str:
     """The line for an event."""
+    return f"{moment(event.timestamp)} {_LEVELS[event.severity]} {words(event) or event.event_type}"
+
+
+def words(event: ResilienceEvent) -> str | None:
+    """The event as one would say it; None where there are no words for its type."""
     said = _SAID.get(event.event_type)
-    line = str(event.event_type) if said is None else said(event.data)
-    return f"{moment(event.timestamp)} {_LEVELS[event.severity]} {line}"
+    return None if said is None else said(event.data)
 
 
 def _host(data: Mapping[str, Any]) -> str:

@@ -86,6 +86,8 @@ def rate(per_second: float | None) -> str:
     """A rate in the unit in which it is a number to read."""
     if per_second is None:
         return "?/s"
+    if not per_second:
+        return "0/s"
     for amount, unit in ((per_second, "s"), (60 * per_second, "min")):
         if amount >= 1:
             return f"{amount:.0f}/{unit}" if amount >= 10 else f"{amount:.1f}/{unit}"

@@ -15,7 +15,12 @@ from outlast.jobs.host import Reason
 
 __all__ = ["KEYS", "picture"]
 
-KEYS = "Ctrl-C: finish what is in flight, then stop. Twice: stop now. Both are safe."
+KEYS = (
+    "Ctrl-C: finish what is in flight, then stop. Twice: stop now. Both are safe.",
+    "Ctrl-C: stop in order. Twice: stop now.",
+    "Ctrl-C: stop",
+)
+"""What the keys do, at length and in short."""
 
 BAR_MIN = 10
 CAUSES_MAX = 5
@@ -36,7 +41,7 @@ _WORDS = {
 }
 
 
-def picture(title: str, view: View, *, width: int, height: int, foot: str = KEYS) -> list[Row]:
+def picture(title: str, view: View, *, width: int, height: int, foot: Sequence[str] = KEYS) -> list[Row]:
     """The rows of the view on a screen of this size, which they leave a line of."""
     lines = [
         Line(0, _head(title, view, width)),
@@ -45,7 +50,7 @@ def picture(title: str, view: View, *, width: int, height: int, foot: str = KEYS
         *_aside(view, width),
         *_causes(view, width),
         *_hosts(view),
-        *_foot(view, foot),
+        *_foot(view, foot, width),
     ]
     return [cut(row, width) for row in fitted(lines, height - 1)]
 
@@ -93,7 +98,7 @@ def _numbers(view: View, width: int) -> Iterator[Line]:
         _number("failed", counts.failed, "red"),
         *([_number("ignored", counts.ignored, "")] if counts.ignored else []),
         [("in flight ", ""), (flying, "")],
-        *_memory(view),
+        *_memory(view, width),
     ]
     for place, row in enumerate(flowed(parts, width)):
         yield Line(1 if not place else 4, row)
@@ -103,13 +108,13 @@ def _number(word: str, count: int, style: str) -> Row:
     return [(f"{word} ", ""), (str(count), style if count else "")]
 
 
-def _memory(view: View) -> Iterator[Row]:
+def _memory(view: View, width: int) -> Iterator[Row]:
     if view.memory_mb is None:
         return
     used, limit = _bytes(view.memory_mb), view.memory_limit_mb
     row: list[Piece] = [("memory ", ""), (f"{used} of {_bytes(limit)}" if limit else used, "")]
     line = sparkline(view.memory_trend, limit)
-    if len(line) > 1:
+    if len(line) > 1 and wide(row) + 1 + len(line) <= width:
         row.append((f" {line}", "blue"))
     yield row
     if view.pages_max is not None:
@@ -173,7 +178,8 @@ def _causes(view: View, width: int) -> Iterator[Line]:
     if not shown:
         return
     hosts = max(wide([(_where(each), "")]) for each in shown)
-    table = _Table(width, min(HOST_WIDTH_MAX, max(hosts, len("host"))))
+    any_again = any(each.retried for each in shown)
+    table = _Table(width, min(HOST_WIDTH_MAX, max(hosts, len("host"))), retried=any_again)
     heading = _Cells("failures", "class", "by cause", "failed", "retried", "host", "last")
     yield Line(9, [])
     yield Line(7, [(plain(table.row(heading)), "dim")])
@@ -186,7 +192,7 @@ def _causes(view: View, width: int) -> Iterator[Line]:
             failed=f"{cause.failed or ''}",
             retried=f"{cause.retried or ''}",
             host=_where(cause),
-            last=_age(view.now, datetime.fromisoformat(cause.last)),
+            last=_age(view.now, datetime.fromisoformat(cause.last)) if cause.last else "",
         )
         yield Line(min(8, 2 + 2 * place), table.row(cells))
 
@@ -204,8 +210,9 @@ class _Cells(NamedTuple):
 class _Table:
     """The columns that there is room for; the cause has what the others leave."""
 
-    def __init__(self, width: int, host_width: int) -> None:
+    def __init__(self, width: int, host_width: int, *, retried: bool) -> None:
         self._width = width
+        self._retried = retried and width >= WIDE_ENOUGH["retried"]
         self._host_width = host_width
 
     def row(self, cells: _Cells) -> Row:
@@ -213,7 +220,7 @@ class _Table:
         if self._width >= WIDE_ENOUGH["class"]:
             before.append((f"{padded(cells.kind, CLASS_WIDTH)}  ", "dim"))
         after: list[Piece] = [(f"  {padded(cells.failed, NUMBER_WIDTH, right=True)}", "red")]
-        if self._width >= WIDE_ENOUGH["retried"]:
+        if self._retried:
             after.append((f"  {padded(cells.retried, NUMBER_WIDTH, right=True)}", "yellow"))
         if self._width >= WIDE_ENOUGH["host"]:
             after.append((f"  {padded(cells.host, self._host_width)}", ""))
@@ -250,10 +257,10 @@ def _standing(each: InTrouble, word: str, now: datetime) -> Iterator[str]:
         yield f"{what} in {about(each.seconds)}" if each.seconds > 0 else f"{what} now"
 
 
-def _foot(view: View, foot: str) -> Sequence[Line]:
+def _foot(view: View, foot: Sequence[str], width: int) -> Sequence[Line]:
     if view.stopping:
         return [Line(1, [(f"stopping: {view.in_flight} in flight ... (again: stop now)", "bold yellow")])]
-    return [Line(5, [(foot, "dim")])]
+    return [Line(5, [(next((each for each in foot if len(each) <= width), foot[-1]), "dim")])]
 
 
 def _age(now: datetime, then: datetime) -> str:

@@ -259,7 +259,7 @@ def _standing(each: InTrouble, word: str, now: datetime) -> Iterator[str]:
 
 def _foot(view: View, foot: Sequence[str], width: int) -> Sequence[Line]:
     if view.stopping:
-        return [Line(1, [(f"stopping: {view.in_flight} in flight ... (again: stop now)", "bold yellow")])]
+        return [Line(0, [(f"stopping: {view.in_flight} in flight ... (again: stop now)", "bold yellow")])]
     return [Line(5, [(next((each for each in foot if len(each) <= width), foot[-1]), "dim")])]
 
 

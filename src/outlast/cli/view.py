@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
 
 from outlast.cli.happened import Happened
 from outlast.cli.hosts import Down
@@ -123,11 +122,9 @@ def in_trouble(progress: Progress, down: Iterable[Down]) -> tuple[InTrouble, ...
     """The hosts whose items wait, those that are down first; of each reason the first `HOSTS_KEPT_MAX`."""
     since = {each.host: each.since for each in down}
     waiting = {(each.host, each.reason): each.seconds for each in progress.waiting}
-    hosts: dict[Reason, Iterable[str]] = {
-        reason: (each.host for each in progress.waiting if each.reason is reason) for reason in WAITS
-    }
+    hosts = {reason: [each.host for each in progress.waiting if each.reason is reason] for reason in WAITS}
     # A parked host that nobody wanted to ask of late is down all the same.
-    hosts[Reason.PARKED] = progress.parked
+    hosts[Reason.PARKED] = list(progress.parked)
     return tuple(
         InTrouble(
             host=host,
@@ -136,7 +133,7 @@ def in_trouble(progress: Progress, down: Iterable[Down]) -> tuple[InTrouble, ...
             since=since.get(host) if reason is Reason.PARKED else None,
         )
         for reason in WAITS
-        for host in islice(hosts[reason], HOSTS_KEPT_MAX)
+        for host in hosts[reason][:HOSTS_KEPT_MAX]
     )
 
 

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outlast.cli.hosts import HostWatch
+from outlast.cli.hosts import Down, HostWatch
 from outlast.cli.notices import told
-from outlast.cli.live import picture
+from outlast.cli.live import LiveScreen
 from outlast.cli.options import Settings
 from outlast.cli.printing import is_live, say, wants_color
-from outlast.cli.progress import Eta, Pace, View
-from outlast.cli.screens import PlainScreen, SilentScreen, chosen_progress
-from outlast.cli.work import logging_for, seen
+from outlast.cli.pace import Eta, Pace
+from outlast.cli.screens import JsonScreen, MuteScreen, PlainScreen, SilentScreen, chosen_progress, screen
+from outlast.cli.view import View, seen
+from outlast.cli.work import logging_for, noticed
 from outlast.config import LoggingConfiguration
 from outlast.events import EventType, ResilienceEvent
 from outlast.jobs import Progress
@@ -28,7 +29,6 @@ def view(elapsed=0.0, **changes):
     values = {
         "counts": Counts(done=1, pending=1),
         "in_flight": 1,
-        "parked": (),
         "rate": 1.0,
         "eta": Eta(1, 2),
     } | changes
@@ -50,6 +50,9 @@ class FakeTerminal(io.StringIO):
         (Settings(json=True, progress="plain"), True, "plain"),
         (Settings(progress="live"), False, "live"),
         (Settings(progress="auto"), False, "plain"),
+        (Settings(progress="json"), True, "json"),
+        (Settings(progress="json", quiet=True), False, "json"),
+        (Settings(progress="off"), True, "off"),
     ],
 )
 def test_progress_is_live_on_a_terminal_and_plain_elsewhere(settings, live, chosen):
@@ -99,32 +102,6 @@ def test_a_closed_standard_error_does_not_stop_the_work(monkeypatch):
     closed.close()
     monkeypatch.setattr("sys.stderr", closed)
     say("into the void")
-
-
-def drawn(each, title="docs", width=100):
-    from rich.console import Console
-
-    out = io.StringIO()
-    Console(file=out, width=width, force_terminal=True, color_system=None).print(picture(title, each))
-    return out.getvalue()
-
-
-def test_the_live_view_holds_the_numbers_and_no_markup_of_strangers():
-    text = drawn(view(65.0, parked=("[red]\x1b[2J",), counts=Counts(done=40, failed=2, deferred=3, pending=55)))
-    for part in ("docs", "42/100 42.0%", "1.0/s", "eta 0:00:01-0:00:02", "0:01:05", "ok 40", "retrying 3", "failed 2"):
-        assert part in text
-    assert r"waiting for [red]\x1b[2J" in text
-    others = drawn(view(65.0, paused=("b.de",), asked_to_wait=("c.fr", "d.it")), width=160)
-    assert "paused b.de  asked to wait by c.fr,d.it" in others
-    assert "Ctrl-C" in text
-
-
-def test_the_name_of_a_job_is_no_markup():
-    assert "[red]docs[/red]" in drawn(view(), title="[red]docs[/red]")
-
-
-def test_the_live_view_says_that_it_is_stopping():
-    assert "stopping: 1 in flight ... (again: stop now)" in drawn(view(stopping=True))
 
 
 def event(kind, **data):
@@ -278,8 +255,15 @@ def test_what_is_seen_of_a_run_tells_apart_why_its_hosts_wait():
         parked=("c",),
         waiting=tuple(waiting),
     )
-    told = seen(progress, Pace(), NOW, 3.0, stopping=False)
-    assert (told.parked, told.paused, told.asked_to_wait) == (("c",), ("a",), ("b",))
+    told = seen(progress, Pace(), NOW, 3.0, stopping=False, down=[Down("c", NOW), Down("gone", NOW)])
+    assert [(each.host, each.reason.value, each.seconds) for each in told.hosts] == [
+        ("c", "parked", 1.0),
+        ("a", "paused", None),
+        ("b", "asked_to_wait", 3.0),
+        ("d", "rate", 0.5),
+    ]
+    assert [each.since for each in told.hosts] == [NOW, None, None, None]
+    assert told.hosts_waiting == 4
     assert (told.elapsed, told.in_flight, told.counts.done, told.stopping) == (3.0, 2, 1, False)
 
 

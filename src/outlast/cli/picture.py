@@ -130,7 +130,7 @@ def _trouble(view: View) -> Iterator[Line]:
     if trouble is None:
         return
     since = "" if trouble.seconds is None else f" for {about(trouble.seconds)}"
-    reason = safe(plainly(trouble.reason), TEXT_MAX)
+    reason = _told(trouble.reason)
     yield Line(1, [(f"suspended{since}: ", "bold yellow"), (reason, "yellow")])
     parts = []
     if trouble.probes:
@@ -188,7 +188,7 @@ def _causes(view: View, width: int) -> Iterator[Line]:
             # Before an item is given up with it no verb knows it.
             label=group_of(cause) if cause.failed else "",
             kind=cause.failure_class,
-            why=safe(plainly(cause.signature), TEXT_MAX),
+            why=_told(cause.signature),
             failed=f"{cause.failed or ''}",
             retried=f"{cause.retried or ''}",
             host=_where(cause),
@@ -261,6 +261,11 @@ def _foot(view: View, foot: Sequence[str], width: int) -> Sequence[Line]:
     if view.stopping:
         return [Line(0, [(f"stopping: {view.in_flight} in flight ... (again: stop now)", "bold yellow")])]
     return [Line(5, [(next((each for each in foot if len(each) <= width), foot[-1]), "dim")])]
+
+
+def _told(text: str) -> str:
+    # It is drawn again and again, and only its beginning can be seen.
+    return safe(plainly(text[: 2 * TEXT_MAX]), TEXT_MAX)
 
 
 def _age(now: datetime, then: datetime) -> str:

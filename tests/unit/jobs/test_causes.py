@@ -1,11 +1,12 @@
 """Why the items of a run fail: counted as it happens, and bounded."""
 
-import asyncio
 from datetime import UTC, datetime
 
 from outlast.failure.groups import OTHER
 from outlast.jobs import Run
 from outlast.jobs.causes import HOSTS_MAX, KINDS_MAX, Causes
+from outlast.ledger import MemoryLedger
+from outlast.runtime import Runtime
 
 
 def failure(signature, at="2026-11-23T00:00:00+00:00"):
@@ -38,20 +39,21 @@ def test_however_many_kinds_and_hosts_there_are_memory_is_bounded():
     assert told[0].hosts[0] == OTHER
 
 
-async def test_a_run_tells_why_its_items_fail_while_it_goes_on(tmp_path):
+async def test_a_run_tells_why_its_items_fail_while_it_goes_on(virtual_clock, tmp_path):
+    slow, seen = [], []
+
     async def scrape(item):
         if item.endswith("/1"):
             raise ValueError(f"no price on {item}")
-        if item.endswith("/2"):
-            raise TimeoutError("a wall")
-        while len((await run.progress()).causes) < 2:
-            await asyncio.sleep(0.1)
+        if item.endswith("/2") and not slow:
+            slow.append(item)
+            raise TimeoutError("no answer")
+        if item.endswith("/9"):
+            await virtual_clock.sleep(10.0)
+            seen.extend((await run.progress()).causes)
 
-    async with Run("docs", store=tmp_path, concurrency=3) as run:
-        await run.process(scrape, [f"https://a.test/{n}" for n in range(3)])
-        progress = await run.progress()
-    assert [(each.failed, each.retried > 0, each.hosts) for each in progress.causes] == [
-        (1, True, ("a.test",)),
-        (1, False, ("a.test",)),
-    ]
-    assert all(datetime.fromisoformat(each.last).tzinfo == UTC for each in progress.causes)
+    runtime = Runtime(clock=virtual_clock)
+    async with Run("docs", ledger=MemoryLedger(), store=tmp_path, runtime=runtime, concurrency=16) as run:
+        await run.process(scrape, [f"https://a.test/{n}" for n in range(10)])
+    assert [(each.failed, each.retried, each.hosts) for each in seen] == [(1, 0, ("a.test",)), (0, 1, ("a.test",))]
+    assert all(datetime.fromisoformat(each.last).tzinfo == UTC for each in seen)

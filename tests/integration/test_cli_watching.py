@@ -39,9 +39,9 @@ def wait_until(holds):
 
 @pytest.fixture
 def failing(tmp_path, start):
-    """Begins a job of 41 items of which four fail, and the last one waits to be told to go."""
+    """Begins a job of 43 items of which four fail; it gets as far as the fortieth until it is told to go."""
     (tmp_path / "failing.py").write_text(TARGET)
-    (tmp_path / "many.txt").write_text("".join(f"https://a.test/{n}\n" for n in [*range(40), "last"]))
+    (tmp_path / "many.txt").write_text("".join(f"https://a.test/{n}\n" for n in [*range(40), "a-last", "b-last", "rest"]))
 
     def begin(*arguments, **options):
         command = ("run", "failing.py:scrape", "many.txt", "--job", "shop", "--concurrency", 2)
@@ -103,9 +103,9 @@ def test_a_run_on_a_terminal_is_drawn_a_few_times_a_second_and_says_why_items_fa
     terminal, began = Terminal(), time.monotonic()
     process = failing(**terminal.options())
     terminal.until("by cause")
-    terminal.until("40/41")
+    terminal.until("40/43")
     process.send_signal(signal.SIGINT)
-    terminal.until("stopping: 1 in flight")
+    terminal.until("stopping: 2 in flight")
     (tmp_path / "go").touch()
     assert terminal.to_the_end(process) == 130
     seen, seconds = terminal.seen, time.monotonic() - began
@@ -130,7 +130,7 @@ def test_a_program_reads_how_a_run_goes_as_objects_and_gets_the_data_apart(faili
     assert told[0]["event_type"] == "run_started"
     last = told[-1]
     assert (last["message_type"], last["outcome"], last["exit_code"]) == ("summary", "completed_with_failures", 1)
-    assert (last["done"], last["failed"], len(last["failures"])) == (37, 4, 1)
+    assert (last["done"], last["failed"], len(last["failures"])) == (39, 4, 1)
 
 
 def test_an_error_is_an_object_too_where_objects_are_read(start):
@@ -177,7 +177,7 @@ def test_a_pipe_is_watched_in_lines_until_the_run_ends(failing, start, tmp_path)
     assert job.wait(timeout=PATIENCE) == 1
     lines = out.decode().splitlines()
     assert b"\x1b" not in first + out + err
-    assert "job shop: 41 of 41 finished (100.0%)" in lines
+    assert "job shop: 43 of 43 finished (100.0%)" in lines
     assert any("ended" in line and "completed_with_failures" in line for line in lines)
 
 

@@ -25,7 +25,7 @@ UNCHANGED_SECONDS = 30.0
 KEYS = ("Ctrl-C: look away. The job goes on.", "Ctrl-C: look away")
 
 
-class Shows(Protocol):
+class _Shows(Protocol):
     """Shows a view; False when nobody looks any more."""
 
     def __call__(self, view: View, /) -> bool: ...
@@ -83,7 +83,7 @@ def _signals(enough: asyncio.Event) -> Iterator[None]:
 
 
 @contextmanager
-def _shown(record: JobRecord, settings: Settings) -> Iterator[Shows]:
+def _shown(record: JobRecord, settings: Settings) -> Iterator[_Shows]:
     """A live view where standard output is a terminal, else lines on it: it is what was asked for."""
     asked = settings.progress or "auto"
     as_json = settings.json or asked == "json"

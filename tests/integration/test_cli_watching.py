@@ -41,7 +41,9 @@ def wait_until(holds):
 def failing(tmp_path, start):
     """Begins a job of 43 items of which four fail; it gets as far as the fortieth until it is told to go."""
     (tmp_path / "failing.py").write_text(TARGET)
-    (tmp_path / "many.txt").write_text("".join(f"https://a.test/{n}\n" for n in [*range(40), "a-last", "b-last", "rest"]))
+    (tmp_path / "many.txt").write_text(
+        "".join(f"https://a.test/{n}\n" for n in [*range(40), "a-last", "b-last", "rest"])
+    )
 
     def begin(*arguments, **options):
         command = ("run", "failing.py:scrape", "many.txt", "--job", "shop", "--concurrency", 2)

@@ -1,7 +1,9 @@
 """How fast, how long still: a decision over samples."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,7 @@ from outlast.jobs.progress import Trouble
 from outlast.ledger.port import Counts
 
 NOW = datetime(2026, 11, 23, 0, 18, 4, tzinfo=UTC)
+TROUBLE = Trouble(reason="no host answers", seconds=60.0, probes=7, good_probes=2, next_probe_in=1.0, gives_up_in=90.0)
 
 
 def paced(rows, *, parked=False):
@@ -158,15 +161,12 @@ def cause(signature="builtins.ValueError no price", **changes):
 
 def test_what_else_is_known_is_in_the_line_where_it_is_known():
     happened = Happened(checkpoint_id="cp", checkpoint_at=NOW - timedelta(seconds=72), restarts=2, crashes=1)
-    trouble = Trouble(
-        reason="no host answers", seconds=60.0, probes=7, good_probes=2, next_probe_in=1.0, gives_up_in=90.0
-    )
     line = plain_line(
         view(
             memory_mb=512.0,
             memory_limit_mb=2048.0,
             happened=happened,
-            trouble=trouble,
+            trouble=TROUBLE,
             causes=(cause(), cause("builtins.TimeoutError slow", failed=0)),
         )
     )
@@ -201,3 +201,27 @@ def test_a_program_gets_every_number_and_no_words_to_take_apart():
 
 def test_what_is_beyond_the_bound_of_kinds_has_the_name_that_no_verb_takes():
     assert "causes=other:3" in plain_line(view(causes=(cause("other"),)))
+
+
+def test_the_reference_names_every_field_of_a_status():
+    text = (Path(__file__).parents[3] / "docs/reference/cli.md").read_text()
+    rows = re.search(r"\| field of a `status` \| \|\n(.*?)\n\n", text, re.DOTALL)[1]
+    named = {name for row in rows.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert named == {"job_id", *status_object(view())}
+    told = status_object(view(causes=(cause(),), hosts=waits(Reason.PARKED, "a"), trouble=TROUBLE, eta=Eta(1, 2)))
+    for field in ("causes", "hosts", "checkpoint", "browser", "trouble", "eta"):
+        [row] = [row for row in rows.splitlines() if f"`{field}`" in row.split("|")[1]]
+        inner = told[field][0] if isinstance(told[field], list) else told[field]
+        assert set(inner) <= set(re.findall(r"`(\w+)`", row)), field
+
+
+def test_the_reference_names_every_key_of_a_line():
+    text = (Path(__file__).parents[3] / "docs/reference/cli.md").read_text()
+    section = re.search(r"### Lines\n(.*?)\n### ", text, re.DOTALL)[1]
+    happened = Happened(checkpoint_problem="x", restarts=1, crashes=1)
+    everywhere = (*waits(Reason.PARKED, "a"), *waits(Reason.PAUSED, "b"), *waits(Reason.ASKED_TO_WAIT, "c"))
+    memory = {"memory_mb": 1.0, "memory_limit_mb": 2.0, "pages_max": 2}
+    line = plain_line(view(happened=happened, trouble=TROUBLE, causes=(cause(),), hosts=everywhere, **memory))
+    keys = set(re.findall(r" (\w+)=", line))
+    assert "aborts_in" in keys
+    assert not {key for key in keys if not re.search(rf"[ `]{key}\b", section)}

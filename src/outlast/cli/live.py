@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -16,6 +16,9 @@ from outlast.cli.phrases import safe
 from outlast.cli.picture import KEYS, picture
 from outlast.cli.view import View
 from outlast.events import ResilienceEvent
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["REDRAW_SECONDS", "Drawn", "LiveScreen", "live_screen"]
 
@@ -30,6 +33,7 @@ _STYLES: Mapping[str, Style] = {
     name: Style.parse(name or "none")
     for name in ("", "bold", "dim", "red", "green", "yellow", "blue", "cyan", "bold red", "bold yellow")
 }
+_ASCII = str.maketrans("━─▁▂▃▄▅▆▇█", "=-_.,:;+*#")
 
 
 class Drawn:
@@ -44,8 +48,12 @@ class Drawn:
         rows = picture(self._title, self._view, width=options.max_width, height=options.size.height, foot=self._foot)
         for row in rows:
             for text, style in row:
-                yield Segment(text, _STYLES[style])
+                yield Segment(_in_ascii(text) if options.ascii_only else text, _STYLES[style])
             yield Segment.line()
+
+
+def _in_ascii(text: str) -> str:
+    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
 class LiveScreen:
@@ -57,7 +65,7 @@ class LiveScreen:
         self._live = live
         self._title = title
         self._foot = foot
-        self._drawn_at: float | None = None
+        self._drawn_at: datetime | None = None
         self._facts: View | None = None
 
     def show(self, view: View, /) -> None:
@@ -65,9 +73,9 @@ class LiveScreen:
         facts, drawn_at = view.facts, self._drawn_at
         if drawn_at is not None:
             wait = UNCHANGED_SECONDS if facts == self._facts else REDRAW_SECONDS
-            if 0 <= view.elapsed - drawn_at < wait - TOLERANCE:
+            if 0 <= (view.now - drawn_at).total_seconds() < wait - TOLERANCE:
                 return
-        self._drawn_at, self._facts = view.elapsed, facts
+        self._drawn_at, self._facts = view.now, facts
         self._live.update(Drawn(self._title, view, self._foot), refresh=True)
 
     def say(self, line: str, /) -> None:

@@ -23,6 +23,7 @@ KEYS = (
 """What the keys do, at length and in short."""
 
 BAR_MIN = 10
+NAME_MIN = 8
 CAUSES_MAX = 5
 HOSTS_MAX = 5
 NUMBER_WIDTH = 7
@@ -59,7 +60,7 @@ def _head(title: str, view: View, width: int) -> Row:
     """Name, bar, and how far, how fast, how long; what there is no room for goes, the bar first."""
     total = view.counts.total
     eta = "ETA unknown" if view.eta is None else f"ETA {between(view.eta.early, view.eta.late)}"
-    name = (title, "bold")
+    name = cut([(title, "bold")], max(NAME_MIN, width // 3))[0]
     # In the order in which they stand, each with how dispensable it is.
     parts: list[tuple[int, Piece]] = [
         (1, (f"{view.finished}/{total}", "")),

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from outlast.cli.jsonlines import object_line
 from outlast.cli.looks import Looks
@@ -16,6 +16,9 @@ from outlast.cli.progress import plain_line, status_object
 from outlast.cli.reading import JobRecord
 from outlast.cli.view import View
 from outlast.runtime import Runtime
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["LookLines", "look_on"]
 
@@ -37,15 +40,15 @@ class LookLines:
     def __init__(self, job: str, *, as_json: bool) -> None:
         self._job = job
         self._as_json = as_json
-        self._shown_at: float | None = None
+        self._shown_at: datetime | None = None
         self._facts: View | None = None
 
     def __call__(self, view: View, /) -> bool:
         facts = view.facts
         wait = UNCHANGED_SECONDS if facts == self._facts else CHANGED_SECONDS
-        if self._shown_at is not None and 0 <= view.elapsed - self._shown_at < wait:
+        if self._shown_at is not None and 0 <= (view.now - self._shown_at).total_seconds() < wait:
             return True
-        self._shown_at, self._facts = view.elapsed, facts
+        self._shown_at, self._facts = view.now, facts
         line = (
             object_line("status", {"job_id": self._job, **status_object(view)}) if self._as_json else plain_line(view)
         )

@@ -210,6 +210,22 @@ def test_a_run_that_stops_says_so_wherever_there_is_room_for_three_lines():
     assert shown(80, 4, **EVERYTHING, stopping=True)[-1] == "stopping: 8 in flight ... (again: stop now)"
 
 
+def test_a_long_name_leaves_room_for_how_far_the_job_is():
+    [head, *_] = shown(40, 24, title="你好" * 20)
+    assert head.startswith("你好你好你...")
+    assert "46081/120480  38.2%" in head
+
+
+def test_a_terminal_that_knows_ascii_alone_gets_ascii():
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    console = Console(file=out, width=80, height=24, force_terminal=True, color_system=None)
+    console.print(Drawn("你好", view(memory_mb=9.0, memory_trend=(1.0, 9.0))))
+    out.seek(0)
+    text = out.read()
+    assert "?? =" in text
+    assert "memory 9.0 MiB _*" in text
+
+
 def test_what_is_not_known_is_not_shown():
     bare = Trouble(
         reason="no host answers", seconds=None, probes=0, good_probes=0, next_probe_in=None, gives_up_in=None

@@ -181,6 +181,6 @@ def test_what_only_time_has_changed_is_drawn_once_a_second():
     assert drawn_of(views(10, 0.05, changing=False)) == 10
 
 
-def test_another_run_in_its_place_is_drawn_at_once():
+def test_a_clock_that_was_put_back_stops_no_view():
     [first] = views(0.05, 0.05, changing=False)
-    assert drawn_of([replace(first, elapsed=50.0), first]) == 2
+    assert drawn_of([replace(first, now=NOW + timedelta(hours=1)), first]) == 2

@@ -31,7 +31,7 @@ def runtime(virtual_clock):
 def job(runtime, virtual_clock, tmp_path):
     """Runs a job of six items of which two fail, with these settings; `happens` is called in its middle."""
 
-    async def ran(happens=lambda: None, **settings):
+    async def ran(happens=lambda: None, items=URLS, **settings):
         async def scrape(url):
             await virtual_clock.sleep(2.0)
             if url.endswith("/2"):
@@ -41,7 +41,7 @@ def job(runtime, virtual_clock, tmp_path):
 
         config = JobConfiguration(store=str(tmp_path), concurrency=1, **settings)
         async with Run("docs", config=config, runtime=runtime) as run:
-            await run.process(scrape, URLS)
+            await run.process(scrape, items)
             return run.run_id
 
     return ran
@@ -133,20 +133,27 @@ async def test_why_a_job_is_suspended_is_seen_while_that_run_goes_on(job, runtim
 
 
 async def test_the_causes_are_read_again_only_when_there_are_more_and_not_too_often(
-    job, runtime, tmp_path, monkeypatch
+    job, runtime, tmp_path, virtual_clock, monkeypatch
 ):
     await job()
     read = []
 
     async def counted(*_):
         read.append(1)
+        await virtual_clock.sleep(1.0)
         return Grouped()
 
     monkeypatch.setattr("outlast.cli.looks.failure_groups", counted)
     with await Looks.at(job_directory(tmp_path, "docs"), runtime) as looks:
         for _ in range(5):
             await looks.look()
-    assert len(read) == 1
+        assert len(read) == 1
+        await job(items=["https://b.test/3"])
+        await looks.look()
+        assert len(read) == 1, "what takes a second is read every twenty seconds"
+        await virtual_clock.sleep(20.0)
+        await looks.look()
+        assert len(read) == 2
 
 
 @pytest.fixture

@@ -132,7 +132,8 @@ def _trouble(view: View) -> Iterator[Line]:
         return
     since = "" if trouble.seconds is None else f" for {about(trouble.seconds)}"
     reason = _told(trouble.reason)
-    yield Line(1, [(f"suspended{since}: ", "bold yellow"), (reason, "yellow")])
+    word = "suspended" if view.suspended else "waiting"
+    yield Line(1, [(f"{word}{since}: ", "bold yellow"), (reason, "yellow")])
     parts = []
     if trouble.probes:
         parts.append(f"{trouble.probes} probed, {trouble.good_probes} good")

@@ -234,7 +234,7 @@ def test_what_is_not_known_is_not_shown():
     assert "?/s  ETA unknown  3 s" in lines[0]
     assert "in flight 8" in lines[1]
     assert "/8" not in lines[1]
-    assert lines[2] == "suspended: no host answers"
+    assert lines[2] == "waiting: no host answers"
     assert "probe" not in "".join(lines)
     assert "retried" not in lines[4], "a column that would be empty"
 

@@ -262,7 +262,8 @@ def _standing(each: InTrouble, word: str, now: datetime) -> Iterator[str]:
 def _foot(view: View, foot: Sequence[str], width: int) -> Sequence[Line]:
     if view.stopping:
         return [Line(0, [(f"stopping: {view.in_flight} in flight ... (again: stop now)", "bold yellow")])]
-    return [Line(5, [(next((each for each in foot if len(each) <= width), foot[-1]), "dim")])]
+    apart = [Line(9, [])] if view.causes or view.hosts else []
+    return [*apart, Line(5, [(next((each for each in foot if len(each) <= width), foot[-1]), "dim")])]
 
 
 def _told(text: str) -> str:

@@ -8,7 +8,7 @@ STRETCHES_MAX = 16
 _BARS = "▁▂▃▄▅▆▇█"
 # A limit that is further away than this says nothing of how the number went.
 _IN_SIGHT = 4.0
-_ROOM = 1.25
+_ROOM = 2.0
 
 
 class Trend:
@@ -35,7 +35,7 @@ class Trend:
 
 
 def sparkline(values: Sequence[float], limit: float | None = None) -> str:
-    """A bar for each value, from nothing up to the limit; where that is out of sight, up to a little more than the largest value."""
+    """A bar for each value, from nothing up to the limit; where that is out of sight, up to twice the largest value."""
     most = max(values, default=0.0)
     if most <= 0:
         return ""

@@ -118,6 +118,7 @@ def test_a_wide_screen_shows_all_there_is():
         "shop-e.es  asked to be left alone, asked again in 61 s",
         "shop-f.pt  kept to its rate, asked again now",
         "and 5 more hosts",
+        "",
         "Ctrl-C: finish what is in flight, then stop. Twice: stop now. Both are safe.",
     ]
     assert names not in "".join(shown(**EVERYTHING)), "no verb knows a group before an item was given up with it"
@@ -223,7 +224,7 @@ def test_a_terminal_that_knows_ascii_alone_gets_ascii():
     out.seek(0)
     text = out.read()
     assert "?? =" in text
-    assert "memory 9.0 MiB _*" in text
+    assert "memory 9.0 MiB _;" in text
 
 
 def test_what_is_not_known_is_not_shown():
@@ -241,4 +242,4 @@ def test_what_is_not_known_is_not_shown():
 
 def test_a_failure_without_a_time_has_none():
     untimed = Cause(signature="x", failure_class="unknown", failed=1, retried=0, hosts=("",), hosts_seen=1, last="")
-    assert "(no host)" in shown(causes=(untimed,))[-2]
+    assert "(no host)" in shown(causes=(untimed,))[-3]

@@ -28,8 +28,8 @@ def test_what_a_number_was_when_nobody_looked_is_what_it_was_next():
         ((), None, ""),
         ((0.0, 0.0), None, ""),
         ((0.0, 50.0, 99.0, 100.0, 130.0), 100.0, "▁▅███"),
-        ((10.0, 10.0), 10_000.0, "▇▇"),
-        ((1.0, 5.0, 10.0), None, "▁▄▇"),
+        ((10.0, 10.0), 10_000.0, "▅▅"),
+        ((1.0, 5.0, 10.0), None, "▁▃▅"),
     ],
 )
 def test_bars_go_up_to_the_limit_where_that_is_in_sight(values, limit, shown):

@@ -47,7 +47,9 @@ def main() -> None:
     except OSError as error:
         if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
             raise
-        sys.stderr.write(f"outlast: error: port {port} cannot be used ({os.strerror(error.errno)}); choose another: --port\n")
+        sys.stderr.write(
+            f"outlast: error: port {port} cannot be used ({os.strerror(error.errno)}); choose another: --port\n"
+        )
         sys.exit(2)
 
 

@@ -6,7 +6,7 @@ The blocks of a page are carried out from top to bottom by one shell, in one emp
 - ```console: lines of `$ command`, which must end with exit code 0 or the one in `# exit code N`; `make` is looked up in the Makefile;
   a line `^C` after one: Ctrl-C is pressed once its output file has grown
 - ```output: what the block of commands before it printed; dates, ids, seconds and `...` stand for any others
-- ```text: shown, never run
+- ```text: shown, never run; ```{toctree}: the list of pages
 
 Anything else is a failure. `https://example.com` is a small site on this machine, and port 8000 one that is free.
 """
@@ -180,7 +180,7 @@ def steps_of(page, text, directory):
     for before, block in zip([None, *blocks], blocks, strict=False):
         where = f"{page}:{block.line}"
         match block.language:
-            case "text":
+            case "text" | "{toctree}":
                 continue
             case "output":
                 assert before is not None and before.language == "console", f"{where}: whose output is this?"

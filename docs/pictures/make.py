@@ -6,7 +6,6 @@
 import asyncio
 import json
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -74,6 +73,11 @@ class Studio:
         """A picture of all that a command shows."""
         return self.save(self.open(typed, height).wait(), name, title)
 
+    def done(self):
+        """The share of the pages that is in the output file."""
+        output = self.directory / "shops.jsonl"
+        return len(output.read_bytes().splitlines()) / (3 * PRODUCTS) if output.exists() else 0.0
+
     def save(self, screen, name, title):
         assert screen.text.strip()
         write_svg(screen, HERE / f"{name}.svg", title)
@@ -81,25 +85,20 @@ class Studio:
         return screen
 
 
-def finished(text):
-    """How much of the job the live view says is finished."""
-    found = re.findall(r"(\d+)/(\d+) +[\d.]+%", text)
-    done, total = map(int, found[-1]) if found else (0, 0)
-    return done / total if total else 0.0
-
-
 def runs(studio):
     """A run that is stopped, one that is killed, one that ends: of each what is seen."""
     first = studio.open(RUN)
-    first.wait(lambda text: finished(text) > 0.18)
-    SHOPS["shop-b.example"].outage("503", 9)
-    first.wait(lambda text: "shop-b.example" in text.partition("failures")[2] + text.partition("waiting for")[2])
-    studio.save(first.wait(lambda text: finished(text) > 0.36), "run", "a run, while one shop is down")
+    first.wait(lambda _: studio.done() > 0.18)
+    SHOPS["shop-b.example"].outage()
+    first.wait(lambda text: "shop-b.example" in text)
+    noticed = studio.done()
+    studio.save(first.wait(lambda _: studio.done() > noticed + 0.06), "run", "a run, while one shop is down")
     first.type("\x03")
     studio.save(first.wait(), "stopped", "Ctrl-C")
+    SHOPS["shop-b.example"].restore()
 
     second = studio.open(RUN)
-    studio.save(second.wait(lambda text: finished(text) > 0.66), "resumed", "the same command again")
+    studio.save(second.wait(lambda _: studio.done() > 0.75), "resumed", "the same command again")
     second.kill()
     second.wait()
     studio.shown("killed", "outlast status shops", "after kill -9")

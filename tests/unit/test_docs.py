@@ -243,6 +243,11 @@ def test_the_numbers_are_those_of_the_code():
     assert len(rows) == len(NUMBERS)
 
 
+def test_how_deep_a_result_may_be_nested_is_told_alike_everywhere():
+    assert f"more than {strictjson.DEPTH_MAX} levels." in page("reference/jobs.md")
+    assert f"JSON may be nested {strictjson.DEPTH_MAX} levels deep." in page("explanation/decisions/snapshots.md")
+
+
 def test_every_dependency_has_its_reason():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = [(name_of(each), "always") for each in project["dependencies"]]

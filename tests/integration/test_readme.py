@@ -104,12 +104,14 @@ class Typed:
 
 
 @pytest.mark.real_time
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md"])
 async def test_what_a_page_tells_to_type_does_what_it_says(page, tmp_path):
     await type_page(page, tmp_path / "reader")
 
 
 @pytest.mark.real_time
+@pytest.mark.timeout(300)
 async def test_what_the_readme_tells_to_type_does_what_it_says(tmp_path):
     typed = await type_page("README.md", tmp_path / "reader")
     assert typed.printed["python scrape.py"] == "completed 3 done 0 failed\n"
@@ -282,7 +284,7 @@ def in_shell(script, directory):
             start_new_session=True,
         )
         try:
-            shell.wait(100)
+            shell.wait(240)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)

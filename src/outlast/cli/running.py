@@ -11,11 +11,12 @@ from outlast.cli.foretelling import foretold, leaving_no_trace
 from outlast.cli.foretold_words import foretold_document, foretold_lines
 from outlast.cli.grouping import NamedGroup, failure_groups
 from outlast.cli.hosts import HostWatch
+from outlast.cli.jsonlines import put_object
 from outlast.cli.once import Once
 from outlast.cli.options import Settings
 from outlast.cli.phrases import units
 from outlast.cli.plan import Order, Plan, planned
-from outlast.cli.printing import answer, say
+from outlast.cli.printing import answer, remark, say
 from outlast.cli.reading import record_of
 from outlast.cli.sources import STANDARD_INPUT
 from outlast.cli.supervising import Life, supervised
@@ -39,7 +40,7 @@ def carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | No
         return _foretell(order, settings)
     if not order.once.supervise:
         return _carry_out(order, settings, prepare, None)
-    life = supervised(quiet=settings.quiet or settings.json)
+    life = supervised(quiet=settings.quiet or settings.json, as_json=settings.progress == "json")
     if isinstance(life, int):
         return life
     return _carry_out(order if life.first else _again(order), settings, prepare if life.first else None, life)
@@ -58,7 +59,7 @@ def _carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | N
     if prepare is not None:
         prepare()
     if changed and not settings.quiet and not settings.json:
-        say(changed_line(changed))
+        remark(changed_line(changed), as_json=settings.progress == "json")
     runtime, watch = Runtime(), HostWatch()
     if life is not None:
         runtime.bus.subscribe(lambda _: life.has_begun(), (EventType.RUN_STARTED,))
@@ -80,9 +81,12 @@ def _carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | N
         aborted=_aborted(plan, worked),
         max_time=plan.config.max_time,
     )
+    document = {**_document(ended), "code_changed": None if changed is None else list(changed)}
+    if settings.progress == "json":
+        put_object("summary", document)
     if settings.json:
-        answer({**_document(ended), "code_changed": None if changed is None else list(changed)})
-    else:
+        answer(document)
+    elif settings.progress != "json":
         lines = [*ending(ended), *_forgiven_lines(worked.summary, order.once)]
         say(lines[:1] if settings.quiet else lines, color=settings.color, style=style_of(worked.summary))
         _say_what_is_waited_for()

@@ -16,7 +16,7 @@ from typing import Any
 
 from outlast.cli.lives import UNBORN_MAX, Again, Death, DiedInVainError, Lives, Over, told_death
 from outlast.cli.phrases import duration, moment
-from outlast.cli.printing import say
+from outlast.cli.printing import remark
 from outlast.runtime import Clock, SystemClock
 
 __all__ = ["Life", "supervised"]
@@ -40,18 +40,19 @@ class _StopAskedError(Exception):
         self.number = number
 
 
-def supervised(*, quiet: bool, clock: Clock | None = None) -> Life | int:
+def supervised(*, quiet: bool, as_json: bool = False, clock: Clock | None = None) -> Life | int:
     """Returns in each process of the run with its life, and in the one beside them with the exit code when all is over.
 
     Raises `DiedInVainError` when the process died again and again before the run had begun.
     """
-    return _Supervisor(clock or SystemClock(), quiet=quiet).watch()
+    return _Supervisor(clock or SystemClock(), quiet=quiet, as_json=as_json).watch()
 
 
 class _Supervisor:
-    def __init__(self, clock: Clock, *, quiet: bool) -> None:
+    def __init__(self, clock: Clock, *, quiet: bool, as_json: bool) -> None:
         self._clock = clock
         self._quiet = quiet
+        self._as_json = as_json
         self._child: int | None = None
         self._asked = False
         # Shared by both processes: whether the run of the present life has begun.
@@ -74,7 +75,8 @@ class _Supervisor:
                     case Again(delay, lives):
                         self._wait_again(death, delay)
         except _StopAskedError as asked:
-            say("Stopped. What is recorded is kept: the same command goes on.")
+            if not self._quiet:
+                remark("Stopped. What is recorded is kept: the same command goes on.", as_json=self._as_json)
             return 128 + asked.number
 
     def _is_child(self, before: Mapping[signal.Signals, Any]) -> bool:
@@ -117,7 +119,10 @@ class _Supervisor:
     def _wait_again(self, death: Death, delay: float) -> None:
         if not self._quiet:
             when = moment(self._clock.now())
-            say(f"{when} WARN the process of the run {told_death(death.status)}; it begins again in {duration(delay)}")
+            told = (
+                f"{when} WARN the process of the run {told_death(death.status)}; it begins again in {duration(delay)}"
+            )
+            remark(told, as_json=self._as_json)
         threading.Event().wait(delay)
 
 

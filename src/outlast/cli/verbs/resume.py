@@ -15,7 +15,7 @@ from outlast.cli.once import Once, once_options
 from outlast.cli.options import Settings, common, given_options, run_options
 from outlast.cli.pausing import order_hosts
 from outlast.cli.phrases import moment, safe
-from outlast.cli.printing import say
+from outlast.cli.printing import remark
 from outlast.cli.reading import JobRecord, chosen, store_hint, store_of
 from outlast.cli.restoring import restored
 from outlast.cli.running import carry_out
@@ -104,4 +104,5 @@ async def _pause(record: JobRecord, hosts: tuple[str, ...]) -> None:
 def _restore(settings: Settings, checkpoint: str) -> None:
     shelf, looked, _ = asyncio.run(restored(settings, checkpoint))
     if not settings.quiet and not settings.json:
-        say(f"Going on with the state of {label(looked.row)} of job {safe(shelf.job_id)}; what is done stays done.")
+        told = f"Going on with the state of {label(looked.row)} of job {safe(shelf.job_id)}; what is done stays done."
+        remark(told, as_json=settings.progress == "json")

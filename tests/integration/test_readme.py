@@ -47,9 +47,7 @@ FENCE = re.compile(r"^```(?P<language>\S*)\n(?P<body>.*?)^```$", re.MULTILINE | 
 FILE_NAME = re.compile(r"# ([\w.-]+\.\w+)\n")
 EXIT_CODE = re.compile(r"# exit code (\d+)")
 # As they look once re.escape has been over them.
-VARIABLE = re.compile(
-    r"01[0-9A-Z]{8,24}|\d{4}\\-\d\d\\-\d\dT[\d:]+Z|\b\d\d\\-\d\d\\ \d\d:\d\d\b|\d+\\\.\d\\ s|\\\.\\\.\\\."
-)
+VARIABLE = re.compile(r"01[0-9A-Z]{8,24}|\d{4}\\-\d\d\\-\d\dT[\d:]+Z|\d+\\\.\d\\ s|\\\.\\\.\\\.")
 # Whoever waits wants to see a crawl come somewhere; the shell must not be faster than a busy machine.
 SIZE = "$(stat -c %s {0} 2>/dev/null || echo 0)"
 BEFORE = f"before={SIZE}"
@@ -149,8 +147,6 @@ def test_a_block_that_nobody_can_run_is_a_failure(block, tmp_path):
         ("run 01KATGZ5M3 of job x", "run 01M850EH19BX9CA8SPRRPR4BG6 of job x", True),
         ("FINISHED in 0.2 s: 1 of 1", "FINISHED in 12.4 s: 1 of 1", True),
         ("FINISHED in 0.2 s: 1 of 1", "FINISHED in 0.2 s: 2 of 2", False),
-        ("outage    99  11-23 20:15  finished", "outage  99  11-28 09:59  finished", True),
-        ("outage    99  11-23 20:15  finished", "outage  98  11-28 09:59  finished", False),
         ("resuming, ... done", "resuming, 7 of 9 done", True),
     ],
 )

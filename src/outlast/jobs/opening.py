@@ -16,7 +16,7 @@ from outlast.errors import (
     SealError,
 )
 from outlast.events import EventType
-from outlast.jobs.orders import Watch, rewrap_orders
+from outlast.jobs.orders import rewrap_orders
 from outlast.jobs.output import Output
 from outlast.jobs.session import Session
 from outlast.jobs.store import JobDirectory, Lock, job_directory
@@ -56,7 +56,6 @@ async def open_session(
         resilience,
         runtime,
         directory=None if own is None else directory,
-        orders=None if own is None else Watch(directory, keys),
         keys=keys,
     )
     await session.admit(

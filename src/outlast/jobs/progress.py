@@ -22,7 +22,7 @@ class Progress:
     """Where a run stands. `counts` are the job's, the others this run's.
 
     `parked` are the hosts that are down and waited for, `waiting` all whose items wait, and why. `suspended` says why nobody but
-    probes may go; empty: anybody may. `memory_mb` is what the job and its browser hold, where that is known; `pages_max` is how many
+    probes may go; empty: anybody may. `paused`: the whole job is, by an order; `stopping`: nothing new is begun any more. `memory_mb` is what the job and its browser hold, where that is known; `pages_max` is how many
     pages may be open, where memory lets fewer be open than were asked for.
     """
 
@@ -34,5 +34,7 @@ class Progress:
     parked: tuple[str, ...]
     waiting: tuple[Waiting, ...] = ()
     suspended: str = ""
+    paused: bool = False
+    stopping: bool = False
     memory_mb: float | None = None
     pages_max: int | None = None

@@ -58,6 +58,7 @@ class Abortion:
             aborts=config.abort.enabled and policy.kind is not Kind.NEVER,
         )
         self._session = session
+        self._throttle = throttle
         self._job = job
         self._manager = manager
         self._history = manager.history(job)
@@ -92,7 +93,9 @@ class Abortion:
             if not is_undecided and (suspended != was_suspended or now - evaluated >= self._interval):
                 evaluated, was_suspended = now, suspended
                 self._manager.evaluated(self._job, self._policy)
-            await self._note_standing(verdict)
+            # What is noted would be another moment every second, of a job that stands still.
+            if not self._throttle.is_shut:
+                await self._note_standing(verdict)
 
     def told(self) -> str:
         """Why nobody but probes may go, and when the next will; empty: anybody may. An abort is told as one, and adds nothing here."""

@@ -69,7 +69,12 @@ async def open_session(
         await _rotate(session, own, keys)
     await _open_output(stack, session, config.output)
     started_over = options.get("fresh", False) or "ledger" in options
-    await session.begin(concurrency=config.concurrency, invocation=options.get("invocation"), started_over=started_over)
+    await session.begin(
+        concurrency=config.concurrency,
+        invocation=options.get("invocation"),
+        started_over=started_over,
+        rates=config.rate.texts(),
+    )
     if place is not None:
         place.begun = True
     return session

@@ -126,8 +126,15 @@ class Session:
             await ledger.put("hold", None)
         self._starts = Starts() if release else starts
 
-    async def begin(self, *, concurrency: int, invocation: Mapping[str, Any] | None, started_over: bool) -> None:
-        """Take over what an earlier process left: its leases, its state; and note who runs now.
+    async def begin(
+        self,
+        *,
+        concurrency: int,
+        invocation: Mapping[str, Any] | None,
+        started_over: bool,
+        rates: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take over what an earlier process left: its leases, its state; and note who runs now, at which rates of its own.
 
         `started_over`: it is no surprise that the ledger is new.
         """
@@ -154,6 +161,7 @@ class Session:
             "start": self._pin.start,
             "job": self.job_id,
             "concurrency": concurrency,
+            "rates": dict(rates or {}),
             "run": {"id": self.run_id, "started": started},
             **({} if invocation is None else {"invocation": dict(invocation)}),
         }

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from outlast.cli.phrases import clock_face, percent, rate, safe
-from outlast.cli.progress import REDRAW_SECONDS, View, counted, suspended_text, told_eta
+from outlast.cli.progress import JOB_PAUSED, REDRAW_SECONDS, View, counted, suspended_text, told_eta
 
 __all__ = ["LiveScreen", "live_screen", "picture"]
 
@@ -76,7 +76,9 @@ def picture(title: str, view: View) -> RenderableType:
     )
     foot = f"stopping: {view.in_flight} in flight ... (again: stop now)" if view.stopping else _KEYS
     lines: list[RenderableType] = [head, _numbers(view), Text(foot, style="dim", no_wrap=True, overflow="ellipsis")]
-    if view.suspended:
+    if view.job_paused:
+        lines.insert(2, Text(JOB_PAUSED, style="yellow", no_wrap=True, overflow="ellipsis"))
+    elif view.suspended:
         lines.insert(2, Text(suspended_text(view.suspended), style="yellow", no_wrap=True, overflow="ellipsis"))
     return Group(*lines)
 

@@ -9,6 +9,7 @@ from outlast.cli.phrases import MEBIBYTE, clock_face, moment, percent, plainly, 
 from outlast.ledger.port import Counts
 
 __all__ = [
+    "JOB_PAUSED",
     "REDRAW_SECONDS",
     "Eta",
     "Pace",
@@ -30,6 +31,7 @@ SLICES = 20
 SLICES_MIN = 4
 HOSTS_SHOWN_MAX = 3
 SUSPENDED_WIDTH_MAX = 240
+JOB_PAUSED = "paused: nothing is begun until the job is unpaused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class View:
     """What a progress view shows at one moment.
 
     `parked` are the hosts that are down and waited for, `paused` those that somebody has paused, `asked_to_wait` those that have
-    asked for a pause themselves. `suspended` says why nobody but probes may go; empty: anybody may. `memory_mb` is what the job holds,
+    asked for a pause themselves. `suspended` says why nobody but probes may go; empty: anybody may. `job_paused`: the whole job waits for whoever paused it. `memory_mb` is what the job holds,
     where that is known, and `pages_max` how many pages memory is enough for, where those are fewer than were asked for.
     """
 
@@ -60,6 +62,7 @@ class View:
     paused: tuple[str, ...] = ()
     asked_to_wait: tuple[str, ...] = ()
     suspended: str = ""
+    job_paused: bool = False
     memory_mb: float | None = None
     pages_max: int | None = None
 
@@ -178,6 +181,8 @@ def plain_line(view: View) -> str:
     line = (
         f"{moment(view.now)} INFO {view.finished}/{total} {share} {rate(view.rate)} {numbers} eta={told_eta(view.eta)}"
     )
+    if view.job_paused:
+        return f"{line} {JOB_PAUSED}"
     return f"{line} {suspended_text(view.suspended)}" if view.suspended else line
 
 

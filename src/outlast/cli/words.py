@@ -13,6 +13,7 @@ from outlast.cli.hosts import Down
 from outlast.cli.pause_words import paused_text
 from outlast.cli.phrases import columns, commands, duration, moment, percent, quoted, safe, units
 from outlast.jobs import ExitCode, Outcome, Summary
+from outlast.jobs.outcome import BY_COMMAND
 from outlast.ledger.port import Counts
 
 __all__ = ["Ended", "beginning", "ending", "failure_lines", "failure_steps", "go_on_steps", "style_of"]
@@ -69,7 +70,7 @@ def ending(ended: Ended) -> list[str]:
         case _:
             return [
                 f"{_stopped(summary)} after {duration(ended.seconds)}{_limit(ended)}.{_waits(ended)}",
-                *([safe(summary.reason, REASON_MAX)] if summary.reason else []),
+                *([safe(summary.reason, REASON_MAX)] if summary.reason and summary.reason != BY_COMMAND else []),
                 _left(ended),
                 *_remarks(summary),
                 *_groups(ended),
@@ -100,9 +101,13 @@ def failure_lines(groups: Sequence[NamedGroup]) -> list[str]:
     return lines
 
 
-def go_on_steps(name: str, counts: Counts, hint: str, paused: Sequence[str] = ()) -> list[tuple[str, str]]:
+def go_on_steps(
+    name: str, counts: Counts, hint: str, paused: Sequence[str] = (), *, job_paused: bool = False
+) -> list[tuple[str, str]]:
     """What to type to go on with a job that was begun on the command line."""
     word = quoted(name)
+    if counts.waiting and job_paused:
+        return [("go on", f"outlast unpause {word}{hint} && outlast resume {word}{hint}")]
     if counts.waiting:
         unpaused = f"outlast unpause {word} --all{hint} && outlast resume {word}{hint}"
         with_all = [("go on with the paused", unpaused)] if paused else []
@@ -169,7 +174,8 @@ def _finished(summary: Summary) -> str:
 def _aborted(ended: Ended) -> list[str]:
     note = ended.aborted or {"silence": True}
     if not note.get("silence"):
-        return [f"ABORTED after {duration(ended.seconds)}: {why(note)}.", *aborted_lines(note)]
+        by = " by `outlast abort`" if note.get("ordered") else ""
+        return [f"ABORTED{by} after {duration(ended.seconds)}: {why(note)}.", *aborted_lines(note)]
     lines = [f"ABORTED after {duration(ended.seconds)}: no host answered for {duration(ended.patience)}."]
     rows = [
         (safe(each.host) or "(items without a host)", f"down since {moment(each.since)} ({_for(each, ended)})")
@@ -188,6 +194,8 @@ def _for(down: Down, ended: Ended) -> str:
 def _stopped(summary: Summary) -> str:
     if summary.outcome is Outcome.TIMED_OUT:
         return "OUT OF TIME"
+    if summary.reason == BY_COMMAND:
+        return BY_COMMAND.capitalize()
     by = {
         ExitCode.INTERRUPTED: "Stopped by you (SIGINT)",
         ExitCode.TERMINATED: "Stopped by SIGTERM",

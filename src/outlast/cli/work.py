@@ -14,7 +14,7 @@ from typing_extensions import override
 from outlast.cli.hosts import HostWatch
 from outlast.cli.notices import NOTICED, told
 from outlast.cli.options import Settings
-from outlast.cli.phrases import moment, safe
+from outlast.cli.phrases import duration, moment, safe
 from outlast.cli.plan import Plan
 from outlast.cli.progress import Pace, View, suspended_text
 from outlast.cli.screens import Screen, screen
@@ -65,7 +65,7 @@ def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> 
         stack.callback(runtime.bus.subscribe(watch, watch.types))
         if not settings.verbose:
             if not settings.quiet:
-                stack.callback(runtime.bus.subscribe(_notices(shown, plan.config), NOTICED))
+                stack.callback(runtime.bus.subscribe(_notices(shown, plan.config, plan.hint), NOTICED))
             stack.enter_context(_said_once(plan.config.logging))
         with asyncio.Runner(loop_factory=lambda: _SignalLoop(stops.ask)) as runner:
             return runner.run(_run(plan, settings, runtime, _Watcher(shown, runtime, stops, quiet=settings.quiet)))
@@ -78,7 +78,7 @@ def logging_for(config: LoggingConfiguration, verbosity: int) -> LoggingConfigur
     return config.model_copy(update=chosen)
 
 
-def _notices(shown: Screen, config: JobConfiguration) -> Callable[[ResilienceEvent], None]:
+def _notices(shown: Screen, config: JobConfiguration, hint: str) -> Callable[[ResilienceEvent], None]:
     # That items failed is said at the end in any case, with how many may. Before, it is news to those who have said how many.
     asked = "max_failed" in config.model_fields_set
 
@@ -86,7 +86,9 @@ def _notices(shown: Screen, config: JobConfiguration) -> Callable[[ResilienceEve
         # What is found when all is over stands in the last lines, which come at once.
         is_said = event.data.get("at_end") or (not asked and event.data.get("expectation") == "max_failed")
         if not is_said:
-            shown.say(told(event))
+            shown.say(told(event, hint))
+        if event.data.get("job_paused") and "job" in event.data["changed"] and config.max_time is not None:
+            shown.say(f"Its time goes on meanwhile (max_time: {duration(config.max_time)}).")
 
     return say
 
@@ -186,7 +188,9 @@ class _Watcher:
         while True:
             progress = await run.progress()
             elapsed = self._clock.monotonic() - started
-            view = seen(progress, self._pace, self._clock.now(), elapsed, stopping=bool(self._stops.count))
+            view = seen(
+                progress, self._pace, self._clock.now(), elapsed, stopping=bool(self._stops.count) or progress.stopping
+            )
             if announced < self._stops.count:
                 announced = self._stops.count
                 self.screen.say(_stopping(announced, progress.in_flight))
@@ -210,7 +214,11 @@ def seen(progress: Progress, pace: Pace, now: datetime, elapsed: float, *, stopp
     """Note in `pace` where a run stands, and what there is to show of it."""
     paused = _waiting(progress, Reason.PAUSED)
     asked = _waiting(progress, Reason.ASKED_TO_WAIT)
-    pace.note(progress.counts, elapsed, parked=bool(progress.parked or paused or asked or progress.suspended))
+    pace.note(
+        progress.counts,
+        elapsed,
+        parked=bool(progress.parked or paused or asked or progress.suspended or progress.paused),
+    )
     return View(
         now=now,
         elapsed=elapsed,
@@ -218,12 +226,13 @@ def seen(progress: Progress, pace: Pace, now: datetime, elapsed: float, *, stopp
         in_flight=progress.in_flight,
         parked=progress.parked,
         # Probes are no pace, and nobody knows when the rest goes on.
-        rate=0.0 if progress.suspended else pace.rate(),
-        eta=None if progress.suspended else pace.eta(progress.counts),
+        rate=0.0 if progress.suspended or progress.paused else pace.rate(),
+        eta=None if progress.suspended or progress.paused else pace.eta(progress.counts),
         stopping=stopping,
         paused=paused,
         asked_to_wait=asked,
         suspended=progress.suspended,
+        job_paused=progress.paused,
         memory_mb=progress.memory_mb,
         pages_max=progress.pages_max,
     )

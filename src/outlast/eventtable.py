@@ -81,6 +81,7 @@ def _table() -> Mapping[EventType, EventSpec]:
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     ended = ("run_id", "outcome", "done", "failed", "deferred", "records", "unmet")
+    crashed = ("incident_id", "reason", "generation", "replaced")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
     return MappingProxyType(
         {
@@ -110,7 +111,7 @@ def _table() -> Mapping[EventType, EventSpec]:
                 "job", error, ("run_id", "expectation", "reason", "at_end"), published=False
             ),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
-            kind.BROWSER_CRASHED: EventSpec("browser", error, ("incident_id", "reason", "generation"), published=False),
+            kind.BROWSER_CRASHED: EventSpec("browser", error, crashed, published=False),
             kind.BROWSER_UNAVAILABLE: EventSpec("browser", error, ("reason",), published=False),
             **_of_retries(),
             **_of_resources(),

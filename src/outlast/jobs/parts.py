@@ -108,6 +108,7 @@ class Parts:
         session, config = self.session, self.config
         if browsing is not None:
             browsing.stops(engine.stop)
+            browsing.lifecycle.replaces_while(lambda: not engine.stopping)
         # The machine lives in its own time: beside a clock of a test's it is not watched.
         if not config.resource.enabled or not isinstance(self.runtime.clock, SystemClock):
             return []

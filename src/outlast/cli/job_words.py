@@ -6,12 +6,13 @@ from typing import Any
 
 from outlast.cli.abort_words import aborted_lines, aborted_steps, suspended_line, why
 from outlast.cli.grouping import NamedGroup
+from outlast.cli.next_steps import failure_steps, go_on_steps
 from outlast.cli.note_words import note_lines
 from outlast.cli.pause_words import paused_text
 from outlast.cli.phrases import BY_SCRIPT, MEBIBYTE, columns, commands, moment, percent, quoted, safe, size, units
 from outlast.cli.rate_words import rates_in_force, rates_text
 from outlast.cli.reading import JobRecord
-from outlast.cli.words import failure_lines, failure_steps, go_on_steps
+from outlast.cli.words import failure_lines
 from outlast.jobs import Outcome
 from outlast.jobs.store import PartSizes
 from outlast.ledger.port import Counts

@@ -80,7 +80,7 @@ def paused_text(hosts: Iterable[str]) -> str:
 
 def _not_paused(ordered: Ordered) -> str:
     hosts = ordered.after.paused
-    return f"the whole job was not paused, but {paused_text(sorted(hosts))}" if hosts else "nothing was paused"
+    return f"the whole job was not paused, but {paused_text(sorted(hosts))}" if hosts else "the job was not paused"
 
 
 def _still(ordered: Ordered) -> str:

@@ -44,12 +44,13 @@ _LEVELS: Mapping[int, dict[str, str | int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worked:
-    """What came of a run. `before` is how the job stood when it began, `output` the file that got the records."""
+    """What came of a run. `before` is how the job stood when it began, `output` the file that got the records; `job_paused`: the whole job still is."""
 
     summary: Summary
     before: Counts
     output: str | None
     seconds: float
+    job_paused: bool = False
 
 
 def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> Worked:
@@ -130,7 +131,9 @@ async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: "_Watc
             async with watcher.beside(run, started):
                 summary = await run.process(plan.job.handler, read(plan.sources))
         output = None if run.output is None else str(run.output)
-    return Worked(summary=summary, before=before, output=output, seconds=runtime.clock.monotonic() - started)
+        is_paused = (await run.progress()).paused
+    seconds = runtime.clock.monotonic() - started
+    return Worked(summary=summary, before=before, output=output, seconds=seconds, job_paused=is_paused)
 
 
 class _Stops:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from outlast.ledger.port import Ledger
     from outlast.storage.keys import Keyring
 
-__all__ = ["open_session"]
+__all__ = ["hint_of", "open_session"]
 
 
 async def open_session(
@@ -50,19 +50,12 @@ async def open_session(
         ledger = own = await place.open(name, keys)
         stack.push_async_callback(own.close)
     resilience = await stack.enter_async_context(_resilience(config, directory, runtime, keys))
-    session = Session(
-        name,
-        ledger,
-        resilience,
-        runtime,
-        directory=None if own is None else directory,
-        keys=keys,
-    )
+    session = Session(name, ledger, resilience, runtime, directory=None if own is None else directory, keys=keys)
     await session.admit(
         limit=config.crash_loop_limit,
         trials=config.poison_after,
         release=options.get("release_hold", False),
-        hint=_hint(config),
+        hint=hint_of(config),
     )
     await session.diary.begin(stack, config, session.directory, keys)
     if keys is not None:
@@ -188,7 +181,8 @@ async def _old_ledger(directory: JobDirectory, keys: "Keyring | None") -> Sqlite
     return None
 
 
-def _hint(config: "JobConfiguration") -> str:
+def hint_of(config: "JobConfiguration") -> str:
+    """What has to be added to a verb of the command line for it to find the store of a job."""
     usual = type(config).model_fields["store"].default
     return "" if config.store == usual else f" --store {shlex.quote(config.store)}"
 

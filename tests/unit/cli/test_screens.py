@@ -233,7 +233,7 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
                 paused=["a"],
                 rates={"b\x1b": "2/s"},
             ),
-            r"INFO the whole job is paused: nothing is begun until outlast unpause shop --store x; paused now: a; rates ordered now: b\x1b 2/s",
+            r"INFO the whole job is paused: nothing is begun until outlast unpause docs --store x; paused now: a; rates ordered now: b\x1b 2/s",
         ),
         (
             event(EventType.ORDERS_CHANGED, changed=["job", "rates"], job_paused=False, paused=["a"], rates={}),

@@ -115,6 +115,18 @@ async def test_a_paused_job_begins_nothing_and_is_not_over_and_goes_on_where_it_
     assert [data["changed"] for data in events("orders_changed")] == [["job"], ["job"]]
 
 
+async def test_a_run_that_is_started_from_code_says_how_a_paused_job_goes_on(options, clock, caplog):
+    fetch, _ = counting(clock, "it's mine")
+    told = Operator(options["store"], "it's mine")
+    told.order(job_paused=True)
+    async with at_work(fetch, urls("a", 5), options):
+        await clock.sleep(5)
+        told.order(job_paused=False)
+    store = options["store"]
+    assert f"""it goes on with: outlast unpause 'it'"'"'s mine' --store {store}""" in caplog.text
+    assert caplog.text.count("it goes on with") == 1
+
+
 async def test_a_job_that_is_paused_stays_so_in_its_next_run_from_the_start(options, clock, events):
     fetch, begun = counting(clock, "stays")
     told = Operator(options["store"], "stays")

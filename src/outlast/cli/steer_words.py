@@ -49,7 +49,7 @@ def silent_lines(job: str, holder: Holder, silence: Silence, *, seconds: float, 
     if silence is Silence.ENDED:
         return [f"job {safe(job)}: the run has ended before it was seen to answer."]
     who = f"the run of job {safe(job)} (pid {holder.pid} on {safe(holder.host)})"
-    end = ("end it", f"{_kill('KILL', holder)}  # nothing that is recorded is lost")
+    end = ("end it", _kill("KILL", holder, "nothing that is recorded is lost"))
     if silence is Silence.FROZEN:
         first = f"{who} is stopped by a signal (SIGSTOP or Ctrl-Z), and does not answer. When it goes on, it does what it was told."
         return [first, *commands([("let it go on", _kill("CONT", holder)), end])]
@@ -63,7 +63,7 @@ def unended_lines(job: str, holder: Holder, silence: Silence, *, seconds: float,
         return silent_lines(job, holder, silence, seconds=seconds, hint=hint)
     first = f"the run of job {safe(job)} (pid {holder.pid} on {safe(holder.host)}) has not ended within {duration(seconds)}."
     now = ("cut off what is in flight", f"outlast stop {quoted(job)} --now{hint}")
-    end = ("end it", f"{_kill('KILL', holder)}  # nothing that is recorded is lost")
+    end = ("end it", _kill("KILL", holder, "nothing that is recorded is lost"))
     return [first, *commands([now, end])]
 
 
@@ -92,6 +92,8 @@ def _how(record: JobRecord, run: str) -> str:
     return safe(outcome) if by_itself is None else f"ended by itself, {by_itself}"
 
 
-def _kill(signal: str, holder: Holder) -> str:
-    kill = f"kill -{signal} {holder.pid}"
-    return kill if holder.host == socket.gethostname() else f"{kill}   (on {safe(holder.host)})"
+def _kill(signal: str, holder: Holder, *remarks: str) -> str:
+    """What to type on the machine of the process, with what there is to know about it."""
+    where = [] if holder.host == socket.gethostname() else [f"on {safe(holder.host)}"]
+    said = "; ".join([*where, *remarks])
+    return f"kill -{signal} {holder.pid}" + (f"  # {said}" if said else "")

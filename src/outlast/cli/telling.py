@@ -122,7 +122,7 @@ class Teller:
         """For `--json`. What is null is not known: nobody was told, nobody has answered, the run goes on."""
         given, told, record = self._given, self.answer, self._record
         run = None if given is None else given.run
-        ended = record.ended if record is not None and run in {None, record.ended.get("run")} else {}
+        ended = {} if record is None or record.ended.get("run") != (run or record.run.get("id")) else record.ended
         return {
             "job_id": self.job,
             "command": self.word.value,

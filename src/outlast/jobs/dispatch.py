@@ -203,8 +203,7 @@ class Dispatch:
         if source_read and idle and not (await self._ledger.counts()).waiting:
             await self._close()
             return
-        # A job that is paused is neither given up nor over.
-        if not self._throttle.is_shut and await self._patience.is_spent():
+        if await self._patience.is_spent():
             self.end(Ending.ABORTED)
             return
         if source_read and self._may_be_paused and await self._leftovers.are_paused() and self._may_be_paused:

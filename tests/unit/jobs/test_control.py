@@ -1,6 +1,7 @@
 """A run that works is told something: standing orders, and commands that it obeys once and answers."""
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -9,13 +10,14 @@ import pytest
 
 from outlast.config import JobConfiguration
 from outlast.errors import CheckpointError
-from outlast.jobs import Outcome, Run, job
+from outlast.jobs import Outcome, Run, job, notefile
 from outlast.jobs.answers import Answers, answered_in
 from outlast.jobs.command import Answer, Command, Word
 from outlast.jobs.orders import change_orders, give, read_orders
 from outlast.jobs.store import job_directory
 from outlast.ledger import MemoryLedger, SqliteLedger
 from outlast.runtime import Runtime
+from outlast.storage.files import write_durably
 from outlast.storage.keys import Keyring
 
 NOTICED = 1.1
@@ -154,6 +156,8 @@ async def test_a_paused_job_with_nothing_left_but_paused_hosts_waits_for_whoever
     told.order(job_paused=True, paused=frozenset({"a"}))
     async with at_work(fetch, urls("a", 5), options) as run:
         await clock.sleep(1_000)
+        with pytest.raises(RuntimeError, match="has not ended yet"):
+            run.summary()
         told.order(job_paused=False)
     assert (begun, run.summary().paused) == ([], ("a",))
 
@@ -384,6 +388,21 @@ async def test_what_takes_longer_than_a_stop_waits_is_cut_off_and_left_for_the_n
     assert seconds <= clock.monotonic() - start <= seconds + NOTICED
     assert (run.summary().done, run.summary().deferred, run.summary().failed) == (0, 20, 0)
     assert run.summary().exit_code == 130
+
+
+async def test_a_run_does_not_end_before_it_has_answered(options, clock, monkeypatch):
+    fetch, _ = counting(clock, "slow disk", seconds=1_000, timeout=None)
+    told = Operator(options["store"], "slow disk")
+    async with at_work(fetch, urls("a", 4), options) as run:
+        await clock.sleep(5)
+        command = told.command(run, Word.STOP, after=0.0)
+
+        def slowly(path, blob):
+            time.sleep(0.5)
+            write_durably(path, blob)
+
+        monkeypatch.setattr(notefile, "write_durably", slowly)
+    assert told.answer(command).says == "stopping now: what is in flight is cut off"
 
 
 async def test_a_second_stop_does_not_cut_off_and_one_that_is_now_does(options, clock):

@@ -191,9 +191,7 @@ class _Watcher:
         while True:
             progress = await run.progress()
             elapsed = self._clock.monotonic() - started
-            view = seen(
-                progress, self._pace, self._clock.now(), elapsed, stopping=bool(self._stops.count) or progress.stopping
-            )
+            view = seen(progress, self._pace, self._clock.now(), elapsed, stopping=bool(self._stops.count))
             if announced < self._stops.count:
                 announced = self._stops.count
                 self.screen.say(_stopping(announced, progress.in_flight))
@@ -231,7 +229,7 @@ def seen(progress: Progress, pace: Pace, now: datetime, elapsed: float, *, stopp
         # Probes are no pace, and nobody knows when the rest goes on.
         rate=0.0 if progress.suspended or progress.paused else pace.rate(),
         eta=None if progress.suspended or progress.paused else pace.eta(progress.counts),
-        stopping=stopping,
+        stopping=stopping or progress.stopping,
         paused=paused,
         asked_to_wait=asked,
         suspended=progress.suspended,

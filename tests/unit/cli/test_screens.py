@@ -11,7 +11,7 @@ from outlast.cli.notices import told
 from outlast.cli.live import picture
 from outlast.cli.options import Settings
 from outlast.cli.printing import is_live, say, wants_color
-from outlast.cli.progress import Eta, Pace, View
+from outlast.cli.progress import JOB_PAUSED, Eta, Pace, View
 from outlast.cli.screens import PlainScreen, SilentScreen, chosen_progress
 from outlast.cli.work import logging_for, seen
 from outlast.config import LoggingConfiguration
@@ -125,6 +125,8 @@ def test_the_name_of_a_job_is_no_markup():
 
 def test_the_live_view_says_that_it_is_stopping():
     assert "stopping: 1 in flight ... (again: stop now)" in drawn(view(stopping=True))
+    assert JOB_PAUSED in drawn(view(job_paused=True, suspended="it fails"))
+    assert JOB_PAUSED not in drawn(view(suspended="it fails"))
 
 
 def event(kind, **data):
@@ -323,6 +325,8 @@ def test_a_suspended_run_has_no_pace_and_no_end():
     assert told.eta is not None
     told = seen(replace(progress, suspended="it fails; probing"), pace, NOW, 40.0, stopping=False)
     assert (told.rate, told.eta) == (0.0, None)
+    told = seen(replace(progress, paused=True, stopping=True), pace, NOW, 41.0, stopping=False)
+    assert (told.rate, told.eta, told.job_paused, told.stopping) == (0.0, None, True, True)
 
 
 def test_time_spent_waiting_for_a_paused_host_is_left_out_of_the_pace():

@@ -297,6 +297,24 @@ async def test_map_waits_for_a_paused_job(options, clock):
     assert clock.monotonic() >= 100
 
 
+async def test_map_ends_when_its_run_is_stopped(options, clock):
+    told = Operator(options["store"], "mapped")
+
+    async def double(number):
+        await clock.sleep(1)
+        return {"double": 2 * number}
+
+    found = []
+    async with Run("mapped", **options) as run:
+        async for done in run.map(double, range(40)):
+            found.append(done.value["double"])
+            if len(found) == 4:
+                told.command(run, Word.STOP)
+    summary = run.summary()
+    assert (summary.outcome, summary.exit_code) == (Outcome.STOPPED, 130)
+    assert len(found) == summary.done < 40
+
+
 # Rates
 
 

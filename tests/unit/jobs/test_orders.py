@@ -283,6 +283,8 @@ def test_a_damaged_file_is_told_once(directory):
 
 def test_a_fresh_start_puts_them_aside_with_the_rest(directory):
     write_orders(directory, SHOP, None)
+    directory.answers.write_bytes(b"{}")
     directory.put_aside("before")
+    assert (directory.old / "before" / "ANSWERS").exists()
     assert read_orders(directory, None) == Orders()
     assert (directory.old / "before" / "ORDERS").exists()

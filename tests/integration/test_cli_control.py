@@ -7,10 +7,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
+from outlast.jobs.store import job_directory
 from outlast.storage.keys import KEY_VARIABLE
 
 pytestmark = pytest.mark.real_time
@@ -76,7 +78,7 @@ def test_a_run_that_is_stopped_from_elsewhere_loses_and_doubles_nothing(outlast,
     assert re.fullmatch(
         rf"job shop: its run \(pid {process.pid} on .*\) is told to stop; waiting for its answer \.\.\.", told
     )
-    assert re.fullmatch(r"stopping: [0-2] in flight \.\.\.", answered)
+    assert re.fullmatch(r"stopping: [0-2] in flight, for at most 20\.0 s \.\.\.", answered)
     assert re.fullmatch(r"stopped; \d+ of 1200 done, \d+ items still to do\. What is recorded is kept\.", how)
     assert "  go on     outlast resume shop" in steps
     returned, _, said = ended(process)
@@ -159,7 +161,7 @@ def test_whoever_no_longer_waits_takes_nothing_back_and_a_stop_now_cuts_off(outl
     process = running("--concurrency", 3, of="stuck", at_least=3)
     waiting = start("stop", "shop", "--after", "1h")
     lines = [waiting.stderr.readline().decode() for _ in range(2)]
-    assert lines[1] == "stopping: 3 in flight ...\n"
+    assert lines[1] == "stopping: 3 in flight, for at most 1 h ...\n"
     waiting.send_signal(signal.SIGINT)
     code, _, err = ended(waiting)
     assert code == 130
@@ -243,3 +245,17 @@ def test_an_encrypted_job_is_told_nothing_without_its_key(outlast, tmp_path, mon
         code, out, err = outlast(*verb)
         assert (code, out, "its key is not at hand" in err) == (2, "", True)
     assert "b.test" not in "".join(map(str, outlast("status", "shop")))
+
+
+@pytest.mark.parametrize(
+    ("verb", "code"), [(("stop",), 0), (("abort", "--reason", "x"), 6), (("checkpoint", "now"), 6)]
+)
+def test_a_run_that_ends_by_itself_meanwhile_was_not_aborted(outlast, tmp_path, verb, code):
+    assert outlast("run", "scrape.py:scrape", "urls.txt", "--job", "shop")[0] == 0
+    lock = job_directory(tmp_path / ".outlast", "shop").lock("shop", "2026-01-01T00:00:00Z")
+    ending = threading.Timer(1.0, lock.close)
+    ending.start()
+    found, out, err = outlast(*verb, "shop")
+    ending.join()
+    assert (found, out) == (code, "")
+    assert ("ended by itself, finished; 6 of 6 done" in err) is (verb[0] != "checkpoint")

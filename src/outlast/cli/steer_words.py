@@ -11,9 +11,8 @@ from outlast.cli.steering import Silence
 from outlast.jobs import Outcome
 from outlast.jobs.command import Word
 
-__all__ = ["VERBS", "ended_lines", "given_line", "left_lines", "not_running_lines", "silent_lines", "unended_lines"]
+__all__ = ["ended_lines", "given_line", "left_lines", "not_running_lines", "silent_lines", "unended_lines"]
 
-VERBS: Mapping[Word, str] = {Word.STOP: "stop", Word.ABORT: "abort", Word.CHECKPOINT: "checkpoint now"}
 _TO: Mapping[Word, str] = {Word.STOP: "to stop", Word.ABORT: "to abort", Word.CHECKPOINT: "to take a checkpoint"}
 _ITSELF: Mapping[str, str] = {
     Outcome.COMPLETED: "finished",
@@ -47,7 +46,8 @@ def not_running_lines(record: JobRecord, hint: str) -> list[str]:
 def silent_lines(job: str, holder: Holder, silence: Silence, *, seconds: float, hint: str) -> list[str]:
     """The run has not answered: why, as far as that can be seen, and what to do."""
     if silence is Silence.ENDED:
-        return [f"job {safe(job)}: the run has ended before it was seen to answer."]
+        taken = ("see those it has taken", f"outlast checkpoint ls {quoted(job)}{hint}")
+        return [f"job {safe(job)}: the run has ended, and has not answered before.", *commands([taken])]
     who = f"the run of job {safe(job)} (pid {holder.pid} on {safe(holder.host)})"
     end = ("end it", _kill("KILL", holder, "nothing that is recorded is lost"))
     if silence is Silence.FROZEN:

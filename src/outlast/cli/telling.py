@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from outlast.cli.options import Settings
-from outlast.cli.phrases import safe
+from outlast.cli.phrases import duration, safe
 from outlast.cli.printing import answer, say
 from outlast.cli.reading import JobRecord, found, record_of, store_hint, store_of
 from outlast.cli.steer_words import (
@@ -28,7 +28,7 @@ from outlast.cli.steering import (
     run_at_work,
     tell,
 )
-from outlast.jobs import ExitCode
+from outlast.jobs import ExitCode, Outcome
 from outlast.jobs.command import Answer, Command, Word
 from outlast.runtime import Runtime
 
@@ -92,9 +92,11 @@ class Teller:
             if not found.obeyed:
                 self._say([f"job {safe(self.job)}: {safe(found.says, 500)}"])
                 return ExitCode.NOT_FOUND
+            within = float(found.facts.get("within") or 0.0)
             if not self.settings.quiet:
-                self._say([f"{safe(found.says, 500)} ..."])
-            return await self._until_the_end(steered, float(found.facts.get("within") or 0.0))
+                most = f", for at most {duration(within)}" if within else ""
+                self._say([f"{safe(found.says, 500)}{most} ..."])
+            return await self._until_the_end(steered, within)
         if found is Silence.ENDED and self.word is not Word.CHECKPOINT:
             return await self._ended(steered)
         hint = store_hint(self.settings)
@@ -112,7 +114,10 @@ class Teller:
     async def _ended(self, steered: Steered) -> int:
         self._record = await record_of(self._directory)
         self._say(ended_lines(self._record, steered.run, store_hint(self.settings)))
-        return ExitCode.FINISHED
+        # Stopped it is, however it has ended; aborted only where it says so.
+        ended = self._record.ended
+        is_aborted = (ended.get("run"), ended.get("outcome")) == (steered.run, Outcome.ABORTED)
+        return ExitCode.FINISHED if self.word is Word.STOP or is_aborted else ExitCode.NOT_FOUND
 
     def _say(self, lines: Iterable[str]) -> None:
         if not self.settings.json:

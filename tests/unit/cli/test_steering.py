@@ -212,7 +212,8 @@ def test_who_does_not_answer_is_named_with_what_can_be_done():
     assert frozen[1] == r"  let it go on   kill -CONT 4711  # on box\x1b"
     assert frozen[2] == r"  end it         kill -KILL 4711  # on box\x1b; nothing that is recorded is lost"
     assert silent_lines("shop", HERE, Silence.ENDED, seconds=30.0, hint="") == [
-        "job shop: the run has ended before it was seen to answer."
+        "job shop: the run has ended, and has not answered before.",
+        "  see those it has taken   outlast checkpoint ls shop",
     ]
     assert unended_lines("shop", HERE, Silence.BUSY, seconds=80.0, hint="")[1:] == [
         "  cut off what is in flight   outlast stop shop --now",

@@ -8,7 +8,7 @@ PEERS := .venv-peers
 WORKERS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench browser peers docs requirements clean
+.PHONY: help demo test soak check bench browser peers docs pictures requirements clean
 
 help:  ## Say what each command does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ docs: $(READY)  ## Build the documentation; a warning is an error
 	$(BIN)/sphinx-build -W -n -q -b html docs docs/_build/html
 	$(BIN)/sphinx-build -W -n -q -b doctest docs docs/_build/doctest
 	@echo docs/_build/html/index.html
+
+pictures: $(READY) browser  ## Take the pictures of the documentation anew, from real runs: about a minute
+	$(BIN)/python docs/pictures/make.py
 
 requirements:  ## Pin requirements/*.in with hashes (needs pip-tools)
 	cd requirements && for name in dev peers; do \

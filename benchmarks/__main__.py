@@ -26,6 +26,7 @@ BENCHMARKS = {
     "abort": "abort",
     "resources": "resources",
     "browser": "browser",
+    "live": "live",
 }
 
 

@@ -1,12 +1,17 @@
 """How the documentation is built: Sphinx, MyST and furo, from this repository alone; nothing is fetched."""
 
+import sys
+from pathlib import Path
+
 import outlast
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "outlast"
 copyright = "the outlast contributors"
 release = version = outlast.__version__.partition("+")[0]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest"]
+extensions = ["commands", "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
@@ -14,6 +19,8 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "outlast"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["outlast.css"]
 
 # Docstrings are plain sentences with `code` in them.
 default_role = "literal"

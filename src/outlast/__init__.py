@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         AbortError,
         AbortExecutionError,
         AbortPolicyNotFoundError,
+        BadStatusError,
         BlockedPageError,
         BrowserCrashedError,
         BrowserError,
@@ -77,7 +78,7 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from outlast.events import EventBus, EventType, ResilienceEvent, Severity
-    from outlast.failure import FailureHandler, FailureRule, Remedy, refuse_blocked
+    from outlast.failure import FailureHandler, FailureRule, Remedy, refuse_blocked, refuse_errors
     from outlast.jobs import Context, Job, Outcome, Progress, Run, Summary, job
     from outlast.logs import LoggingIntegration
     from outlast.resource import ResourceMonitor
@@ -100,7 +101,7 @@ _NAMES_BY_MODULE = {
         IResourceMonitor IRetryManager
     """,
     "errors": """
-        AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError BlockedPageError
+        AbortConfigurationError AbortError AbortExecutionError AbortPolicyNotFoundError BadStatusError BlockedPageError
         BrowserCrashedError BrowserError BrowserTimeoutError BrowserUnavailableError
         CheckpointCorruptionError
         CheckpointCreationError CheckpointError CheckpointNotFoundError CheckpointValidationError ConfigurationError
@@ -112,7 +113,7 @@ _NAMES_BY_MODULE = {
         UnwantedResultError ValidationError
     """,
     "events": "EventBus EventType ResilienceEvent Severity",
-    "failure": "FailureHandler FailureRule Remedy refuse_blocked",
+    "failure": "FailureHandler FailureRule Remedy refuse_blocked refuse_errors",
     "logs": "LoggingIntegration",
     "jobs": "Context Job Outcome Progress Run Summary job",
     "resource": "ResourceMonitor",
@@ -129,6 +130,7 @@ __all__ = [
     "AbortPolicy",
     "AbortPolicyNotFoundError",
     "Allowance",
+    "BadStatusError",
     "BlockedPageError",
     "BrowserConfiguration",
     "BrowserCrashedError",
@@ -208,6 +210,7 @@ __all__ = [
     "job",
     "load_configuration",
     "refuse_blocked",
+    "refuse_errors",
 ]
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "AbortError",
     "AbortExecutionError",
     "AbortPolicyNotFoundError",
+    "BadStatusError",
     "BlockedPageError",
     "BrowserCrashedError",
     "BrowserError",
@@ -139,6 +140,21 @@ class UnwantedResultError(RetryError):
 
 class BlockedPageError(RetryError):
     """The page is a wall that was put up against scrapers, not what was asked for."""
+
+
+class BadStatusError(RetryError):
+    """The site answered with a status that is an error."""
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status of the answer."""
+        told = self.context.get("status")
+        return told if isinstance(told, int) else None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those of the answer that say when to come back."""
+        return dict(self.context.get("headers") or {})
 
 
 class ResourceError(ResilienceException):

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.real_time
 full_disk = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 
 
-def ended(process, timeout=20):
+def ended(process, timeout=100):
     out, err = process.communicate(timeout=timeout)
     return process.returncode, (out or b"").decode(), (err or b"").decode()
 

@@ -122,6 +122,15 @@ def test_jobs_and_their_failures_are_offered(offered, jobs):
     assert offered("outlast", "ignore", "shop", "--host", "''") == ["plain,shop.example"]
 
 
+def test_what_was_offered_leaves_the_verb_as_it_was(offered, capsys):
+    assert offered("outlast", "checkpoint", "show", "a", "--path", "k") == ["dir,k"]
+    os.environ.pop("_OUTLAST_COMPLETE")  # `offered` puts back what was there before
+    with pytest.raises(SystemExit) as ended:
+        main(["checkpoint", "show", "a", "--path", "kept"])
+    assert ended.value.code == 6
+    assert "there are no checkpoints in kept" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_nothing_hostile_is_offered_or_told(monkeypatch, capsys, tmp_path, shell):
     monkeypatch.chdir(tmp_path)

@@ -3,9 +3,10 @@
 The blocks of a page are carried out from top to bottom by one shell, in one empty directory:
 
 - ```python, ```toml: the first line `# name.ext` names the file it is; other ```python is a script, run where it stands
-- ```console: lines of `$ command`, which must end with exit code 0 or the one in `# exit code N`; `make` is looked up in the Makefile
+- ```console: lines of `$ command`, which must end with exit code 0 or the one in `# exit code N`; `make` is looked up in the Makefile;
+  a line `^C` after one: Ctrl-C is pressed once its output file has grown
 - ```output: what the block of commands before it printed; dates, ids, seconds and `...` stand for any others
-- ```text: shown, never run
+- ```text: shown, never run; ```{toctree}: the list of pages
 
 Anything else is a failure. `https://example.com` is a small site on this machine, and port 8000 one that is free.
 """
@@ -21,11 +22,13 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from outlast.browser import find_browser
+from outlast.errors import BrowserUnavailableError
 from outlast.testing import Faults, FlakySite
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +49,13 @@ EXIT_CODE = re.compile(r"# exit code (\d+)")
 # As they look once re.escape has been over them.
 VARIABLE = re.compile(r"01[0-9A-Z]{8,24}|\d{4}\\-\d\d\\-\d\dT[\d:]+Z|\d+\\\.\d\\ s|\\\.\\\.\\\.")
 # Whoever waits wants to see a crawl come somewhere; the shell must not be faster than a busy machine.
-ENOUGH = "for _ in $(seq 300); do [ -s {} ] && break; sleep 0.1; done"
+SIZE = "$(stat -c %s {0} 2>/dev/null || echo 0)"
+BEFORE = f"before={SIZE}"
+ENOUGH = f'for _ in $(seq 600); do [ {SIZE} -gt "$before" ] && break; sleep 0.1; done'
+ANSWERS = "for _ in $(seq 600); do (exec 3<>/dev/tcp/127.0.0.1/{0}) 2>/dev/null && break; sleep 0.1; done"
+# Ctrl-C goes to all that the terminal runs in the foreground.
+INTERRUPTED = "set -m; {command} & {enough}; kill -INT -- -$!; wait $!; code=$?; set +m; (exit $code)"
+SERVES = re.compile(r"demo --site --port (\d+) &$")
 
 NO_FAULTS = Faults(unavailable=0, reset=0, hang=0)
 # pytest finds them.
@@ -74,6 +83,7 @@ class Step:
     command: str
     line: int
     shown: str = ""
+    interrupted: bool = False
 
     @property
     def exit_code(self):
@@ -94,12 +104,14 @@ class Typed:
 
 
 @pytest.mark.real_time
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md"])
 async def test_what_a_page_tells_to_type_does_what_it_says(page, tmp_path):
     await type_page(page, tmp_path / "reader")
 
 
 @pytest.mark.real_time
+@pytest.mark.timeout(300)
 async def test_what_the_readme_tells_to_type_does_what_it_says(tmp_path):
     typed = await type_page("README.md", tmp_path / "reader")
     assert typed.printed["python scrape.py"] == "completed 3 done 0 failed\n"
@@ -170,11 +182,11 @@ def steps_of(page, text, directory):
     for before, block in zip([None, *blocks], blocks, strict=False):
         where = f"{page}:{block.line}"
         match block.language:
-            case "text":
+            case "text" | "{toctree}":
                 continue
             case "output":
                 assert before is not None and before.language == "console", f"{where}: whose output is this?"
-                steps[-1] = Step(steps[-1].command, steps[-1].line, block.body)
+                steps[-1] = replace(steps[-1], shown=block.body)
             case "console":
                 steps += [step for step in commands_in(block, where) if not is_target(step.command, where)]
             case "python" | "toml":
@@ -195,10 +207,14 @@ def assert_all_used(page, blocks):
 
 
 def commands_in(block, where):
-    lines = block.body.splitlines()
-    strange = [line for line in lines if not line.startswith("$ ")]
-    assert not strange, f"{where}: output belongs into an ```output block: {strange}"
-    return [Step(line.removeprefix("$ "), block.line) for line in lines]
+    steps = []
+    for line in block.body.splitlines():
+        if line == "^C" and steps:
+            steps[-1] = replace(steps[-1], interrupted=True)
+            continue
+        assert line.startswith("$ "), f"{where}: output belongs into an ```output block: {line}"
+        steps.append(Step(line.removeprefix("$ "), block.line))
+    return steps
 
 
 def is_target(command, where):
@@ -220,22 +236,43 @@ def file_steps(block, where, directory):
 
 
 def script_of(steps):
-    lines, output = ["exec 2>&1"], "."
+    lines, output = ["exec 2>&1", "before=0"], "."
     for step in steps:
         command = step.command.replace(".venv/bin/", f"{BIN}/")
-        # The project's own tools are typed in the repository, everything else in the reader's directory.
-        lines.append(f"( cd {shlex.quote(str(ROOT))} && {command}\n)" if command != step.command else command)
-        lines.append(r"printf '\n<<<%s>>>\n' $?")
         if named := re.search(r" -o (\S+)", command):
             output = named[1]
+            lines.append(BEFORE.format(output))
+        if step.interrupted:
+            lines.append(INTERRUPTED.format(command=command.partition("#")[0], enough=ENOUGH.format(output)))
+        else:
+            # The project's own tools are typed in the repository, everything else in the reader's directory.
+            lines.append(f"( cd {shlex.quote(str(ROOT))} && {command}\n)" if command != step.command else command)
+        lines.append(r"printf '\n<<<%s>>>\n' $?")
         if command.startswith("sleep "):
             lines.append(ENOUGH.format(output))
+        if serves := SERVES.search(command):
+            lines.append(ANSWERS.format(serves[1]))
     return "\n".join(lines)
+
+
+def playwrights_own(directory):
+    """Where Playwright finds a browser of its own: whatever browser is on this machine, under the names that it looks for."""
+    with pytest.raises(BrowserUnavailableError) as nowhere:
+        find_browser("chromium", None, {"PLAYWRIGHT_BROWSERS_PATH": str(directory)}, exists=lambda _: False)
+    browser = find_browser("chromium").path
+    for path in nowhere.value.context["looked_at"]:
+        if path.startswith(str(directory)):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).write_text(f'#!/bin/sh\nexec {shlex.quote(browser)} "$@"\n')
+            Path(path).chmod(0o755)
+    return str(directory)
 
 
 def in_shell(script, directory):
     environ = {name: value for name, value in os.environ.items() if not name.startswith("OUTLAST_")}
     environ |= {"PATH": f"{BIN}:{environ['PATH']}", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+    if any("chromium.launch()" in block.read_text() for block in directory.glob(".block-*")):
+        environ |= {"PLAYWRIGHT_BROWSERS_PATH": playwrights_own(directory / ".browsers")}
     # Into a file, not a pipe: what the page leaves running in the background would hold a pipe open.
     with (directory / ".printed").open("w+b") as printed:
         shell = subprocess.Popen(
@@ -247,7 +284,7 @@ def in_shell(script, directory):
             start_new_session=True,
         )
         try:
-            shell.wait(100)
+            shell.wait(240)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)

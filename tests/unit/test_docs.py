@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import outlast
 from outlast import config, contracts, errors
 from outlast.abort import AbortPolicy
+from outlast.cli.entry import VERBS
 from outlast.checkpoint.names import JOB_ID_MAX
 from outlast.events import EVENTS, SINK_QUEUE_MAX
 from outlast.failure import model
@@ -103,7 +105,7 @@ def test_every_setting_stands_with_its_default(name):
     found = SETTINGS_OF_SECTIONS.get(name, config.JobConfiguration).model_fields
     settings = {key: field for key, field in found.items() if key not in SETTINGS_OF_SECTIONS}
     assert [row[:2] for row in rows] == [[f"`{key}`", f"`{told(field)}`"] for key, field in settings.items()]
-    assert all(row[2] for row in rows)
+    assert [row[2] for row in rows] == [field.description for field in settings.values()]
 
 
 def test_every_section_is_read():
@@ -241,6 +243,11 @@ def test_the_numbers_are_those_of_the_code():
     assert len(rows) == len(NUMBERS)
 
 
+def test_how_deep_a_result_may_be_nested_is_told_alike_everywhere():
+    assert f"more than {strictjson.DEPTH_MAX} levels." in page("reference/jobs.md")
+    assert f"JSON may be nested {strictjson.DEPTH_MAX} levels deep." in page("explanation/decisions/snapshots.md")
+
+
 def test_every_dependency_has_its_reason():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = [(name_of(each), "always") for each in project["dependencies"]]
@@ -286,6 +293,28 @@ def test_every_public_name_is_in_the_reference():
 def test_a_link_leads_somewhere(path):
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text())
     assert not [each for each in targets if "://" not in each and not (path.parent / each).exists()]
+
+
+def test_the_index_of_the_how_to_pages_has_each_of_them_with_a_word_on_when_to_read_it():
+    rows = all_rows(page("how-to/index.md"))
+    assert all(len(row) == 2 and row[1] for row in rows)
+    told = {re.fullmatch(r"\[.+\]\((.+)\)", row[0])[1] for row in rows}
+    assert told == {path.name for path in (DOCS / "how-to").glob("*.md")} - {"index.md"}
+
+
+def test_the_words_of_the_glossary_stand_in_order_and_once():
+    terms = re.findall(r"^(\w[\w ]*)$(?=\n  )", page("glossary.md"), re.MULTILINE)
+    assert len(terms) > 30
+    assert terms == sorted(set(terms))
+
+
+def test_the_page_of_all_verbs_has_each_with_its_options(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    told = dict(import_module("commands").verbs())
+    assert {name.split()[1] for name in told if " " in name} == set(VERBS)
+    assert "outlast checkpoint verify" in told
+    assert all(text.startswith(f"Usage: {name} ") and "-h, --help" in text for name, text in told.items())
+    assert "--fresh" in told["outlast run"] and "--pause-host" in told["outlast resume"]
 
 
 def page(name):

@@ -1,6 +1,5 @@
 """One browser from its launch to its end: who uses it, and whether it has failed."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,6 +7,7 @@ from typing import Any, Protocol
 from outlast.browser.deathwatch import Deathwatch
 from outlast.browser.launched import Launched
 from outlast.browser.processes import Process, is_alive
+from outlast.browser.vacancy import Vacancy
 from outlast.errors import BrowserCrashedError
 
 __all__ = ["Failure", "Generation", "Leased"]
@@ -60,8 +60,7 @@ class Generation:
         self.contexts: set[Any] = set()
         self.failure: Failure | None = None
         self._leases: dict[Leased, None] = {}  # in the order in which they were lent
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self._vacancy = Vacancy()
         self._deathwatch = Deathwatch()
         self._failed: Callable[[Generation], None] | None = None
         self._new_incident: Callable[[], str] = str
@@ -118,21 +117,15 @@ class Generation:
 
     def enter(self, lease: Leased) -> None:
         self._leases[lease] = None
-        self._empty.clear()
+        self._vacancy.note(len(self._leases))
 
     def leave(self, lease: Leased) -> None:
         self._leases.pop(lease, None)
-        if not self._leases:
-            self._empty.set()
+        self._vacancy.note(len(self._leases))
 
     async def drained(self, seconds: float) -> bool:
         """Whether everything handed out came back within `seconds`."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._empty.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await self._vacancy.comes_within(seconds)
 
     def _disconnected(self, *_: Any) -> None:
         self.fail("it disconnected")

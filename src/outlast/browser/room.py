@@ -1,10 +1,10 @@
 """One context in one browser: who is in it, and what it has served."""
 
-import asyncio
 from typing import Any
 
 from outlast.browser.generation import Generation
 from outlast.browser.recycling import Limits
+from outlast.browser.vacancy import Vacancy
 
 __all__ = ["Room"]
 
@@ -24,8 +24,7 @@ class Room:
         self.leased: set[Any] = set()
         self.whole_users = 0
         self._users = 0
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self._vacancy = Vacancy()
 
     @property
     def users(self) -> int:
@@ -34,21 +33,15 @@ class Room:
     def enter(self) -> None:
         self.pages += 1
         self._users += 1
-        self._empty.clear()
+        self._vacancy.note(self._users)
 
     def leave(self) -> None:
         self._users -= 1
-        if not self._users:
-            self._empty.set()
+        self._vacancy.note(self._users)
 
     async def emptied(self, seconds: float) -> bool:
         """Whether everybody left within `seconds`."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._empty.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await self._vacancy.comes_within(seconds)
 
     def is_due(self, now: float) -> bool:
         """Whether it has served enough."""

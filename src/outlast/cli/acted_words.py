@@ -34,7 +34,8 @@ def ignored_lines(job: str, acted: Acted, choice: Choice, *, dry_run: bool, hint
     """What became of failed items that were to be ignored."""
     if not acted.changed:
         return _nothing(job, acted, choice, ItemStatus.FAILED)
-    does = "would be ignored" if dry_run else "will no longer count as failures"
+    counted = "as a failure" if acted.changed == 1 else "as failures"
+    does = "would be ignored" if dry_run else f"will no longer count {counted}"
     rest = f"{quoted(job)}{choice.words()}"
     anew = BY_SCRIPT if acted.by_script else f"outlast resume {quoted(job)}{hint}"
     next_steps = [("judge the job anew", anew), ("take it back", f"outlast retry {rest} --ignored{hint}")]

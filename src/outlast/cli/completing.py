@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Callable, Iterable
+from copy import copy
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from outlast.cli.options import COMPLETE_VARIABLE, Settings
 if TYPE_CHECKING:
     from outlast.cli.grouping import NamedGroup
 
-__all__ = ["SHELLS", "completed", "script", "teach"]
+__all__ = ["SHELLS", "completed", "script", "taught"]
 
 PROGRAM = "outlast"
 STORE = ".outlast"
@@ -56,12 +57,20 @@ def completed(command: click.Command, instruction: str) -> int:
     return 0
 
 
-def teach(command: click.Command) -> None:
-    """Have the arguments and options of a verb offer what their names in the help stand for."""
-    for param in command.params:
-        offered = _OFFERED.get(str(param.metavar)) if param.name != "job" else _jobs
-        if offered is not None and not isinstance(param.type, click.Choice):
-            param.type = _Offering(offered)
+def taught(command: click.Command) -> click.Command:
+    """A verb whose arguments and options offer what their names in the help stand for; the verb itself is left as it is."""
+    offering = copy(command)
+    offering.params = [_taught(param) for param in command.params]
+    return offering
+
+
+def _taught(param: click.Parameter) -> click.Parameter:
+    offered = _OFFERED.get(str(param.metavar)) if param.name != "job" else _jobs
+    if offered is None or isinstance(param.type, click.Choice):
+        return param
+    offering = copy(param)
+    offering.type = _Offering(offered)
+    return offering
 
 
 class _Offering(click.ParamType[str]):

@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BaseException as error:  # noqa: BLE001 - the last line of the process: every error becomes an exit code
         from outlast.cli.exits import tell  # noqa: PLC0415 - needed only when something failed
 
-        code = tell(error, settings, as_json=settings.json or "--json" in given)
+        code = tell(error, settings, as_json=settings.json or "--json" in given or settings.progress == "json")
     sys.exit(code)
 
 

@@ -47,9 +47,9 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command: click.Command = import_module(f"{self._package}.{cmd_name}").command
         if ctx.resilient_parsing:
-            from outlast.cli.completing import teach  # noqa: PLC0415 - only a shell that completes needs it
+            from outlast.cli.completing import taught  # noqa: PLC0415 - only a shell that completes needs it
 
-            teach(command)
+            return taught(command)
         return command
 
     @override

@@ -1,23 +1,59 @@
 """The live view: a few lines at the foot of the terminal, redrawn as the run goes on."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 
-from outlast.cli.phrases import clock_face, percent, rate, safe
-from outlast.cli.progress import JOB_PAUSED, REDRAW_SECONDS, View, counted, suspended_text, told_eta
+from outlast.cli.notices import told
+from outlast.cli.phrases import safe
+from outlast.cli.picture import KEYS, picture
+from outlast.cli.view import View
+from outlast.events import ResilienceEvent
 
-__all__ = ["LiveScreen", "live_screen", "picture"]
+if TYPE_CHECKING:
+    from datetime import datetime
 
+__all__ = ["REDRAW_SECONDS", "Drawn", "LiveScreen", "live_screen"]
+
+REDRAW_SECONDS = 0.25
+# What only time has changed is drawn as often as this.
+UNCHANGED_SECONDS = 1.0
 TITLE_MAX = 30
-_WAITING = {"parked": "waiting for", "paused": "paused", "asked_to_wait": "asked to wait by"}
-_KEYS = "Ctrl-C: finish what is in flight, then stop. Twice: stop now. Both are safe."
+# A clock that was late this time may be early the next.
+TOLERANCE = 0.01
+
+_STYLES: Mapping[str, Style] = {
+    name: Style.parse(name or "none")
+    for name in ("", "bold", "dim", "red", "green", "yellow", "blue", "cyan", "bold red", "bold yellow")
+}
+_ASCII = str.maketrans("━─▁▂▃▄▅▆▇█", "=-_.,:;+*#")
+
+
+class Drawn:
+    """A view, drawn for the terminal that it is printed on, whatever size that has just then."""
+
+    def __init__(self, title: str, view: View, foot: Sequence[str] = KEYS) -> None:
+        self._title = safe(title, TITLE_MAX)
+        self._view = view
+        self._foot = foot
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rows = picture(self._title, self._view, width=options.max_width, height=options.size.height, foot=self._foot)
+        for row in rows:
+            for text, style in row:
+                yield Segment(_in_ascii(text) if options.ascii_only else text, _STYLES[style])
+            yield Segment.line()
+
+
+def _in_ascii(text: str) -> str:
+    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
 class LiveScreen:
@@ -25,22 +61,37 @@ class LiveScreen:
 
     every = REDRAW_SECONDS
 
-    def __init__(self, live: Live, title: str) -> None:
+    def __init__(self, live: Live, title: str, foot: Sequence[str] = KEYS) -> None:
         self._live = live
-        self._title = safe(title, TITLE_MAX)
+        self._title = title
+        self._foot = foot
+        self._drawn_at: datetime | None = None
+        self._facts: View | None = None
 
     def show(self, view: View, /) -> None:
-        self._live.update(picture(self._title, view), refresh=True)
+        """Draw it, where it is new or old enough: a terminal far away has to take every line of it."""
+        facts, drawn_at = view.facts, self._drawn_at
+        if drawn_at is not None:
+            wait = UNCHANGED_SECONDS if facts == self._facts else REDRAW_SECONDS
+            if 0 <= (view.now - drawn_at).total_seconds() < wait - TOLERANCE:
+                return
+        self._drawn_at, self._facts = view.now, facts
+        self._live.update(Drawn(self._title, view, self._foot), refresh=True)
 
     def say(self, line: str, /) -> None:
         self._live.console.print(Text(line))
 
+    def tell(self, event: ResilienceEvent, hint: str = "", /) -> None:
+        self.say(told(event, hint))
+
 
 @contextmanager
-def live_screen(title: str, *, color: bool) -> Iterator[LiveScreen]:
-    """A live view on standard error while the block runs; what the program prints meanwhile goes above it."""
+def live_screen(
+    title: str, *, color: bool, stream: IO[str] | None = None, foot: Sequence[str] = KEYS
+) -> Iterator[LiveScreen]:
+    """A live view on `stream`, else on standard error, while the block runs; what the program prints meanwhile goes above it."""
     console = Console(
-        file=sys.stderr,
+        file=stream or sys.stderr,
         force_terminal=True,
         color_system="standard" if color else None,
         no_color=not color,
@@ -55,43 +106,4 @@ def live_screen(title: str, *, color: bool) -> Iterator[LiveScreen]:
         redirect_stdout=sys.stdout.isatty(),
     )
     with live:
-        yield LiveScreen(live, title)
-
-
-def picture(title: str, view: View) -> RenderableType:
-    """The view as it is drawn. Names of hosts and jobs stand in it as plain text, never as markup."""
-    total = view.counts.total
-    head = Table.grid(padding=(0, 1), expand=True)
-    head.add_column(no_wrap=True)
-    head.add_column(ratio=1, min_width=8)
-    for _ in range(4):
-        head.add_column(no_wrap=True)
-    head.add_row(
-        Text(title, style="bold"),
-        ProgressBar(total=max(total, 1), completed=view.finished),
-        Text(f"{view.finished}/{total} {percent(view.finished, total)}"),
-        Text(rate(view.rate)),
-        Text(f"eta {told_eta(view.eta)}"),
-        Text(clock_face(view.elapsed), style="dim"),
-    )
-    foot = f"stopping: {view.in_flight} in flight ... (again: stop now)" if view.stopping else _KEYS
-    lines: list[RenderableType] = [head, _numbers(view), Text(foot, style="dim", no_wrap=True, overflow="ellipsis")]
-    if view.job_paused:
-        lines.insert(2, Text(JOB_PAUSED, style="yellow", no_wrap=True, overflow="ellipsis"))
-    elif view.suspended:
-        lines.insert(2, Text(suspended_text(view.suspended), style="yellow", no_wrap=True, overflow="ellipsis"))
-    return Group(*lines)
-
-
-def _numbers(view: View) -> Text:
-    styles = {"ok": "green", "failed": "red", "parked": "yellow", "retrying": "yellow"}
-    numbers = counted(view)
-    shown = {name: value for name, value in numbers.items() if name not in _WAITING}
-    line = Text(no_wrap=True, overflow="ellipsis")
-    for name, value in shown.items():
-        line.append(f"{name.replace('_', ' ')} ")
-        line.append(f"{value}  ", style=styles.get(name, "") if value != "0" else "")
-    for name, words in _WAITING.items():
-        if name in numbers:
-            line.append(f"{words} {numbers[name]}  ", style=styles["parked"])
-    return line
+        yield LiveScreen(live, title, foot)

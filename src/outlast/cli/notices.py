@@ -8,7 +8,7 @@ from outlast.cli.pause_words import orders_line
 from outlast.cli.phrases import duration, moment, plainly, safe, units
 from outlast.events import EventType, ResilienceEvent
 
-__all__ = ["NOTICED", "told"]
+__all__ = ["NOTICED", "told", "words"]
 
 ERROR_WIDTH_MAX = 100
 REASON_WIDTH_MAX = 300
@@ -21,11 +21,15 @@ _LEVELS = {"info": "INFO", "warning": "WARN", "error": "ERROR", "critical": "ERR
 
 def told(event: ResilienceEvent, hint: str = "") -> str:
     """The line for an event; `hint` is what another verb needs to find the store."""
-    said = _SAID.get(event.event_type)
-    line = str(event.event_type) if said is None else said(event.data)
+    return f"{moment(event.timestamp)} {_LEVELS[event.severity]} {words(event, hint) or event.event_type}"
+
+
+def words(event: ResilienceEvent, hint: str = "") -> str | None:
+    """The event as one would say it; None where there are no words for its type."""
     if event.event_type == EventType.ORDERS_CHANGED:
-        line = orders_line(event.data, event.job_id, hint)
-    return f"{moment(event.timestamp)} {_LEVELS[event.severity]} {line}"
+        return orders_line(event.data, event.job_id, hint)
+    said = _SAID.get(event.event_type)
+    return None if said is None else said(event.data)
 
 
 def _host(data: Mapping[str, Any]) -> str:
@@ -45,6 +49,10 @@ def _recovered(data: Mapping[str, Any]) -> str:
 
 def _corrupted(data: Mapping[str, Any]) -> str:
     return f"checkpoint {safe(str(data['checkpoint_id']))} is damaged and left out: {safe(str(data['reason']))}"
+
+
+def _unsaved(data: Mapping[str, Any]) -> str:
+    return f"a checkpoint could not be written, and the items go on: {safe(str(data['reason']), REASON_WIDTH_MAX)}"
 
 
 def _rotated(data: Mapping[str, Any]) -> str:
@@ -129,6 +137,7 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.HOST_PARKED: _parked,
     EventType.HOST_RECOVERED: _recovered,
     EventType.CHECKPOINT_CORRUPTED: _corrupted,
+    EventType.CHECKPOINT_FAILED: _unsaved,
     EventType.LEDGER_DAMAGED: _damaged,
     EventType.LEDGER_BEHIND: _behind,
     EventType.KEYS_ROTATED: _rotated,

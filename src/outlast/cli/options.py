@@ -92,7 +92,7 @@ _COMMON: dict[str, Callable[..., Any]] = {
     "json": _option("--json", is_flag=True, help="Answer in JSON; errors too."),
     "progress": _option(
         "--progress",
-        type=click.Choice(["auto", "live", "plain", "off"]),
+        type=click.Choice(["auto", "live", "plain", "json", "off"]),
         metavar="HOW",
     ),
     "color": _option("--color", type=click.Choice(["auto", "always", "never"]), metavar="WHEN"),

@@ -4,12 +4,15 @@ import re
 import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import ceil
 
 from outlast.logs.text import escaped
 
 __all__ = [
     "BY_SCRIPT",
     "MEBIBYTE",
+    "about",
+    "between",
     "clock_face",
     "columns",
     "commands",
@@ -41,7 +44,8 @@ _ON_A_JOB = re.compile(rf"(outlast(?: checkpoint)? [a-z]+) ({_WORD})((?: --[a-z-
 
 def safe(text: str, limit: int = SAFE_MAX) -> str:
     """The text on one line, cut to `limit`, with nothing in it that a terminal would obey."""
-    line = escaped(text)
+    # Only what can be shown is looked at: a text may be a whole page.
+    line = escaped(text[: limit + 1])
     return line if len(line) <= limit else f"{line[: limit - 3]}..."
 
 
@@ -82,6 +86,8 @@ def rate(per_second: float | None) -> str:
     """A rate in the unit in which it is a number to read."""
     if per_second is None:
         return "?/s"
+    if not per_second:
+        return "0/s"
     for amount, unit in ((per_second, "s"), (60 * per_second, "min")):
         if amount >= 1:
             return f"{amount:.0f}/{unit}" if amount >= 10 else f"{amount:.1f}/{unit}"
@@ -106,6 +112,30 @@ def duration(seconds: float) -> str:
     size, large, part, small = next(step for step in steps if seconds >= step[0])
     whole, rest = divmod(int(seconds), size)
     return f"{whole} {large}" + (f" {rest // part} {small}" if rest // part else "")
+
+
+def about(seconds: float) -> str:
+    """The time that something took or takes, as roughly as one says it: `40 s`, `12 min`, `4 h 02`, `3 d 4 h`."""
+    if seconds < 100:
+        return f"{max(0, ceil(seconds))} s"
+    minutes = ceil(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minute = divmod(minutes, 60)
+    return f"{hours} h {minute:02}" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def between(early: float, late: float | None) -> str:
+    """A time that is not known exactly: `12 - 15 min`, `50 s - 2 min`; without an end, where that may be never."""
+    first = about(early)
+    if late is None:
+        return f"{first} - ?"
+    last = about(late)
+    unit = last.partition(" ")[2]
+    if first == last:
+        return first
+    # A unit that is the same for both is said once.
+    return f"{first.removesuffix(f' {unit}') if unit in {'s', 'min'} else first} - {last}"
 
 
 def clock_face(seconds: float) -> str:

@@ -1,148 +1,31 @@
-"""How fast a job goes and when it will be done: from samples of its counts, nothing else."""
+"""The progress of a job in a line, for logs, and as an object, for programs."""
 
-from collections import deque
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise
+from dataclasses import asdict
+from typing import Any
 
+from outlast.cli.choice import group_name
+from outlast.cli.pace import Eta
 from outlast.cli.phrases import MEBIBYTE, clock_face, moment, percent, plainly, rate, safe, size
-from outlast.ledger.port import Counts
+from outlast.cli.view import View
+from outlast.failure.groups import OTHER
+from outlast.jobs.causes import Cause
+from outlast.jobs.host import Reason
 
 __all__ = [
     "JOB_PAUSED",
-    "REDRAW_SECONDS",
-    "Eta",
-    "Pace",
-    "View",
     "counted",
-    "finished_of",
+    "group_of",
+    "memory_text",
     "plain_line",
+    "status_object",
     "suspended_text",
     "told_eta",
 ]
 
-REDRAW_SECONDS = 0.25
-SAMPLE_SECONDS = 1.0
-WINDOW_SECONDS = 900
-RECENT_SECONDS = 30.0
-GROWTH_SECONDS = 10.0
-WAITED_SECONDS = 5.0
-SLICES = 20
-SLICES_MIN = 4
 HOSTS_SHOWN_MAX = 3
+CAUSES_SHOWN_MAX = 3
 SUSPENDED_WIDTH_MAX = 240
 JOB_PAUSED = "paused: nothing is begun until the job is unpaused"
-
-
-@dataclass(frozen=True, slots=True)
-class Eta:
-    """Seconds until the job is done at its faster and at its slower recent rate. `late` is None: not at the slower one."""
-
-    early: float
-    late: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What a progress view shows at one moment.
-
-    `parked` are the hosts that are down and waited for, `paused` those that somebody has paused, `asked_to_wait` those that have
-    asked for a pause themselves. `suspended` says why nobody but probes may go; empty: anybody may. `job_paused`: the whole job waits for whoever paused it. `memory_mb` is what the job holds,
-    where that is known, and `pages_max` how many pages memory is enough for, where those are fewer than were asked for.
-    """
-
-    now: datetime
-    elapsed: float
-    counts: Counts
-    in_flight: int
-    parked: tuple[str, ...]
-    rate: float | None
-    eta: Eta | None
-    stopping: bool = False
-    paused: tuple[str, ...] = ()
-    asked_to_wait: tuple[str, ...] = ()
-    suspended: str = ""
-    job_paused: bool = False
-    memory_mb: float | None = None
-    pages_max: int | None = None
-
-    @property
-    def finished(self) -> int:
-        return finished_of(self.counts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    at: float
-    finished: int
-    total: int
-
-
-class Pace:
-    """The recent past of a run: one sample a second, of a quarter of an hour. Time spent waiting for hosts is left out."""
-
-    def __init__(self) -> None:
-        self._samples: deque[_Sample] = deque(maxlen=int(WINDOW_SECONDS / SAMPLE_SECONDS))
-        self._last = 0.0
-        self._worked = 0.0
-        self._waited = 0.0
-
-    def note(self, counts: Counts, at: float, *, parked: bool) -> None:
-        """Take a sample of the counts at the monotonic time `at`; `parked`: some host is waited for."""
-        samples = self._samples
-        finished = finished_of(counts)
-        passed = at - self._last if samples else 0.0
-        if not counts.total or (samples and passed < SAMPLE_SECONDS):
-            return
-        self._last = at
-        if parked and samples and samples[-1].finished == finished:
-            self._waited += passed
-            return
-        self._waited = 0.0
-        self._worked += passed
-        samples.append(_Sample(self._worked, finished, counts.total))
-
-    @property
-    def waiting(self) -> bool:
-        """Whether nothing goes on but waiting for hosts: then nobody knows for how long."""
-        return self._waited >= WAITED_SECONDS
-
-    def rate(self) -> float | None:
-        """Items a second, over the last half minute of work; None while that cannot be known."""
-        recent = self._since(RECENT_SECONDS)
-        if self.waiting:
-            return 0.0
-        return _rate(recent[0], recent[-1]) if len(recent) > 1 else None
-
-    def eta(self, counts: Counts) -> Eta | None:
-        """When the rest will be done; None while that cannot be known: too early, or the work grows faster than it is done."""
-        recent = self._since(GROWTH_SECONDS)
-        if self.waiting or not recent or _grows(recent[0], recent[-1]):
-            return None
-        rates = sorted(self._sliced_rates())
-        if len(rates) < SLICES_MIN:
-            return None
-        slow, fast = _quantile(rates, 0.1), _quantile(rates, 0.9)
-        if fast <= 0:
-            # Most slices saw nothing end: the items come in batches, and only the whole of them has a pace.
-            whole = _rate(self._samples[0], self._samples[-1])
-            return Eta(counts.waiting / whole, None) if whole > 0 else None
-        return Eta(counts.waiting / fast, counts.waiting / slow if slow > 0 else None)
-
-    def _since(self, seconds: float) -> list[_Sample]:
-        newest = self._samples[-1].at if self._samples else 0.0
-        return [sample for sample in self._samples if newest - sample.at <= seconds]
-
-    def _sliced_rates(self) -> list[float]:
-        samples = list(self._samples)
-        step = max(1, len(samples) // SLICES)
-        marks = samples[::-1][::step][::-1]
-        return [_rate(before, after) for before, after in pairwise(marks)]
-
-
-def finished_of(counts: Counts) -> int:
-    """Items that need nothing more: done, failed or ignored."""
-    return counts.total - counts.waiting
 
 
 def counted(view: View) -> dict[str, str]:
@@ -154,17 +37,12 @@ def counted(view: View) -> dict[str, str]:
         "in_flight": str(view.in_flight),
     }
     if view.memory_mb is not None:
-        numbers["memory"] = size(int(view.memory_mb * MEBIBYTE)).replace(" ", "")
+        numbers["memory"] = memory_text(view.memory_mb)
+    if view.memory_mb is not None and view.memory_limit_mb:
+        numbers["memory_limit"] = memory_text(view.memory_limit_mb)
     if view.pages_max is not None:
         numbers["pages_max"] = str(view.pages_max)
-    waiting = {"parked": view.parked, "paused": view.paused, "asked_to_wait": view.asked_to_wait}
-    return numbers | {name: _hosts(hosts) for name, hosts in waiting.items() if hosts}
-
-
-def _hosts(hosts: tuple[str, ...]) -> str:
-    more = ["..."] if len(hosts) > HOSTS_SHOWN_MAX else []
-    names = [safe(host, 60) for host in hosts[:HOSTS_SHOWN_MAX]]
-    return ",".join([name.replace(" ", "") or "(no host)" for name in names] + more)
+    return numbers | _waiting(view) | _happened(view)
 
 
 def told_eta(eta: Eta | None) -> str:
@@ -176,14 +54,70 @@ def told_eta(eta: Eta | None) -> str:
 def plain_line(view: View) -> str:
     """The progress in one line, for logs: `2026-11-23T00:18:04Z INFO 4612/12480 37.0% 264/s ok=4600 ...`."""
     total = view.counts.total
-    numbers = " ".join(f"{name}={value}" for name, value in counted(view).items())
-    share = percent(view.finished, total)
+    numbers = " ".join(f"{name}={value}" for name, value in {**counted(view), "eta": told_eta(view.eta)}.items())
     line = (
-        f"{moment(view.now)} INFO {view.finished}/{total} {share} {rate(view.rate)} {numbers} eta={told_eta(view.eta)}"
+        f"{moment(view.now)} INFO {view.finished}/{total} {percent(view.finished, total)} {rate(view.rate)} {numbers}"
     )
+    causes = ",".join(f"{group_of(each)}:{each.failed}" for each in view.causes[:CAUSES_SHOWN_MAX] if each.failed)
+    line = f"{line} causes={causes}" if causes else line
     if view.job_paused:
         return f"{line} {JOB_PAUSED}"
     return f"{line} {suspended_text(view.suspended)}" if view.suspended else line
+
+
+def status_object(view: View) -> dict[str, Any]:
+    """The progress as JSON-able data, for programs: numbers in seconds, MB and items."""
+    eta, happened, trouble = view.eta, view.happened, view.trouble
+    at = happened.checkpoint_at
+    return {
+        "timestamp": view.now.isoformat(),
+        "elapsed": round(view.elapsed, 3),
+        "counts": {**asdict(view.counts), "total": view.counts.total},
+        "finished": view.finished,
+        "in_flight": view.in_flight,
+        "concurrency": view.concurrency,
+        "per_second": view.rate,
+        "eta": None if eta is None else asdict(eta),
+        "memory_mb": view.memory_mb,
+        "memory_limit_mb": view.memory_limit_mb,
+        "pages_max": view.pages_max,
+        "hosts_waiting": view.hosts_waiting,
+        "hosts": [
+            {
+                "host": each.host,
+                "reason": each.reason.value,
+                "since": None if each.since is None else each.since.isoformat(),
+                "seconds": each.seconds,
+            }
+            for each in view.hosts
+        ],
+        "causes": [{"group": group_of(each), **asdict(each)} for each in view.causes],
+        "checkpoint": {
+            "id": happened.checkpoint_id or None,
+            "at": None if at is None else at.isoformat(),
+            "problem": happened.checkpoint_problem or None,
+        },
+        "browser": {
+            "restarts": happened.restarts,
+            "crashes": happened.crashes,
+            "reason": happened.browser or None,
+            "at": None if happened.browser_at is None else happened.browser_at.isoformat(),
+            "gone": happened.no_browser,
+        },
+        "suspended": bool(view.suspended),
+        "job_paused": view.job_paused,
+        "trouble": None if trouble is None else asdict(trouble),
+        "stopping": view.stopping,
+    }
+
+
+def group_of(cause: Cause) -> str:
+    """What a kind of failure is called by the verbs that take it."""
+    return OTHER if cause.signature == OTHER else group_name(cause.signature)
+
+
+def memory_text(megabytes: float) -> str:
+    return size(int(megabytes * MEBIBYTE)).replace(" ", "")
 
 
 def suspended_text(reason: str) -> str:
@@ -191,14 +125,28 @@ def suspended_text(reason: str) -> str:
     return safe(f"suspended: {plainly(reason)}", SUSPENDED_WIDTH_MAX)
 
 
-def _rate(before: _Sample, after: _Sample) -> float:
-    seconds = after.at - before.at
-    return (after.finished - before.finished) / seconds if seconds > 0 else 0.0
+def _waiting(view: View) -> dict[str, str]:
+    named = (Reason.PARKED, Reason.PAUSED, Reason.ASKED_TO_WAIT)
+    hosts = {reason: [each.host for each in view.hosts if each.reason is reason] for reason in named}
+    return {reason.value: _hosts(names) for reason, names in hosts.items() if names}
 
 
-def _grows(before: _Sample, after: _Sample) -> bool:
-    return after.total - before.total > after.finished - before.finished
+def _happened(view: View) -> dict[str, str]:
+    happened, trouble = view.happened, view.trouble
+    numbers: dict[str, str] = {}
+    if happened.checkpoint_problem:
+        numbers["checkpoint"] = "failed"
+    elif happened.checkpoint_at is not None:
+        numbers["checkpoint_age"] = clock_face((view.now - happened.checkpoint_at).total_seconds())
+    numbers |= {name: str(getattr(happened, name)) for name in ("restarts", "crashes") if getattr(happened, name)}
+    if trouble is not None:
+        numbers |= {"probes": str(trouble.probes), "good_probes": str(trouble.good_probes)}
+    if trouble is not None and trouble.gives_up_in is not None:
+        numbers["aborts_in"] = clock_face(trouble.gives_up_in)
+    return numbers
 
 
-def _quantile(ordered: list[float], share: float) -> float:
-    return ordered[round(share * (len(ordered) - 1))]
+def _hosts(hosts: list[str]) -> str:
+    """The first few of them in a word."""
+    names = [safe(host, 60).replace(" ", "") or "(no host)" for host in hosts[:HOSTS_SHOWN_MAX]]
+    return ",".join([*names, *(["..."] if len(hosts) > HOSTS_SHOWN_MAX else [])])

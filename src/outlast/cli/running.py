@@ -8,6 +8,7 @@ from typing import Any
 
 from outlast.cli.grouping import NamedGroup, failure_groups
 from outlast.cli.hosts import HostWatch
+from outlast.cli.jsonlines import put_object
 from outlast.cli.options import Settings
 from outlast.cli.phrases import units
 from outlast.cli.plan import Order, Plan, planned
@@ -50,9 +51,12 @@ def carry_out(order: Order, settings: Settings) -> int:
         max_time=plan.config.max_time,
         job_paused=worked.job_paused,
     )
+    document = _document(ended)
+    if settings.progress == "json":
+        put_object("summary", document)
     if settings.json:
-        answer(_document(ended))
-    else:
+        answer(document)
+    elif settings.progress != "json":
         lines = ending(ended)
         say(lines[:1] if settings.quiet else lines, color=settings.color, style=style_of(worked.summary))
         _say_what_is_waited_for()

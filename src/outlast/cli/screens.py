@@ -1,4 +1,4 @@
-"""Where progress is shown while a run goes on: a line now and then, a live view, or nowhere."""
+"""Where progress is shown while a run goes on: a line now and then, a live view, objects for programs, or nowhere."""
 
 import os
 import sys
@@ -8,17 +8,22 @@ from typing import Protocol
 
 from typing_extensions import override
 
+from outlast.cli.jsonlines import event_object, put_object
+from outlast.cli.notices import told
 from outlast.cli.options import Settings
 from outlast.cli.printing import colored, is_live, say
-from outlast.cli.progress import REDRAW_SECONDS, View, plain_line
+from outlast.cli.progress import plain_line, status_object
+from outlast.cli.view import View
+from outlast.events import ResilienceEvent
 
-__all__ = ["MuteScreen", "PlainScreen", "Screen", "SilentScreen", "chosen_progress", "screen"]
+__all__ = ["JsonScreen", "MuteScreen", "PlainScreen", "Screen", "SilentScreen", "chosen_progress", "screen"]
 
+LOOK_SECONDS = 0.25
 LINE_SECONDS = 30.0
 
 
 class Screen(Protocol):
-    """Shows a view when it is given one, `every` so many seconds; `say` writes a line that stays."""
+    """Shows a view when it is given one, `every` so many seconds; `say` writes a line that stays, `tell` one about an event, with what another verb needs to find the store."""
 
     every: float
 
@@ -26,17 +31,22 @@ class Screen(Protocol):
 
     def say(self, line: str, /) -> None: ...
 
+    def tell(self, event: ResilienceEvent, hint: str = "", /) -> None: ...
+
 
 class SilentScreen:
     """Shows nothing but what is said."""
 
-    every = REDRAW_SECONDS
+    every = LOOK_SECONDS
 
     def show(self, view: View, /) -> None:
         """Nothing is shown."""
 
     def say(self, line: str, /) -> None:
         say(line)
+
+    def tell(self, event: ResilienceEvent, hint: str = "", /) -> None:
+        self.say(told(event, hint))
 
 
 class MuteScreen(SilentScreen):
@@ -60,11 +70,37 @@ class PlainScreen(SilentScreen):
             say(plain_line(view))
 
 
-def chosen_progress(settings: Settings, *, live: bool) -> str:
-    """`live`, `plain` or `off`; `live` says whether standard error is a terminal that can be redrawn."""
+class JsonScreen:
+    """An object a line, for programs: where the run stands at its beginning, every half minute, and when that is another; and events."""
+
+    every = LOOK_SECONDS
+
+    def __init__(self, job: str) -> None:
+        self._job = job
+        self._shown_at = 0.0
+        self._shown: tuple[bool, ...] | None = None
+
+    def show(self, view: View, /) -> None:
+        standing = (view.stopping, bool(view.suspended), view.job_paused)
+        if standing != self._shown or view.elapsed - self._shown_at >= LINE_SECONDS:
+            self._shown_at, self._shown = view.elapsed, standing
+            put_object("status", {"job_id": self._job, **status_object(view)})
+
+    def say(self, line: str, /) -> None:
+        """What is said in words is in the objects too."""
+
+    def tell(self, event: ResilienceEvent, hint: str = "", /) -> None:
+        put_object("event", event_object(event, hint))
+
+
+def chosen_progress(settings: Settings, *, live: bool, drawable: bool = True) -> str:
+    """`live`, `plain`, `json` or `off`; `live` says whether standard error is a terminal that can be redrawn.
+
+    What cannot be redrawn at all, not being `drawable`, gets lines, whatever was asked for.
+    """
     asked = settings.progress or "auto"
     if asked != "auto":
-        return asked
+        return "plain" if asked == "live" and not drawable else asked
     if settings.json or settings.quiet:
         return "off"
     return "live" if live else "plain"
@@ -73,7 +109,8 @@ def chosen_progress(settings: Settings, *, live: bool) -> str:
 @contextmanager
 def screen(settings: Settings, title: str) -> Iterator[Screen]:
     """The screen that the settings and the terminal ask for, while the block runs."""
-    match chosen_progress(settings, live=is_live(sys.stderr, os.environ)):
+    live, drawable = is_live(sys.stderr, os.environ), os.environ.get("TERM") != "dumb"
+    match chosen_progress(settings, live=live, drawable=drawable):
         case "live":
             from outlast.cli.live import live_screen  # noqa: PLC0415 - rich is loaded only when something is drawn
 
@@ -81,5 +118,7 @@ def screen(settings: Settings, title: str) -> Iterator[Screen]:
                 yield shown
         case "plain":
             yield PlainScreen()
+        case "json":
+            yield JsonScreen(title)
         case _:
             yield MuteScreen() if settings.json else SilentScreen()

@@ -3,37 +3,36 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager, redirect_stdout
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from outlast.cli.happened import Happenings
 from outlast.cli.hosts import HostWatch
-from outlast.cli.notices import NOTICED, told
+from outlast.cli.notices import NOTICED
 from outlast.cli.options import Settings
-from outlast.cli.phrases import duration, moment, safe
+from outlast.cli.phrases import duration, safe
 from outlast.cli.plan import Plan
-from outlast.cli.progress import Pace, View, suspended_text
-from outlast.cli.screens import Screen, screen
+from outlast.cli.screens import JsonScreen, Screen, screen
 from outlast.cli.sources import read
+from outlast.cli.watcher import Stops, Watcher
 from outlast.cli.words import beginning
 from outlast.config import JobConfiguration, LoggingConfiguration
 from outlast.correlation import handed_on
-from outlast.events import ResilienceEvent
-from outlast.jobs import Run, Summary
-from outlast.jobs.host import Reason
-from outlast.jobs.run import Progress
+from outlast.events import EVENTS, EventType, ResilienceEvent, Severity
+from outlast.jobs import Summary
 from outlast.ledger.port import Counts
 from outlast.logs import configure
+from outlast.logs.account import FREQUENT
 from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
     from outlast.jobs.options import RunOptions
 
-__all__ = ["Worked", "logging_for", "seen", "work"]
+__all__ = ["Worked", "logging_for", "noticed", "work"]
 
 _LEVELS: Mapping[int, dict[str, str | int]] = {
     0: {"level": "WARNING", "event_severity_min": "critical"},
@@ -55,27 +54,45 @@ class Worked:
 
 def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> Worked:
     """Carry out a plan to its end. Raises what `Run` raises, and what reading the items raises."""
-    stops = _Stops()
+    stops, happenings = Stops(), Happenings()
     with ExitStack() as stack:
         if settings.json:
             # Standard output is for the one document; what handlers print goes beside it.
             stack.enter_context(redirect_stdout(sys.stderr))
         shown = stack.enter_context(screen(settings, plan.name))
         # After the screen, which may have put itself before standard error.
-        stack.callback(configure(logging_for(plan.config.logging, settings.verbose), runtime.bus))
+        as_json = isinstance(shown, JsonScreen)
+        stack.callback(configure(logging_for(plan.config.logging, settings.verbose, as_json=as_json), runtime.bus))
         stack.callback(runtime.bus.subscribe(watch, watch.types))
-        if not settings.verbose:
+        stack.callback(runtime.bus.subscribe(happenings, happenings.types))
+        if not settings.verbose or as_json:
             if not settings.quiet:
-                stack.callback(runtime.bus.subscribe(_notices(shown, plan.config, plan.hint), NOTICED))
+                notices = _notices(shown, plan.config, plan.hint)
+                stack.callback(runtime.bus.subscribe(notices, noticed(as_json=as_json)))
             stack.enter_context(_said_once(plan.config.logging))
+        watcher = Watcher(
+            shown,
+            runtime,
+            stops,
+            hosts=watch,
+            happenings=happenings,
+            concurrency=plan.config.concurrency,
+            quiet=settings.quiet,
+        )
         with asyncio.Runner(loop_factory=lambda: _SignalLoop(stops.ask)) as runner:
-            return runner.run(_run(plan, settings, runtime, _Watcher(shown, runtime, stops, quiet=settings.quiet)))
+            return runner.run(_run(plan, settings, runtime, watcher))
 
 
-def logging_for(config: LoggingConfiguration, verbosity: int) -> LoggingConfiguration:
-    """What is logged during a run: what the configuration says; where it says nothing, warnings, as the screen tells of events."""
-    by_default = _LEVELS[min(verbosity, 2)] if verbosity or config.destination in {"stderr", "stdout"} else {}
+def logging_for(config: LoggingConfiguration, verbosity: int, *, as_json: bool = False) -> LoggingConfiguration:
+    """What is logged during a run: what the configuration says; where it says nothing, warnings, as the screen tells of events.
+
+    `as_json`: whoever reads the terminal reads objects, so a line of the log is one as well.
+    """
+    on_terminal = config.destination in {"stderr", "stdout"}
+    by_default = _LEVELS[min(verbosity, 2)] if verbosity or on_terminal else {}
     chosen = {name: value for name, value in by_default.items() if verbosity or name not in config.model_fields_set}
+    if as_json and on_terminal and "format" not in config.model_fields_set:
+        chosen["format"] = "json"
     return config.model_copy(update=chosen)
 
 
@@ -87,11 +104,19 @@ def _notices(shown: Screen, config: JobConfiguration, hint: str) -> Callable[[Re
         # What is found when all is over stands in the last lines, which come at once.
         is_said = event.data.get("at_end") or (not asked and event.data.get("expectation") == "max_failed")
         if not is_said:
-            shown.say(told(event, hint))
+            shown.tell(event, hint)
         if event.data.get("job_paused") and "job" in event.data["changed"] and config.max_time is not None:
             shown.say(f"Its time goes on meanwhile (max_time: {duration(config.max_time)}).")
 
     return say
+
+
+def noticed(*, as_json: bool) -> Iterable[EventType]:
+    """What somebody who watches is told of at once; a program also of what there are no words for, but not of every item."""
+    if not as_json:
+        return NOTICED
+    graver = {kind for kind, spec in EVENTS.items() if spec.severity is not Severity.INFO}
+    return {*NOTICED, EventType.RUN_STARTED, *graver} - FREQUENT
 
 
 @contextmanager
@@ -110,7 +135,7 @@ def _said_once(config: LoggingConfiguration) -> Iterator[None]:
         logger.removeFilter(unsaid)
 
 
-async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: "_Watcher") -> Worked:
+async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: Watcher) -> Worked:
     options: RunOptions = {**plan.options, "config": plan.config, "runtime": runtime}
     async with plan.job.open(plan.name, **options) as run:
         settings.begun = True
@@ -136,18 +161,6 @@ async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: "_Watc
     return Worked(summary=summary, before=before, output=output, seconds=seconds, job_paused=is_paused)
 
 
-class _Stops:
-    """Counts the signals that asked the run to stop."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.asked = asyncio.Event()
-
-    def ask(self) -> None:
-        self.count += 1
-        self.asked.set()
-
-
 class _SignalLoop(asyncio.SelectorEventLoop):
     """Tells of a signal before it passes it on to whoever asked the loop for it."""
 
@@ -162,94 +175,3 @@ class _SignalLoop(asyncio.SelectorEventLoop):
     def _tell(self, callback: Callable[..., Any], *args: Any) -> None:
         self._told()
         callback(*args)
-
-
-class _Watcher:
-    """Shows how a run goes on, beside it."""
-
-    def __init__(self, shown: Screen, runtime: Runtime, stops: _Stops, *, quiet: bool) -> None:
-        self.screen = shown
-        self._quiet = quiet
-        self._clock = runtime.clock
-        self._stops = stops
-        self._pace = Pace()
-
-    @asynccontextmanager
-    async def beside(self, run: Run, started: float) -> AsyncIterator[None]:
-        """Watch `run` while the block runs. What goes wrong with showing it is said, and does not end it."""
-        watching = asyncio.create_task(self._watch(run, started))
-        try:
-            yield
-        finally:
-            watching.cancel()
-            [problem] = await asyncio.gather(watching, return_exceptions=True)
-            if isinstance(problem, Exception):
-                logging.getLogger("outlast.cli").warning("progress could not be shown: %s", problem)
-
-    async def _watch(self, run: Run, started: float) -> None:
-        announced, suspended = 0, False
-        while True:
-            progress = await run.progress()
-            elapsed = self._clock.monotonic() - started
-            view = seen(progress, self._pace, self._clock.now(), elapsed, stopping=bool(self._stops.count))
-            if announced < self._stops.count:
-                announced = self._stops.count
-                self.screen.say(_stopping(announced, progress.in_flight))
-            if bool(view.suspended) != suspended:
-                suspended = bool(view.suspended)
-                if not self._quiet:
-                    self.screen.say(_suspension(view))
-            self.screen.show(view)
-            await self._rest()
-
-    async def _rest(self) -> None:
-        self._stops.asked.clear()
-        try:
-            async with asyncio.timeout(self.screen.every):
-                await self._stops.asked.wait()
-        except TimeoutError:
-            return
-
-
-def seen(progress: Progress, pace: Pace, now: datetime, elapsed: float, *, stopping: bool) -> View:
-    """Note in `pace` where a run stands, and what there is to show of it."""
-    paused = _waiting(progress, Reason.PAUSED)
-    asked = _waiting(progress, Reason.ASKED_TO_WAIT)
-    pace.note(
-        progress.counts,
-        elapsed,
-        parked=bool(progress.parked or paused or asked or progress.suspended or progress.paused),
-    )
-    return View(
-        now=now,
-        elapsed=elapsed,
-        counts=progress.counts,
-        in_flight=progress.in_flight,
-        parked=progress.parked,
-        # Probes are no pace, and nobody knows when the rest goes on.
-        rate=0.0 if progress.suspended or progress.paused else pace.rate(),
-        eta=None if progress.suspended or progress.paused else pace.eta(progress.counts),
-        stopping=stopping or progress.stopping,
-        paused=paused,
-        asked_to_wait=asked,
-        suspended=progress.suspended,
-        job_paused=progress.paused,
-        memory_mb=progress.memory_mb,
-        pages_max=progress.pages_max,
-    )
-
-
-def _waiting(progress: Progress, reason: Reason) -> tuple[str, ...]:
-    return tuple(each.host for each in progress.waiting if each.reason is reason)
-
-
-def _suspension(view: View) -> str:
-    if view.suspended:
-        return f"{moment(view.now)} WARN {suspended_text(view.suspended)}"
-    return f"{moment(view.now)} INFO the job goes on, with half the concurrency at first"
-
-
-def _stopping(asked: int, in_flight: int) -> str:
-    if asked == 1:
-        return f"stopping: {in_flight} in flight ... (again: stop now)"
-    return "stopping now: what is in flight is left for the next run"

@@ -5,7 +5,7 @@ from outlast.failure.describe import Failure, TracebackQuota, describe
 from outlast.failure.groups import Group, Groups
 from outlast.failure.handler import FailureHandler
 from outlast.failure.model import Classification, FailureClass, Fault, Remedy
-from outlast.failure.refusing import refuse_blocked
+from outlast.failure.refusing import refuse_blocked, refuse_errors
 from outlast.failure.results import ResultJudge, judge_result
 from outlast.failure.rule import FailureRule, rules_of
 
@@ -25,5 +25,6 @@ __all__ = [
     "describe",
     "judge_result",
     "refuse_blocked",
+    "refuse_errors",
     "rules_of",
 ]

@@ -14,6 +14,7 @@ from outlast.failure.describe import Failure
 from outlast.failure.occurrence import CATEGORY
 from outlast.jobs.athand import Task
 from outlast.jobs.outcome import Ending
+from outlast.jobs.progress import Trouble
 from outlast.jobs.session import Session
 from outlast.jobs.suspension import Suspension
 from outlast.jobs.throttle import Throttle
@@ -105,6 +106,21 @@ class Abortion:
             self._told = "" if verdict is None else verdict.reason
         return self._told
 
+    def trouble(self) -> Trouble | None:
+        """What is being waited out; None: nothing is."""
+        suspension, now = self.suspension, self._clock.monotonic()
+        verdict = suspension.verdict(now)
+        if verdict is None or verdict.should_abort:
+            return None
+        return Trouble(
+            reason=_why(verdict, silence=suspension.is_silence),
+            seconds=_seconds(now, verdict.since),
+            probes=suspension.turns.probes,
+            good_probes=suspension.turns.good_probes,
+            next_probe_in=None if suspension.is_silence else _seconds(verdict.next_probe_at, now),
+            gives_up_in=_seconds(verdict.gives_up_at, now) if suspension.aborts else None,
+        )
+
     async def conclude(self, ending: Ending) -> None:
         """The run is over: when it is because going on is pointless, keep why, and do what is to be done then."""
         self._count_successes()
@@ -150,15 +166,13 @@ class Abortion:
             self._noted = note
 
     def _note(self, verdict: Verdict) -> dict[str, Any]:
-        why, _, _ = verdict.reason.rpartition("; ")
-        if self.suspension.is_silence:
-            # What failed last says nothing of those that do not answer.
-            why = NO_ANSWER
         return {
             "run": self._session.run_id,
             "since": self._moment(verdict.since),
-            "reason": why,
+            "reason": _why(verdict, silence=self.suspension.is_silence),
             "silence": self.suspension.is_silence,
+            "probes": self.suspension.turns.probes,
+            "good_probes": self.suspension.turns.good_probes,
             "next_probe": self._moment(verdict.next_probe_at),
             "gives_up": self._moment(verdict.gives_up_at),
             "hosts": list(verdict.hosts[:HOSTS_NOTED_MAX]),
@@ -173,6 +187,15 @@ class Abortion:
             return None
         when = self._clock.now() + timedelta(seconds=at - self._clock.monotonic())
         return (when + timedelta(seconds=0.5)).replace(microsecond=0).isoformat()
+
+
+def _why(verdict: Verdict, *, silence: bool) -> str:
+    # What failed last says nothing of those that do not answer.
+    return NO_ANSWER if silence else verdict.reason.rpartition("; ")[0]
+
+
+def _seconds(until: float | None, since: float | None) -> float | None:
+    return None if until is None or since is None else max(0.0, until - since)
 
 
 def abort_policy_of(config: "JobConfiguration") -> AbortPolicy:

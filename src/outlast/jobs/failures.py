@@ -176,10 +176,12 @@ class Failures:
 
     def _failed(self, task: Task, failure: dict[str, Any], *, attempts: int) -> Record:
         self._tally.failed += 1
+        self._tally.causes.note(failure, task.host, failed=True)
         return Record(task.lease, ItemStatus.FAILED, attempts, error=encode(failure).decode())
 
     def _again(self, task: Task, delay: float, failure: Mapping[str, Any], *, attempts: int) -> Record:
         self._tally.retries += 1
+        self._tally.causes.note(failure, task.host, failed=False)
         return Record(
             lease=task.lease,
             status=ItemStatus.DEFERRED,

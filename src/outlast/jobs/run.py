@@ -19,7 +19,7 @@ from outlast.jobs.opening import open_session
 from outlast.jobs.options import RunOptions, configured, launcher_in
 from outlast.jobs.outcome import Ending, Summary, judge, reason_for
 from outlast.jobs.parts import Parts, gate_of, wishes_of
-from outlast.jobs.progress import Done, Progress
+from outlast.jobs.progress import CAUSES_TOLD_MAX, Done, Progress
 from outlast.jobs.records import value_of
 from outlast.jobs.session import Session
 from outlast.jobs.tally import Tally
@@ -196,7 +196,10 @@ class Run:
             suspended="" if self._abortion is None else self._abortion.told(),
             paused=self._throttle.is_shut,
             stopping=self._engine is not None and self._engine.stopping,
+            trouble=None if self._abortion is None else self._abortion.trouble(),
+            causes=tally.causes.most(CAUSES_TOLD_MAX),
             memory_mb=usage.get("memory_mb"),
+            memory_limit_mb=usage.get("memory_limit_mb"),
             pages_max=usage.get("pages_max"),
         )
 

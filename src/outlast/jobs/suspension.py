@@ -50,7 +50,6 @@ class Suspension:
         self._concurrency = concurrency
         self._patience = patience
         self.aborts = aborts
-        """Whether the run may end for this at all."""
         self.suspended = False
         """Whether nobody but a probe may go."""
         self.is_silence = False
@@ -283,6 +282,7 @@ class Suspension:
         assert guard is not None, "who probes is guarded"
         self.pulse.feel(now)
         self._probe = None
+        self.turns.answered(good=good)
         if good and guard.look(now).dominant_class in OUTAGES:
             # Of a host that answers again there is work to be done; those that do not will be parked.
             self.turns.favour(host)

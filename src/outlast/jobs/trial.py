@@ -102,13 +102,14 @@ class Trials:
             traceback="",
         )
         attempts = task.lease.attempts + 1
-        error = encode({**failure.to_dict(), "at": self._now()}).decode()
-        await self._ledger.record(Record(task.lease, ItemStatus.FAILED, attempts, error=error))
+        told = {**failure.to_dict(), "at": self._now()}
+        await self._ledger.record(Record(task.lease, ItemStatus.FAILED, attempts, error=encode(told).decode()))
         await self._ledger.put("starts", Starts.from_json(await self._ledger.get("starts")).gave_up().to_json())
         self._condemned -= {task.lease.item}
         self._suspicion = self._suspicion.without(task.lease.item)
         await self._ledger.put(SUSPICION, self._suspicion.to_json())
         self._tally.failed += 1
+        self._tally.causes.note(told, task.host, failed=True)
         self._runtime.emit(EventType.ITEM_QUARANTINED, self._job, key=task.lease.key, kills=kills)
 
     def _now(self) -> str:

@@ -18,17 +18,24 @@ class Turns:
         self._turn = 0
         self._turns: dict[str, int] = {}
         self._asked_new_at = -math.inf
+        self.probes = self.good_probes = 0
+        """How many were answered since the suspicion, and how many of them well."""
 
     def begin(self, now: float) -> None:
         """A suspicion begins. Who was favoured still is."""
         self._turns = {host: turn for host, turn in self._turns.items() if turn == _FAVOURED}
         self._asked_new_at = now
+        self.probes = self.good_probes = 0
 
     def asked(self, host: str, now: float) -> None:
         if host not in self._turns:
             self._asked_new_at = now
         self._turn += 1
         self._turns[host] = self._turn
+
+    def answered(self, *, good: bool) -> None:
+        self.probes += 1
+        self.good_probes += good
 
     def favour(self, host: str) -> None:
         self._turns[host] = _FAVOURED

@@ -87,6 +87,7 @@ class Watching:
         return {
             "memory_mb": metrics.get("memory_usage"),
             "memory_percent": metrics.get("memory_percent"),
+            "memory_limit_mb": self._config.memory_limit_mb or metrics.get("memory_limit_mb"),
             "browser_mb": metrics.get("browser_memory"),
             "pages": self._pages() if admission is not None else None,
             "pages_max": admission.limit if admission is not None and few else None,

@@ -96,9 +96,7 @@ class BrowserSite:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._listener.close()
-        if self._listener.errors and error is None:
-            raise BaseExceptionGroup("the site failed", list(self._listener.errors))
+        await self._listener.close("the site failed", error)
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         try:

@@ -94,9 +94,7 @@ class FlakySite:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._listener.close()
-        if self._listener.errors and error is None:
-            raise BaseExceptionGroup("pages of the site raised", list(self._listener.errors))
+        await self._listener.close("pages of the site raised", error)
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; whether another may follow."""

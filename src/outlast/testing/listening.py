@@ -31,8 +31,11 @@ class Listener:
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
-    async def close(self) -> None:
-        """Stop listening, and end every conversation where it stands."""
+    async def close(self, failed: str, error: BaseException | None) -> None:
+        """Stop listening, and end every conversation where it stands.
+
+        Raises a `BaseExceptionGroup` called `failed` of what `exchange` has raised, unless there is an `error` to be told already.
+        """
         assert self._server is not None
         self._closing = True
         await _stop_listening(self._server)
@@ -41,6 +44,8 @@ class Listener:
             conversation.cancel()
         await asyncio.gather(*self._conversations, return_exceptions=True)
         await self._server.wait_closed()
+        if self.errors and error is None:
+            raise BaseExceptionGroup(failed, list(self.errors))
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._closing:

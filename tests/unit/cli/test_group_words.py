@@ -135,6 +135,10 @@ def test_what_was_ignored_can_be_taken_back():
         "  judge the job anew   outlast resume docs",
         "  take it back         outlast retry docs --group F-3a9c2f --ignored",
     ]
+    one = Acted(changed=1, skipped=0, left=0)
+    assert ignored_lines("docs", one, choice, dry_run=False, hint="")[0] == (
+        "1 failed item of job docs will no longer count as a failure."
+    )
     assert ignored_lines("docs", acted, choice, dry_run=True, hint="")[-1] == (
         "  do it   outlast ignore docs --group F-3a9c2f"
     )

@@ -1,11 +1,24 @@
 """How fast, how long still: a decision over samples."""
 
-from datetime import UTC, datetime
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from outlast.cli.progress import Eta, Pace, View, plain_line, told_eta
+from outlast.cli.choice import group_name
+from outlast.cli.happened import Happened
+from outlast.cli.pace import Eta, Pace
+from outlast.cli.progress import plain_line, status_object, told_eta
+from outlast.cli.view import InTrouble, View
+from outlast.jobs.causes import Cause
+from outlast.jobs.host import Reason
+from outlast.jobs.progress import Trouble
 from outlast.ledger.port import Counts
+
+NOW = datetime(2026, 11, 23, 0, 18, 4, tzinfo=UTC)
+TROUBLE = Trouble(reason="no host answers", seconds=60.0, probes=7, good_probes=2, next_probe_in=1.0, gives_up_in=90.0)
 
 
 def paced(rows, *, parked=False):
@@ -25,11 +38,10 @@ def left(done, total):
 
 def view(**changes):
     values = {
-        "now": datetime(2026, 11, 23, 0, 18, 4, tzinfo=UTC),
+        "now": NOW,
         "elapsed": 30.0,
         "counts": Counts(pending=7868 - 12, done=4600, failed=12, deferred=12),
         "in_flight": 8,
-        "parked": (),
         "rate": 264.0,
         "eta": Eta(60 * 242, 60 * 271),
     }
@@ -42,10 +54,16 @@ def test_the_plain_line_has_every_number_in_its_place():
     )
 
 
+def waits(reason, *hosts):
+    return tuple(InTrouble(host=host, reason=reason) for host in hosts)
+
+
 def test_hosts_that_are_waited_for_are_in_the_line_without_what_a_terminal_would_obey():
-    line = plain_line(view(parked=("a.test", "\x1b[31mb\n.test", "", "d.test")))
+    line = plain_line(view(hosts=waits(Reason.PARKED, "a.test", "\x1b[31mb\n.test", "", "d.test")))
     assert r"parked=a.test,\x1b[31mb\n.test,(no host),..." in line
-    line = plain_line(view(paused=("a.test",), asked_to_wait=("b.test",)))
+    line = plain_line(
+        view(hosts=(*waits(Reason.PAUSED, "a.test"), *waits(Reason.ASKED_TO_WAIT, "b.test"), *waits(Reason.RATE, "c")))
+    )
     assert "in_flight=8 paused=a.test asked_to_wait=b.test eta=" in line
 
 
@@ -135,3 +153,76 @@ def test_why_the_job_is_suspended_is_in_the_line():
     assert line.endswith(" suspended: 26 of the last 30 operations failed (ValueError no price); probing, next in 4 s")
     assert "suspended" not in plain_line(view())
     assert plain_line(view(job_paused=True)).endswith(" paused: nothing is begun until the job is unpaused")
+
+
+def cause(signature="builtins.ValueError no price", **changes):
+    values = {"failure_class": "programming", "failed": 3, "retried": 9, "hosts": ("a.test",), "hosts_seen": 1}
+    return Cause(signature=signature, last=NOW.isoformat(), **values | changes)
+
+
+def test_what_else_is_known_is_in_the_line_where_it_is_known():
+    happened = Happened(checkpoint_id="cp", checkpoint_at=NOW - timedelta(seconds=72), restarts=2, crashes=1)
+    line = plain_line(
+        view(
+            memory_mb=512.0,
+            memory_limit_mb=2048.0,
+            happened=happened,
+            trouble=TROUBLE,
+            causes=(cause(), cause("builtins.TimeoutError slow", failed=0)),
+        )
+    )
+    assert line.endswith(
+        "memory=512.0MiB memory_limit=2.0GiB checkpoint_age=0:01:12 restarts=2 crashes=1 probes=7 good_probes=2 "
+        f"aborts_in=0:01:30 eta=4:02:00-4:31:00 causes={group_name('builtins.ValueError no price')}:3"
+    )
+    assert "checkpoint=failed" in plain_line(view(happened=Happened(checkpoint_problem="disk full")))
+
+
+def test_a_program_gets_every_number_and_no_words_to_take_apart():
+    told = status_object(
+        view(
+            hosts=(InTrouble(host="b.de", reason=Reason.PARKED, since=NOW, seconds=4.0),),
+            hosts_waiting=1,
+            causes=(cause(),),
+            happened=Happened(checkpoint_id="cp-1", checkpoint_at=NOW, browser="its driver died", browser_at=NOW),
+            suspended="it fails",
+            concurrency=16,
+        )
+    )
+    assert json.loads(json.dumps(told))["causes"][0]["hosts"] == ["a.test"]
+    assert told["counts"]["total"] == 12480
+    assert (told["finished"], told["per_second"], told["eta"]) == (4612, 264.0, {"early": 14520, "late": 16260})
+    assert told["hosts"] == [{"host": "b.de", "reason": "parked", "since": NOW.isoformat(), "seconds": 4.0}]
+    assert told["causes"][0]["group"] == group_name("builtins.ValueError no price")
+    assert told["checkpoint"] == {"id": "cp-1", "at": NOW.isoformat(), "problem": None}
+    assert told["browser"]["reason"] == "its driver died"
+    assert (told["suspended"], told["trouble"], told["concurrency"]) == (True, None, 16)
+    assert status_object(view(eta=None))["eta"] is None
+
+
+def test_what_is_beyond_the_bound_of_kinds_has_the_name_that_no_verb_takes():
+    assert "causes=other:3" in plain_line(view(causes=(cause("other"),)))
+
+
+def test_the_reference_names_every_field_of_a_status():
+    text = (Path(__file__).parents[3] / "docs/reference/cli.md").read_text()
+    rows = re.search(r"\| field of a `status` \| \|\n(.*?)\n\n", text, re.DOTALL)[1]
+    named = {name for row in rows.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert named == {"job_id", *status_object(view())}
+    told = status_object(view(causes=(cause(),), hosts=waits(Reason.PARKED, "a"), trouble=TROUBLE, eta=Eta(1, 2)))
+    for field in ("causes", "hosts", "checkpoint", "browser", "trouble", "eta"):
+        [row] = [row for row in rows.splitlines() if f"`{field}`" in row.split("|")[1]]
+        inner = told[field][0] if isinstance(told[field], list) else told[field]
+        assert set(inner) <= set(re.findall(r"`(\w+)`", row)), field
+
+
+def test_the_reference_names_every_key_of_a_line():
+    text = (Path(__file__).parents[3] / "docs/reference/cli.md").read_text()
+    section = re.search(r"### Lines\n(.*?)\n### ", text, re.DOTALL)[1]
+    happened = Happened(checkpoint_problem="x", restarts=1, crashes=1)
+    everywhere = (*waits(Reason.PARKED, "a"), *waits(Reason.PAUSED, "b"), *waits(Reason.ASKED_TO_WAIT, "c"))
+    memory = {"memory_mb": 1.0, "memory_limit_mb": 2.0, "pages_max": 2}
+    line = plain_line(view(happened=happened, trouble=TROUBLE, causes=(cause(),), hosts=everywhere, **memory))
+    keys = set(re.findall(r" (\w+)=", line))
+    assert "aborts_in" in keys
+    assert not {key for key in keys if not re.search(rf"[ `]{key}\b", section)}

@@ -1,19 +1,22 @@
 """Which view is shown, in which colours, and what is logged beside it."""
 
 import io
+import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from outlast.cli.hosts import HostWatch
-from outlast.cli.notices import told
-from outlast.cli.live import picture
+from outlast.cli.hosts import Down, HostWatch
+from outlast.cli.notices import NOTICED, told
+from outlast.cli.live import LiveScreen
 from outlast.cli.options import Settings
 from outlast.cli.printing import is_live, say, wants_color
-from outlast.cli.progress import JOB_PAUSED, Eta, Pace, View
-from outlast.cli.screens import PlainScreen, SilentScreen, chosen_progress
-from outlast.cli.work import logging_for, seen
+from outlast.cli.pace import Eta, Pace
+from outlast.cli.screens import JsonScreen, MuteScreen, PlainScreen, SilentScreen, chosen_progress, screen
+from outlast.cli.view import View, seen
+from outlast.cli.work import logging_for, noticed
 from outlast.config import LoggingConfiguration
 from outlast.events import EventType, ResilienceEvent
 from outlast.jobs import Progress
@@ -28,7 +31,6 @@ def view(elapsed=0.0, **changes):
     values = {
         "counts": Counts(done=1, pending=1),
         "in_flight": 1,
-        "parked": (),
         "rate": 1.0,
         "eta": Eta(1, 2),
     } | changes
@@ -50,6 +52,9 @@ class FakeTerminal(io.StringIO):
         (Settings(json=True, progress="plain"), True, "plain"),
         (Settings(progress="live"), False, "live"),
         (Settings(progress="auto"), False, "plain"),
+        (Settings(progress="json"), True, "json"),
+        (Settings(progress="json", quiet=True), False, "json"),
+        (Settings(progress="off"), True, "off"),
     ],
 )
 def test_progress_is_live_on_a_terminal_and_plain_elsewhere(settings, live, chosen):
@@ -87,6 +92,94 @@ def test_the_plain_view_is_one_line_each_half_minute(capsys):
     assert len(capsys.readouterr().err.splitlines()) == 3
 
 
+def objects(capsys):
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_program_is_told_at_the_beginning_each_half_minute_and_when_the_run_stands_otherwise(capsys):
+    screen = JsonScreen("docs")
+    screen.say("words")
+    for elapsed in range(0, 70):
+        stopping = elapsed >= 65
+        screen.show(view(float(elapsed), stopping=stopping, suspended="it fails" if 40 <= elapsed < 45 else ""))
+    told = objects(capsys)
+    assert [(each["elapsed"], each["suspended"], each["stopping"]) for each in told] == [
+        (0, False, False),
+        (30, False, False),
+        (40, True, False),
+        (45, False, False),
+        (65, False, True),
+    ]
+    assert {(each["message_type"], each["schema_version"], each["job_id"]) for each in told} == {("status", 1, "docs")}
+
+
+def test_a_program_is_told_of_an_event_as_it_is_and_in_words_where_there_are_any(capsys):
+    screen = JsonScreen("docs")
+    screen.tell(event(EventType.HOST_RECOVERED, host="a\x1b", down_for=61.0))
+    screen.tell(event(EventType.RUN_STARTED, run_id="RUN", done=0, pending=0, resumed=False))
+    first, second = objects(capsys)
+    assert (first["message_type"], first["event_type"], first["severity"]) == ("event", "host_recovered", "info")
+    assert first["data"] == {"host": "a\x1b", "down_for": 61.0}
+    assert first["text"] == r"a\x1b answers again after 1 min 1 s"
+    assert second["text"] is None
+
+
+def test_a_program_is_told_of_all_that_is_amiss_but_not_of_every_item():
+    told = set(noticed(as_json=True))
+    assert {EventType.RUN_STARTED, EventType.FAILURE_PATTERN_DETECTED, *NOTICED} <= told
+    assert not {EventType.RETRY_ATTEMPTED, EventType.RETRY_EXHAUSTED, EventType.PERMANENT_FAILURE} & told
+    assert set(noticed(as_json=False)) == set(NOTICED)
+    assert EventType.CHECKPOINT_FAILED in NOTICED
+
+
+@pytest.mark.parametrize(
+    ("settings", "environ", "terminal", "kind"),
+    [
+        (Settings(), {"TERM": "xterm"}, True, LiveScreen),
+        (Settings(), {"TERM": "xterm", "NO_COLOR": "1"}, True, LiveScreen),
+        (Settings(color="never"), {"TERM": "xterm"}, True, LiveScreen),
+        (Settings(), {"TERM": "xterm", "FORCE_COLOR": "1"}, False, PlainScreen),
+        (Settings(color="always"), {"TERM": "xterm"}, False, PlainScreen),
+        (Settings(), {"TERM": "dumb", "FORCE_COLOR": "1"}, True, PlainScreen),
+        (Settings(progress="live"), {"TERM": "dumb"}, True, PlainScreen),
+        (Settings(), {}, True, PlainScreen),
+        (Settings(progress="json"), {"TERM": "xterm"}, True, JsonScreen),
+        (Settings(json=True), {"TERM": "xterm"}, True, MuteScreen),
+        (Settings(quiet=True), {"TERM": "xterm"}, True, SilentScreen),
+    ],
+)
+def test_colour_and_liveness_are_two_questions(monkeypatch, settings, environ, terminal, kind):
+    for name in ("TERM", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stderr", FakeTerminal() if terminal else io.StringIO())
+    with screen(settings, "docs") as shown:
+        assert type(shown) is kind
+
+
+@pytest.mark.parametrize(
+    ("settings", "environ", "colored"),
+    [
+        (Settings(), {}, True),
+        (Settings(), {"NO_COLOR": "1"}, False),
+        (Settings(color="always"), {"NO_COLOR": "1"}, True),
+        (Settings(color="never"), {"FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_a_live_view_has_the_colours_that_were_asked_for_and_no_others(monkeypatch, settings, environ, colored):
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm", "COLUMNS": "80", "LINES": "24", **environ}.items():
+        monkeypatch.setenv(name, value)
+    terminal = FakeTerminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with screen(settings, "docs") as shown:
+        shown.show(view(counts=Counts(done=5, failed=5, pending=90)))
+    assert "10/100" in terminal.getvalue()
+    assert bool(re.search(r"\x1b\[[0-9;]*m", terminal.getvalue())) is colored
+
+
 def test_the_silent_view_shows_nothing_and_still_says_what_it_is_told(capsys):
     screen = SilentScreen()
     screen.show(view(100.0))
@@ -99,34 +192,6 @@ def test_a_closed_standard_error_does_not_stop_the_work(monkeypatch):
     closed.close()
     monkeypatch.setattr("sys.stderr", closed)
     say("into the void")
-
-
-def drawn(each, title="docs", width=100):
-    from rich.console import Console
-
-    out = io.StringIO()
-    Console(file=out, width=width, force_terminal=True, color_system=None).print(picture(title, each))
-    return out.getvalue()
-
-
-def test_the_live_view_holds_the_numbers_and_no_markup_of_strangers():
-    text = drawn(view(65.0, parked=("[red]\x1b[2J",), counts=Counts(done=40, failed=2, deferred=3, pending=55)))
-    for part in ("docs", "42/100 42.0%", "1.0/s", "eta 0:00:01-0:00:02", "0:01:05", "ok 40", "retrying 3", "failed 2"):
-        assert part in text
-    assert r"waiting for [red]\x1b[2J" in text
-    others = drawn(view(65.0, paused=("b.de",), asked_to_wait=("c.fr", "d.it")), width=160)
-    assert "paused b.de  asked to wait by c.fr,d.it" in others
-    assert "Ctrl-C" in text
-
-
-def test_the_name_of_a_job_is_no_markup():
-    assert "[red]docs[/red]" in drawn(view(), title="[red]docs[/red]")
-
-
-def test_the_live_view_says_that_it_is_stopping():
-    assert "stopping: 1 in flight ... (again: stop now)" in drawn(view(stopping=True))
-    assert JOB_PAUSED in drawn(view(job_paused=True, suspended="it fails"))
-    assert JOB_PAUSED not in drawn(view(suspended="it fails"))
 
 
 def event(kind, **data):
@@ -270,6 +335,10 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
             r"WARN a new browser after 1.2 s (x\x1b); not restored: 2 cookies, page a",
         ),
         (event(EventType.RUN_ENDED), "INFO run_ended"),
+        (
+            event(EventType.CHECKPOINT_FAILED, reason="disk full\x1b"),
+            r"ERROR a checkpoint could not be written, and the items go on: disk full\x1b",
+        ),
     ],
 )
 def test_an_event_is_told_in_words(told_event, line):
@@ -287,6 +356,14 @@ def test_a_terminal_gets_warnings_unless_more_was_asked_for():
     assert chosen(LoggingConfiguration(event_severity_min="warning")) == ("WARNING", "warning")
     assert chosen(LoggingConfiguration(), 1) == ("INFO", "info")
     assert chosen(LoggingConfiguration(level="ERROR"), 5) == ("DEBUG", "info")
+
+
+def test_who_reads_objects_gets_the_log_as_objects_unless_a_form_was_asked_for():
+    assert logging_for(LoggingConfiguration(), 0, as_json=True).format == "json"
+    assert logging_for(LoggingConfiguration(), 2, as_json=True).format == "json"
+    assert logging_for(LoggingConfiguration(), 0).format == LoggingConfiguration().format == "text"
+    assert logging_for(LoggingConfiguration(format="text"), 2, as_json=True).format == "text"
+    assert logging_for(LoggingConfiguration(destination="x.log"), 0, as_json=True).format == "text"
 
 
 def test_a_log_file_gets_what_the_configuration_says():
@@ -310,8 +387,15 @@ def test_what_is_seen_of_a_run_tells_apart_why_its_hosts_wait():
         parked=("c",),
         waiting=tuple(waiting),
     )
-    told = seen(progress, Pace(), NOW, 3.0, stopping=False)
-    assert (told.parked, told.paused, told.asked_to_wait) == (("c",), ("a",), ("b",))
+    told = seen(progress, Pace(), NOW, 3.0, stopping=False, down=[Down("c", NOW), Down("gone", NOW)])
+    assert [(each.host, each.reason.value, each.seconds) for each in told.hosts] == [
+        ("c", "parked", 1.0),
+        ("a", "paused", None),
+        ("b", "asked_to_wait", 3.0),
+        ("d", "rate", 0.5),
+    ]
+    assert [each.since for each in told.hosts] == [NOW, None, None, None]
+    assert told.hosts_waiting == 4
     assert (told.elapsed, told.in_flight, told.counts.done, told.stopping) == (3.0, 2, 1, False)
 
 

@@ -1,12 +1,15 @@
-"""`refuse_blocked` in a handler, with the responses of the libraries."""
+"""`refuse_blocked` and `refuse_errors` in a handler, with the responses of the libraries."""
+
+import pickle
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 import requests
 
 import outlast
-from outlast.errors import BlockedPageError, ValidationError
-from outlast.failure import refuse_blocked
+from outlast.errors import BadStatusError, BlockedPageError, ValidationError
+from outlast.failure import FailureClass, classify, refuse_blocked, refuse_errors
 
 WALL = "<html><head><title>Just a moment...</title></head></html>"
 PAGE = "<html><head><title>Shoes</title></head><body>Shoes</body></html>"
@@ -67,3 +70,59 @@ def test_it_is_known_whether_the_answer_came_from_where_it_was_asked():
     with pytest.raises(BlockedPageError, match="redirect"):
         refuse_blocked(httpx_response(PAGE, 203, [first], "https://x.example/block"))
     assert refuse_blocked(httpx_response(PAGE, 200, [], "https://x.example/block")) is None
+
+
+class Shown:
+    """As Playwright has it: an answer that is an error is shown like any other."""
+
+    url = "https://x.example/7"
+
+    def __init__(self, status, headers=()):
+        self.status, self.headers = status, dict(headers)
+
+
+@pytest.mark.parametrize("status", [200, 204, 304, 399])
+def test_an_answer_that_is_no_error_is_not_refused(status):
+    assert outlast.refuse_errors(Shown(status)) is None
+
+
+def test_a_page_that_loaded_nothing_is_not_refused():
+    assert refuse_errors(None) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Shown(404), "https://x.example/7 answered 404 Not Found"),
+        (Shown(599), "https://x.example/7 answered 599"),
+        (httpx_response("", 503), "https://x.example/7 answered 503 Service Unavailable"),
+        (requests_response("", 400), "https://x.example/7 answered 400 Bad Request"),
+    ],
+)
+def test_an_answer_that_is_an_error_is_refused_with_its_status(answer, says):
+    with pytest.raises(BadStatusError) as caught:
+        refuse_errors(answer)
+    assert str(caught.value).startswith(says)
+    assert caught.value.context["url"] == "https://x.example/7"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "judged"),
+    [
+        (404, {}, FailureClass.NOT_FOUND),
+        (503, {}, FailureClass.SERVER_ERROR),
+        (503, {"retry-after": "7"}, FailureClass.THROTTLED),
+        (429, {"retry-after": "7"}, FailureClass.THROTTLED),
+    ],
+)
+def test_it_is_judged_by_its_status_and_by_when_it_asks_to_come_back(status, headers, judged):
+    with pytest.raises(BadStatusError) as caught:
+        refuse_errors(Shown(status, headers))
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+        found = classify(error, now=datetime(2026, 11, 23, tzinfo=UTC))
+        assert (found.failure_class, found.status) == (judged, status)
+        assert found.retry_after == (7.0 if headers else None)
+
+
+def test_an_error_that_was_made_by_hand_says_nothing_of_a_status():
+    assert (BadStatusError().status, BadStatusError().headers) == (None, {})

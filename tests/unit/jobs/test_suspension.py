@@ -201,6 +201,17 @@ def test_probes_go_to_the_hosts_in_turn_and_in_an_outage_to_one_that_answers_fir
     assert suspension.turns.in_order(["h1", "h2", "h3"]) == ["h2", "h3", "h1"]
 
 
+def test_probes_are_counted_from_suspicion_to_suspicion():
+    job = Job().suspended()
+    turns = job.suspension.turns
+    assert (turns.probes, turns.good_probes) == (0, 0)
+    for good in (True, False, True):
+        job.probe(3.0, good=good)
+    assert (turns.probes, turns.good_probes) == (3, 2)
+    turns.begin(9.0)
+    assert (turns.probes, turns.good_probes) == (0, 0)
+
+
 def test_other_hosts_are_wanted_when_all_have_had_their_turn_until_none_is_found_any_more():
     job = Job()
     job.fail(1.0, times=40)

@@ -353,3 +353,50 @@ async def test_a_windowed_policy_aborts_when_its_window_is_full_of_failures(worl
     summary = await run(world, urls(), options, abort={"default_policy": "production"})
     assert (summary.outcome, 50 <= summary.failed <= 50 + CONCURRENCY) == (Outcome.ABORTED, True)
     assert world.seconds < 4
+
+
+async def test_a_suspended_run_tells_its_trouble_in_numbers_until_it_is_over(world, options):
+    world.trouble = lambda seconds, host, n: ValueError("no price") if 2 <= seconds < 60 else None
+    config, told = JobConfiguration(checkpoint={"enabled": False}), []
+    async with Run("troubled", config=config, **options) as run:
+
+        async def watch():
+            while True:
+                told.append((await run.progress()).trouble)
+                await options["runtime"].clock.sleep(0.02)
+
+        watching = asyncio.create_task(watch())
+        summary = await run.process(world.get, urls())
+        watching.cancel()
+    assert summary.outcome is Outcome.COMPLETED_WITH_FAILURES
+    assert (told[0], told[-1]) == (None, None)
+    trouble = [each for each in told if each is not None]
+    assert [each.probes for each in trouble] == sorted(each.probes for each in trouble)
+    last = trouble[-1]
+    assert "operations failed" in last.reason
+    assert "probing" not in last.reason
+    assert last.probes > 10
+    assert 0 < last.good_probes < last.probes
+    assert 50 < last.seconds < 70
+    assert trouble[0].gives_up_in > last.gives_up_in > 100
+    assert all(each.next_probe_in is None or 0 <= each.next_probe_in <= 5 for each in trouble)
+
+
+async def test_when_no_host_answers_that_is_the_trouble_and_it_has_an_end(world, options):
+    world.trouble = lambda seconds, host, n: ConnectionRefusedError("down") if seconds >= 2 else None
+    config, told = JobConfiguration(checkpoint={"enabled": False}, patience=120), []
+    async with Run("troubled", config=config, **options) as run:
+
+        async def watch():
+            while True:
+                told.append((await run.progress()).trouble)
+                await options["runtime"].clock.sleep(1.0)
+
+        watching = asyncio.create_task(watch())
+        await run.process(world.get, urls(300, 3))
+        watching.cancel()
+    silent = [each for each in told if each is not None and each.reason == "no host answers"]
+    assert silent
+    assert all(each.next_probe_in is None for each in silent)
+    assert silent[-1].gives_up_in < 10
+    assert silent[-1].seconds > 100

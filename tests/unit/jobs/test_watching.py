@@ -93,6 +93,8 @@ async def test_with_memory_to_spare_nothing_is_bound(watch, virtual_clock):
     assert (it.stopped, it.session.reason) == ([], None)
     assert it.watching.told()["pages_max"] is None
     assert it.watching.told()["memory_mb"] == 700.0
+    assert it.watching.told()["memory_limit_mb"] == 8 * GIB
+    assert watch(memory_limit_mb=900).watching.told()["memory_limit_mb"] == 900, "what was asked for comes first"
 
 
 async def test_where_memory_is_short_fewer_pages_are_open_and_more_again_when_it_is_not(watch, machine, virtual_clock):

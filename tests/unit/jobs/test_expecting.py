@@ -17,7 +17,7 @@ from outlast.jobs.store import job_directory
 from outlast.jobs.tally import Tally
 from outlast.jobs.throttle import PAUSE, Throttle
 from outlast.jobs.yields import Yield
-from outlast.ledger import MemoryLedger, Result, Shape, SqliteLedger
+from outlast.ledger import ItemStatus, MemoryLedger, Result, Shape, SqliteLedger
 from outlast.runtime import Runtime
 
 
@@ -569,7 +569,7 @@ async def test_a_stale_lease_is_not_counted(options):
         async def record(self, record, /):
             if record.lease.key == "3":
                 record = record._replace(lease=record.lease._replace(token=0))
-                self._rows[record.lease.item - 1].status = "done"
+                self._move(self._rows[record.lease.item - 1], ItemStatus.DONE)
                 raise StaleLeaseError
             await super().record(record)
 

@@ -51,7 +51,7 @@ class Rotting(MemoryLedger):
 
     def mended(self, item, remedy):
         row = self._rows[item - 1]
-        row.status = {Remedy.PENDING: ItemStatus.PENDING, Remedy.FAILED: ItemStatus.FAILED}.get(remedy, row.status)
+        self._move(row, {Remedy.PENDING: ItemStatus.PENDING, Remedy.FAILED: ItemStatus.FAILED}.get(remedy, row.status))
         if remedy is Remedy.FAILED:
             row.error = '{"type": "Lost", "message": "its payload is lost"}'
         return Finding("items", item, row.key, "its checksum does not fit", remedy)
@@ -193,7 +193,7 @@ async def test_what_others_come_upon_late_is_said_while_the_run_goes_on(ledger, 
 async def test_the_note_for_later_adds_up(ledger, options):
     for number in (1, 2):
         ledger.rot = {number: Remedy.PENDING, 5: Remedy.FAILED}
-        ledger._rows[4].status = ItemStatus.DONE
+        ledger._move(ledger._rows[4], ItemStatus.DONE)
         await run_again(ledger, options)
     noted = await ledger.get("damage")
     assert (noted["damaged"], noted["lost"]) == (4, 2)

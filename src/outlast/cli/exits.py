@@ -15,6 +15,7 @@ from outlast.cli.choice import GroupNotFoundError
 from outlast.cli.options import Settings
 from outlast.cli.phrases import safe
 from outlast.cli.printing import SCHEMA_VERSION, say
+from outlast.cli.steering import NotRunningError
 from outlast.cli.ways_out import ways_out
 from outlast.errors import (
     CheckpointCorruptionError,
@@ -64,6 +65,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (CrashLoopError, ExitCode.ABORTED),
     (JobLockedError, ExitCode.LOCKED),
     (JobNotFoundError, ExitCode.NOT_FOUND),
+    (NotRunningError, ExitCode.NOT_FOUND),
     (CheckpointNotFoundError, ExitCode.NOT_FOUND),
     (GroupNotFoundError, ExitCode.NOT_FOUND),
     (ConfigurationError, ExitCode.USAGE),

@@ -49,6 +49,7 @@ def carry_out(order: Order, settings: Settings) -> int:
         repeatable=STANDARD_INPUT not in plan.texts,
         aborted=_aborted(plan, worked),
         max_time=plan.config.max_time,
+        job_paused=worked.job_paused,
     )
     document = _document(ended)
     if settings.progress == "json":

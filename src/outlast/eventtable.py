@@ -48,6 +48,7 @@ class EventType(StrEnum):
     KEYS_ROTATED = "keys_rotated"
     ITEM_QUARANTINED = "item_quarantined"
     ORDERS_CHANGED = "orders_changed"
+    COMMAND_OBEYED = "command_obeyed"
     EXPECTATION_FAILED = "expectation_failed"
     FAILURE_HANDLED = "failure_handled"
     CIRCUIT_OPENED = "circuit_opened"
@@ -80,6 +81,7 @@ def _table() -> Mapping[EventType, EventSpec]:
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     ended = ("run_id", "outcome", "done", "failed", "deferred", "records", "unmet")
+    crashed = ("incident_id", "reason", "generation", "replaced")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
     return MappingProxyType(
         {
@@ -104,18 +106,29 @@ def _table() -> Mapping[EventType, EventSpec]:
             kind.LEDGER_DAMAGED: EventSpec("job", error, ("damaged", "lost", "findings"), published=False),
             kind.KEYS_ROTATED: EventSpec("job", info, ("key_id", "ledger", "checkpoints"), published=False),
             kind.ITEM_QUARANTINED: EventSpec("job", error, ("key", "kills"), published=False),
-            kind.ORDERS_CHANGED: EventSpec("job", info, ("paused",), published=False),
+            **_of_orders(),
             kind.EXPECTATION_FAILED: EventSpec(
                 "job", error, ("run_id", "expectation", "reason", "at_end"), published=False
             ),
             kind.FAILURE_HANDLED: EventSpec("failure", warning, handled, published=False),
-            kind.BROWSER_CRASHED: EventSpec("browser", error, ("incident_id", "reason", "generation"), published=False),
+            kind.BROWSER_CRASHED: EventSpec("browser", error, crashed, published=False),
             kind.BROWSER_UNAVAILABLE: EventSpec("browser", error, ("reason",), published=False),
             **_of_retries(),
             **_of_resources(),
             kind.ABORT_ANALYSED: EventSpec("abort", error, ("reason", "analysis"), published=False),
         }
     )
+
+
+def _of_orders() -> Mapping[EventType, EventSpec]:
+    info, warning, *_ = Severity
+    kind = EventType
+    ordered = ("changed", "job_paused", "paused", "rates")
+    commanded = ("command_id", "command", "given", "obeyed", "answer")
+    return {
+        kind.ORDERS_CHANGED: EventSpec("job", info, ordered, published=False),
+        kind.COMMAND_OBEYED: EventSpec("job", warning, commanded, published=False),
+    }
 
 
 def _of_retries() -> Mapping[EventType, EventSpec]:

@@ -119,7 +119,7 @@ def test_a_running_job_is_seen_from_outside_and_is_nobody_elses(start, tmp_path)
         assert code == 5, verb
         assert re.fullmatch(
             rf"outlast: error: job 'scrape' is being run by another process \(pid {process.pid} on .*\)\n"
-            rf"  Wait until it has ended, or stop it \(it finishes what is in flight\): kill -INT {process.pid}\n",
+            rf"  Wait until it has ended, or stop it \(it finishes what is in flight\): outlast stop scrape\n",
             err,
         )
     assert process.poll() is None

@@ -82,7 +82,7 @@ def cause_of(counts: Counts) -> str:
 def _where(counts: Counts, group: Group) -> str:
     hosts = {host: seen.count for host, seen in group.hosts.items() if host}
     if not hosts:
-        return "no host was told"
+        return "the items name no host"
     worst, most = max(hosts.items(), key=lambda each: each[1])
     if most < OF_ONE_HOST * sum(hosts.values()):
         return f"at {len(hosts)} hosts, most at {worst} ({most})"

@@ -12,6 +12,7 @@ from outlast.abort.notify import Notice, Notifier
 from outlast.abort.patterns import Pattern
 from outlast.abort.policy import AbortPolicy
 from outlast.abort.ports import Checkpoints
+from outlast.abort.states import Decision
 from outlast.abort.verdict import Verdict
 from outlast.abort.watch import Report, Watch
 from outlast.abort.words import Action
@@ -73,6 +74,13 @@ class WatchedJob:
             self._announce(EventType.ABORT_EVALUATED, verdict)
         if is_abort:
             self._announce(EventType.ABORT_TRIGGERED, verdict)
+        return verdict
+
+    def condemn(self, policy: AbortPolicy, reason: str) -> Verdict:
+        """The verdict of whoever decides instead of the evidence, announced."""
+        found, _, _ = self.watch.evaluate(self._now(), policy, self._config.evaluation_interval)
+        verdict = found._replace(decision=Decision.ABORT, reason=reason, reasons=(reason,), hosts=())
+        self._announce(EventType.ABORT_TRIGGERED, verdict)
         return verdict
 
     async def execute(self, reason: str, policy: AbortPolicy) -> bool:

@@ -179,6 +179,10 @@ class AbortManager(IAbortManager):
         """The verdict on the job, announced where that is due: what `evaluate_abort_conditions` gives, as a value."""
         return self._job(job_id).evaluate(self._chosen(policy))
 
+    def condemned(self, job_id: str, policy: AbortPolicy | str | None, reason: str) -> Verdict:
+        """The verdict where somebody has decided that the job is to be aborted, for this reason; announced, whatever the evidence says."""
+        return self._job(job_id).condemn(self._chosen(policy), reason)
+
     def attach(
         self,
         job_id: str,

@@ -48,6 +48,8 @@ class Keeper:
         self._gate = Gate()
         self._job_id = job_id
         self._on_crash = on_crash
+        self.is_wanted: Callable[[], bool] = lambda: True
+        """Whether a browser that is lost is to be replaced before anybody asks for one."""
         self._work: asyncio.Task[bool] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._was_started = False
@@ -183,10 +185,15 @@ class Keeper:
     def _failed(self, generation: Generation) -> None:
         failure = generation.failure
         assert failure is not None
-        self._tell_crash(failure.incident, failure.reason, generation.number)
+        is_wanted = self.is_wanted()
+        self._tell_crash(failure.incident, failure.reason, generation.number, replaced=is_wanted)
         # A restart that is under way finds it out by itself.
         if self._work is None and not self._is_closed and generation is self.generation:
-            self._replace(failure.reason)
+            if is_wanted:
+                self._replace(failure.reason)
+            else:
+                # Whoever asks for one all the same is given one.
+                self._gate.close()
 
     def _replace(self, reason: str) -> None:
         self._gate.close()
@@ -273,10 +280,9 @@ class Keeper:
         if self._is_closed:
             raise BrowserUnavailableError("the browser was closed", context={"scope": "browser"})
 
-    def _tell_crash(self, incident: str, reason: str, number: int) -> None:
-        self.runtime.emit(
-            EventType.BROWSER_CRASHED, self._job_id, incident_id=incident, reason=reason, generation=number
-        )
+    def _tell_crash(self, incident: str, reason: str, number: int, *, replaced: bool) -> None:
+        told = {"incident_id": incident, "reason": reason, "generation": number, "replaced": replaced}
+        self.runtime.emit(EventType.BROWSER_CRASHED, self._job_id, **told)
         if self._on_crash is not None:
             # Later, by itself: what goes wrong in it must not stop the browser from being replaced.
             asyncio.get_running_loop().call_soon(self._on_crash, incident, reason)

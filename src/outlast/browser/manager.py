@@ -114,6 +114,10 @@ class BrowserLifecycle(IBrowserLifecycleIntegration):
         """The browser itself, for the body of `async with`; contexts that it opens are closed afterwards."""
         return BrowserLease(self._keeper, deadline)
 
+    def replaces_while(self, is_wanted: Callable[[], bool]) -> None:
+        """Replace a browser that is lost at once only while this is so; else when somebody asks for one."""
+        self._keeper.is_wanted = is_wanted
+
     def attach(self, browser: Any) -> None:
         """Use a browser that is running already. It can be replaced only if there is a launcher too."""
         self._keeper.adopt(self._restart.adopted(Launched(browser)))

@@ -16,7 +16,9 @@ _BY_ASKING_LESS = frozenset({"blocked", "throttled", "timeout", "server_error", 
 
 
 def why(note: Mapping[str, Any]) -> str:
-    """The reason, as one reads it."""
+    """The reason, as one reads it; what somebody has given as one stays as it was said."""
+    if note.get("ordered"):
+        return safe(str(note.get("reason")).strip().rstrip("."), REASON_WIDTH_MAX)
     return safe(plainly(str(note.get("reason") or "going on seemed pointless")), REASON_WIDTH_MAX)
 
 
@@ -33,7 +35,8 @@ def aborted_lines(note: Mapping[str, Any]) -> list[str]:
     """What is known of why it was aborted: since when, where, what failed, what was well."""
     hosts, seen = _names(note.get("hosts")), note.get("hosts_seen")
     where = f" at {len(hosts)} of {seen} hosts: {paused_text(hosts)}" if hosts and any(hosts) else ""
-    lines = [f"  in trouble since {moment(str(note.get('since')))}{where}"]
+    # Somebody has decided: that there was trouble is not said.
+    lines = [] if note.get("ordered") else [f"  in trouble since {moment(str(note.get('since')))}{where}"]
     cause, analysis = note.get("cause"), note.get("analysis") or {}
     if analysis.get("total_failures"):
         lines.append(f"  {safe(str(analysis['cause']), CAUSE_WIDTH_MAX)}")

@@ -16,6 +16,7 @@ from outlast.cli.lives import DiedInVainError
 from outlast.cli.options import Settings
 from outlast.cli.phrases import safe
 from outlast.cli.printing import SCHEMA_VERSION, say
+from outlast.cli.steering import NotRunningError
 from outlast.cli.ways_out import ways_out
 from outlast.errors import (
     CheckpointCorruptionError,
@@ -66,6 +67,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (CrashLoopError, ExitCode.ABORTED),
     (JobLockedError, ExitCode.LOCKED),
     (JobNotFoundError, ExitCode.NOT_FOUND),
+    (NotRunningError, ExitCode.NOT_FOUND),
     (CheckpointNotFoundError, ExitCode.NOT_FOUND),
     (GroupNotFoundError, ExitCode.NOT_FOUND),
     (ConfigurationError, ExitCode.USAGE),

@@ -6,17 +6,19 @@ from typing import Any
 
 from outlast.cli.abort_words import aborted_lines, aborted_steps, suspended_line, why
 from outlast.cli.grouping import NamedGroup
+from outlast.cli.next_steps import failure_steps, go_on_steps
 from outlast.cli.note_words import note_lines
 from outlast.cli.pause_words import paused_text
 from outlast.cli.phrases import BY_SCRIPT, MEBIBYTE, commands, moment, percent, quoted, safe, size, units
+from outlast.cli.rate_words import rates_in_force, rates_text
 from outlast.cli.reading import JobRecord
-from outlast.cli.words import failure_lines, failure_steps, go_on_steps
+from outlast.cli.words import failure_lines
 from outlast.jobs import Outcome
 from outlast.jobs.store import PartSizes
 from outlast.ledger.port import Counts
 from outlast.storage.keys import KEY_VARIABLE
 
-__all__ = ["status_document", "status_lines", "status_steps"]
+__all__ = ["last_run_line", "status_document", "status_lines", "status_steps"]
 
 _PARTS = (
     ("ledger", "ledger"),
@@ -39,7 +41,7 @@ def status_lines(record: JobRecord, groups: Sequence[NamedGroup], hint: str) -> 
     lines = [
         f"job {safe(record.name)}: {finished} of {counts.total} finished ({percent(finished, counts.total)})",
         f"{counts.done} done, {counts.failed} failed, {ignored}{counts.waiting} to do",
-        _last_run(record),
+        last_run_line(record),
         *_standing(record),
         *_paused(record),
         *_resources(record),
@@ -64,7 +66,9 @@ def status_document(record: JobRecord, groups: Sequence[NamedGroup] | None) -> d
         "key_needed": record.locked,
         "key_id": record.locked_by,
         "notes": asdict(record.notes),
+        "job_paused": record.paused.job,
         "paused_hosts": list(record.paused.hosts),
+        "rates": [asdict(each) for each in rates_in_force(record.notes.rates or {}, record.paused.rates)],
         "orders_problem": record.paused.problem,
         "size_bytes": None if record.sizes is None else asdict(record.sizes),
     }
@@ -78,12 +82,16 @@ def _standing(record: JobRecord) -> list[str]:
         return [suspended_line(notes.suspended)] if notes.suspended and notes.suspended.get("run") == run else []
     if notes.aborted is None or notes.aborted.get("run") != run:
         return []
-    return [f"aborted: {why(notes.aborted)}", *aborted_lines(notes.aborted)]
+    by = " by `outlast abort`" if notes.aborted.get("ordered") else ""
+    return [f"aborted{by}: {why(notes.aborted)}", *aborted_lines(notes.aborted)]
 
 
 def _paused(record: JobRecord) -> list[str]:
     paused = record.paused
-    lines = [f"paused: {paused_text(paused.hosts)}"] if paused.hosts else []
+    lines = ["paused: the whole job; nothing is begun until it is unpaused"] if paused.job else []
+    lines += [f"paused: {paused_text(paused.hosts)}"] if paused.hosts else []
+    rates = rates_in_force(record.notes.rates or {}, paused.rates)
+    lines += [f"rates: {rates_text({each.host: f'{each.rate} (by the {each.by})' for each in rates})}"] if rates else []
     return [*lines, *([safe(paused.problem, 500)] if paused.problem else [])]
 
 
@@ -117,7 +125,9 @@ def status_steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hin
     if record.counts.done and not empty:
         rest.append(("records", f"outlast results {name}{hint}"))
     if record.running is not None:
-        return [*([("unpause", f"outlast unpause {name} --all{hint}")] if record.paused.hosts else []), *rest]
+        every = " --all" if record.paused.hosts else ""
+        is_paused = record.paused.job or record.paused.hosts
+        return [*([("unpause", f"outlast unpause {name}{every}{hint}")] if is_paused else []), *rest]
     if record.met_damage:
         mend = [("see what is damaged", f"outlast verify {name}{hint}"), ("mend it", f"outlast repair {name}{hint}")]
         return [*mend, ("go on after that", f"outlast resume {name}{hint}")]
@@ -129,7 +139,7 @@ def status_steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hin
     around = (
         aborted_steps(record.name, aborted, hint, ()) if aborted and aborted.get("run") == record.run.get("id") else []
     )
-    on = go_on_steps(record.name, record.counts, hint, record.paused.hosts)
+    on = go_on_steps(record.name, record.counts, hint, record.paused.hosts, job_paused=record.paused.job)
     if empty and record.counts.done:
         on = [("when that is mended", f"outlast resume {name}{hint} --fresh")]
     return [*on, *around, *rest]
@@ -149,7 +159,8 @@ def _by_script(counts: Counts, word: str, hint: str) -> list[tuple[str, str]]:
     return []
 
 
-def _last_run(record: JobRecord) -> str:
+def last_run_line(record: JobRecord) -> str:
+    """Whether it runs now, and by whom; else how its last run ended."""
     started = moment(str(record.run.get("started", "?")))
     if record.running is not None:
         holder = record.running
@@ -166,5 +177,7 @@ def _last_run(record: JobRecord) -> str:
         when = moment(str(record.ended.get("at", "?")))
         return f"not running; the run of {started} ended {when} with an error: {safe(str(record.ended['error']), 200)}"
     code = safe(str(record.ended.get("exit_code", "?")))
-    why = f": {safe(str(record.ended['reason']), 500)}" if record.ended.get("reason") else ""
+    # Why somebody has aborted it stands in a line of its own.
+    is_told = record.ended.get("reason") and record.ended.get("outcome") != Outcome.ABORTED
+    why = f": {safe(str(record.ended['reason']), 500)}" if is_told else ""
     return f"not running; the run of {started} ended {moment(str(record.ended.get('at', '?')))}: {outcome} (exit code {code}){why}"

@@ -21,6 +21,6 @@ def put_object(kind: str, content: Mapping[str, Any]) -> None:
     say(object_line(kind, content))
 
 
-def event_object(event: ResilienceEvent) -> Mapping[str, Any]:
+def event_object(event: ResilienceEvent, hint: str = "") -> Mapping[str, Any]:
     """An event, with the words in which people are told of it, where there are any."""
-    return {**event.to_dict(), "text": words(event)}
+    return {**event.to_dict(), "text": words(event, hint)}

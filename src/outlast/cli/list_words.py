@@ -8,7 +8,7 @@ from typing import Any
 from outlast.cli.abort_words import suspended_line, why
 from outlast.cli.note_words import note_lines
 from outlast.cli.pause_words import paused_text
-from outlast.cli.phrases import columns, duration, safe, size
+from outlast.cli.phrases import columns, duration, safe, size, units
 from outlast.cli.reading import JobRecord, Notes
 from outlast.cli.standing import moment_told
 from outlast.jobs import ExitCode, Outcome
@@ -86,7 +86,7 @@ def _day(at: datetime, now: datetime) -> str:
 def _state(record: JobRecord) -> str:
     """One word for how the job stands, two at most."""
     if record.running is not None:
-        return "suspended" if _suspended(record) else "running"
+        return "paused" if record.paused.job else "suspended" if _suspended(record) else "running"
     standing = (
         ("encrypted", record.locked),
         ("DAMAGED", record.damage is not None or record.met_damage),
@@ -108,8 +108,8 @@ def _ended_word(record: JobRecord) -> str:
 def _reason(record: JobRecord) -> str:
     """Why it stands so, where that was noted."""
     if record.running is not None:
-        holder = f"pid {record.running.pid} on {record.running.host}"
-        return f"{holder}; {suspended_line(_suspended(record))}" if _suspended(record) else holder
+        suspended = [suspended_line(_suspended(record))] if _suspended(record) else []
+        return "; ".join([f"pid {record.running.pid} on {record.running.host}", *_orders(record), *suspended])
     if record.damage is not None:
         return record.damage
     return next(_reasons(record), "")
@@ -129,8 +129,18 @@ def _reasons(record: JobRecord) -> Iterator[str]:
         yield why(notes.aborted)
     yield from (str(ended[name]) for name in ("error", "reason") if ended.get(name))
     yield from (f"not as expected: {each['name']}: {each['reason']}" for each in _unmet(record))
-    if ended.get("outcome") == Outcome.STOPPED and record.paused.hosts and record.counts.waiting:
-        yield f"paused: {paused_text(record.paused.hosts)}"
+    if record.counts.waiting and _orders(record):
+        yield "; ".join(_orders(record))
+
+
+def _orders(record: JobRecord) -> list[str]:
+    """What an operator has told the job, as far as it is in force."""
+    paused = record.paused
+    return [
+        *(["paused"] if paused.job else []),
+        *([f"paused: {paused_text(paused.hosts)}"] if paused.hosts else []),
+        *([f"{units(len(paused.rates), 'rate')} ordered"] if paused.rates else []),
+    ]
 
 
 def _suspended(record: JobRecord) -> Mapping[str, Any]:

@@ -81,8 +81,8 @@ class LiveScreen:
     def say(self, line: str, /) -> None:
         self._live.console.print(Text(line))
 
-    def tell(self, event: ResilienceEvent, /) -> None:
-        self.say(told(event))
+    def tell(self, event: ResilienceEvent, hint: str = "", /) -> None:
+        self.say(told(event, hint))
 
 
 @contextmanager

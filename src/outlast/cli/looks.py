@@ -124,6 +124,7 @@ class Looks:
             in_flight=min(counts.leased, sample.get("in_flight", counts.leased)),
             parked=tuple(each.host for each in down),
             waiting=tuple(Waiting(host, Reason.PAUSED, None) for host in record.paused.hosts),
+            paused=record.paused.job,
             suspended="" if note is None or note.get("silence") else str(note.get("reason")),
             trouble=None if note is None else _trouble(note, now),
             causes=self._causes if counts.failed else (),

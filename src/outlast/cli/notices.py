@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from outlast.cli.note_words import WHY_BEHIND
-from outlast.cli.pause_words import paused_text
+from outlast.cli.pause_words import orders_line
 from outlast.cli.phrases import duration, moment, plainly, safe, units
 from outlast.events import EventType, ResilienceEvent
 
@@ -15,16 +15,19 @@ REASON_WIDTH_MAX = 300
 KEYS_SHOWN_MAX = 5
 KEY_WIDTH_MAX = 80
 
+_VERBS = {"checkpoint": "checkpoint now"}
 _LEVELS = {"info": "INFO", "warning": "WARN", "error": "ERROR", "critical": "ERROR"}
 
 
-def told(event: ResilienceEvent) -> str:
-    """The line for an event."""
-    return f"{moment(event.timestamp)} {_LEVELS[event.severity]} {words(event) or event.event_type}"
+def told(event: ResilienceEvent, hint: str = "") -> str:
+    """The line for an event; `hint` is what another verb needs to find the store."""
+    return f"{moment(event.timestamp)} {_LEVELS[event.severity]} {words(event, hint) or event.event_type}"
 
 
-def words(event: ResilienceEvent) -> str | None:
+def words(event: ResilienceEvent, hint: str = "") -> str | None:
     """The event as one would say it; None where there are no words for its type."""
+    if event.event_type == EventType.ORDERS_CHANGED:
+        return orders_line(event.data, event.job_id, hint)
     said = _SAID.get(event.event_type)
     return None if said is None else said(event.data)
 
@@ -87,8 +90,13 @@ def _remedied(data: Mapping[str, Any]) -> str:
     return done if data["error"] is None else f"{done} failed: {safe(str(data['error']), ERROR_WIDTH_MAX)}"
 
 
-def _ordered(data: Mapping[str, Any]) -> str:
-    return f"paused now: {paused_text(data['paused'])}" if data["paused"] else "no host is paused any more"
+def _commanded(data: Mapping[str, Any]) -> str:
+    """What somebody has told the run, and what it does."""
+    reason = data["given"].get("reason")
+    why = f" ({safe(str(reason), REASON_WIDTH_MAX)})" if reason else ""
+    return (
+        f"`outlast {_VERBS.get(data['command'], data['command'])}`{why}: {safe(str(data['answer']), REASON_WIDTH_MAX)}"
+    )
 
 
 def _unmet(data: Mapping[str, Any]) -> str:
@@ -96,7 +104,10 @@ def _unmet(data: Mapping[str, Any]) -> str:
 
 
 def _crashed(data: Mapping[str, Any]) -> str:
-    return f"the browser is gone ({safe(str(data['reason']), ERROR_WIDTH_MAX)}): a new one is started, what was open is fetched again"
+    gone = f"the browser is gone ({safe(str(data['reason']), ERROR_WIDTH_MAX)})"
+    if not data.get("replaced", True):
+        return f"{gone}: the job is stopping, what was open is left for the next run"
+    return f"{gone}: a new one is started, what was open is fetched again"
 
 
 def _restarted(data: Mapping[str, Any]) -> str:
@@ -132,11 +143,11 @@ _SAID: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     EventType.KEYS_ROTATED: _rotated,
     EventType.ITEM_QUARANTINED: _quarantined,
     EventType.REMEDY_APPLIED: _remedied,
-    EventType.ORDERS_CHANGED: _ordered,
+    EventType.COMMAND_OBEYED: _commanded,
     EventType.ABORT_TRIGGERED: _aborted,
     EventType.ABORT_EXECUTED: _executed,
     EventType.EXPECTATION_FAILED: _unmet,
     EventType.BROWSER_CRASHED: _crashed,
     EventType.BROWSER_RESTARTED: _restarted,
 }
-NOTICED = tuple(EventType(kind) for kind in _SAID)
+NOTICED = (*(EventType(kind) for kind in _SAID), EventType.ORDERS_CHANGED)

@@ -1,78 +1,75 @@
-"""Hosts paused and unpaused: orders that a job keeps, whether it runs or not."""
+"""Standing orders of a job: given, and looked at, whether it runs or not."""
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from outlast.cli.opening import Access, keys_at_hand, looked_into
 from outlast.errors import JobError, KeyMissingError
-from outlast.jobs.orders import Orders, read_orders, write_orders
+from outlast.jobs.orders import Orders, change_orders, read_orders
 from outlast.jobs.store import JobDirectory
 from outlast.storage.keys import KEY_VARIABLE
 
-__all__ = ["Ordered", "Paused", "order_hosts", "paused_hosts"]
+__all__ = ["Ordered", "Paused", "no_key", "order", "order_hosts", "standing_orders"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordered:
-    """The paused hosts before and after. `by_script`: the job was started from code."""
+    """The orders before and after. `own_rates` are those of the job itself; `by_script`: it was started from code."""
 
-    before: frozenset[str]
-    after: frozenset[str]
+    before: Orders
+    after: Orders
+    own_rates: Mapping[str, str] = field(default_factory=dict)
     by_script: bool = False
 
     @property
     def changed(self) -> list[str]:
-        return sorted(self.before ^ self.after)
+        """The hosts that are paused or unpaused by it."""
+        return sorted(self.before.paused ^ self.after.paused)
+
+    @property
+    def is_news(self) -> bool:
+        return self.before != self.after
 
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """The hosts that are paused, or the problem with finding that out."""
+    """The hosts that are paused, whether the whole job is, and the rates that were ordered; or the problem with finding that out."""
 
     hosts: tuple[str, ...] = ()
     problem: str | None = None
+    job: bool = False
+    rates: Mapping[str, str] = field(default_factory=dict)
 
 
-async def order_hosts(directory: JobDirectory, change: Callable[[frozenset[str]], frozenset[str]]) -> Ordered:
-    """Change which hosts are paused; it is durable, and a run that goes on notices within a second.
+async def order(directory: JobDirectory, change: Callable[[Orders], Orders]) -> Ordered:
+    """Change the orders; that is durable, and a run that goes on notices within a second.
 
     Raises `KeyMissingError` when the job is encrypted and its key is not at hand.
     """
     async with looked_into(directory) as access:
         if access.locked:
-            raise KeyMissingError(
-                f"the orders of this job are encrypted, and its key is not at hand: set {KEY_VARIABLE}"
-            )
+            raise no_key()
         by_script = await access.ledger.get("invocation") is None
-    keys = keys_at_hand() if access.sealed else None
-    with _alone(directory.path):
-        before = read_orders(directory, keys).paused
-        orders = Orders.pausing(change(before))
-        if orders.paused != before:
-            write_orders(directory, orders, keys)
-    return Ordered(before=before, after=orders.paused, by_script=by_script)
+        own_rates = await access.ledger.get("rates") or {}
+    before, after = change_orders(directory, change, keys_at_hand() if access.sealed else None)
+    return Ordered(before=before, after=after, own_rates=own_rates, by_script=by_script)
 
 
-def paused_hosts(directory: JobDirectory, access: Access) -> Paused:
-    """The paused hosts of a job that is looked into; none are known where its key is not at hand."""
+async def order_hosts(directory: JobDirectory, change: Callable[[frozenset[str]], frozenset[str]]) -> Ordered:
+    """Change which hosts are paused."""
+    return await order(directory, lambda orders: replace(orders, paused=change(orders.paused)))
+
+
+def standing_orders(directory: JobDirectory, access: Access) -> Paused:
+    """What a job that is looked into was told; nothing is known where its key is not at hand."""
     if access.locked:
         return Paused()
     try:
-        return Paused(tuple(sorted(read_orders(directory, keys_at_hand() if access.sealed else None).paused)))
+        orders = read_orders(directory, keys_at_hand() if access.sealed else None)
     except JobError as error:
         return Paused(problem=error.message)
+    return Paused(tuple(sorted(orders.paused)), job=orders.job_paused, rates=orders.rates)
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    # Two who change the orders at the same time must not undo what the other has said. Nobody else locks the directory.
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(directory)
+def no_key() -> KeyMissingError:
+    return KeyMissingError(f"the orders of this job are encrypted, and its key is not at hand: set {KEY_VARIABLE}")

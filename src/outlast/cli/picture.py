@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from outlast.cli.group_words import host_named
 from outlast.cli.phrases import MEBIBYTE, about, between, duration, percent, plainly, rate, safe, size
-from outlast.cli.progress import group_of
+from outlast.cli.progress import JOB_PAUSED, group_of
 from outlast.cli.rows import Line, Piece, Row, cut, fitted, flowed, padded, plain, wide
 from outlast.cli.trend import sparkline
 from outlast.cli.view import InTrouble, View
@@ -127,6 +127,8 @@ def _bytes(megabytes: float) -> str:
 
 
 def _trouble(view: View) -> Iterator[Line]:
+    if view.job_paused:
+        yield Line(1, [(JOB_PAUSED, "bold yellow")])
     trouble = view.trouble
     if trouble is None:
         return

@@ -11,11 +11,21 @@ from outlast.failure.groups import OTHER
 from outlast.jobs.causes import Cause
 from outlast.jobs.host import Reason
 
-__all__ = ["counted", "group_of", "memory_text", "plain_line", "status_object", "suspended_text", "told_eta"]
+__all__ = [
+    "JOB_PAUSED",
+    "counted",
+    "group_of",
+    "memory_text",
+    "plain_line",
+    "status_object",
+    "suspended_text",
+    "told_eta",
+]
 
 HOSTS_SHOWN_MAX = 3
 CAUSES_SHOWN_MAX = 3
 SUSPENDED_WIDTH_MAX = 240
+JOB_PAUSED = "paused: nothing is begun until the job is unpaused"
 
 
 def counted(view: View) -> dict[str, str]:
@@ -50,6 +60,8 @@ def plain_line(view: View) -> str:
     )
     causes = ",".join(f"{group_of(each)}:{each.failed}" for each in view.causes[:CAUSES_SHOWN_MAX] if each.failed)
     line = f"{line} causes={causes}" if causes else line
+    if view.job_paused:
+        return f"{line} {JOB_PAUSED}"
     return f"{line} {suspended_text(view.suspended)}" if view.suspended else line
 
 
@@ -93,6 +105,7 @@ def status_object(view: View) -> dict[str, Any]:
             "gone": happened.no_browser,
         },
         "suspended": bool(view.suspended),
+        "job_paused": view.job_paused,
         "trouble": None if trouble is None else asdict(trouble),
         "stopping": view.stopping,
     }

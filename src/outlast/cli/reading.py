@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from outlast.cli.given import job_file, store_in
 from outlast.cli.opening import Access, looked_into
 from outlast.cli.options import Settings
-from outlast.cli.pausing import Paused, paused_hosts
+from outlast.cli.pausing import Paused, standing_orders
 from outlast.cli.phrases import quoted
 from outlast.cli.remains import name_of, remains, remains_of
 from outlast.errors import ConfigurationError, JobNotFoundError, LedgerCorruptionError
@@ -48,7 +48,7 @@ class Notes:
     """What runs have noted for whoever asks later.
 
     That rows were damaged, that results were missing, that the job is on hold, that it is not what was expected of it,
-    that it is suspended, why it was aborted.
+    that it is suspended, why it was aborted, how often it asks which host of itself.
     """
 
     damage: dict[str, Any] | None = None
@@ -60,11 +60,12 @@ class Notes:
     suspended: dict[str, Any] | None = None
     aborted: dict[str, Any] | None = None
     resources: dict[str, Any] | None = None
+    rates: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """What a job's ledger says of it, and which of its hosts are paused.
+    """What a job's ledger says of it, and what it was told.
 
     `damage` is set, and the rest empty, when it cannot be read. `locked_by` is the key that has sealed it, where that is not at hand:
     then nothing is known but its name and counts.
@@ -192,7 +193,7 @@ async def record_of(directory: JobDirectory) -> JobRecord:
             locked_by=access.locked_by,
             notes=Notes(*[await _told(access, each.name) for each in fields(Notes)]),
             sizes=directory.sizes(),
-            paused=paused_hosts(directory, access),
+            paused=standing_orders(directory, access),
         )
 
 

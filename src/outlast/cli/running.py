@@ -80,6 +80,7 @@ def _carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | N
         repeatable=STANDARD_INPUT not in plan.texts,
         aborted=_aborted(plan, worked),
         max_time=plan.config.max_time,
+        job_paused=worked.job_paused,
     )
     document = {**_document(ended), "code_changed": None if changed is None else list(changed)}
     if settings.progress == "json":

@@ -23,7 +23,7 @@ LINE_SECONDS = 30.0
 
 
 class Screen(Protocol):
-    """Shows a view when it is given one, `every` so many seconds; `say` writes a line that stays, `tell` one about an event."""
+    """Shows a view when it is given one, `every` so many seconds; `say` writes a line that stays, `tell` one about an event, with what another verb needs to find the store."""
 
     every: float
 
@@ -31,7 +31,7 @@ class Screen(Protocol):
 
     def say(self, line: str, /) -> None: ...
 
-    def tell(self, event: ResilienceEvent, /) -> None: ...
+    def tell(self, event: ResilienceEvent, hint: str = "", /) -> None: ...
 
 
 class SilentScreen:
@@ -45,8 +45,8 @@ class SilentScreen:
     def say(self, line: str, /) -> None:
         say(line)
 
-    def tell(self, event: ResilienceEvent, /) -> None:
-        self.say(told(event))
+    def tell(self, event: ResilienceEvent, hint: str = "", /) -> None:
+        self.say(told(event, hint))
 
 
 class MuteScreen(SilentScreen):
@@ -78,10 +78,10 @@ class JsonScreen:
     def __init__(self, job: str) -> None:
         self._job = job
         self._shown_at = 0.0
-        self._shown: tuple[bool, bool] | None = None
+        self._shown: tuple[bool, ...] | None = None
 
     def show(self, view: View, /) -> None:
-        standing = (view.stopping, bool(view.suspended))
+        standing = (view.stopping, bool(view.suspended), view.job_paused)
         if standing != self._shown or view.elapsed - self._shown_at >= LINE_SECONDS:
             self._shown_at, self._shown = view.elapsed, standing
             put_object("status", {"job_id": self._job, **status_object(view)})
@@ -89,8 +89,8 @@ class JsonScreen:
     def say(self, line: str, /) -> None:
         """What is said in words is in the objects too."""
 
-    def tell(self, event: ResilienceEvent, /) -> None:
-        put_object("event", event_object(event))
+    def tell(self, event: ResilienceEvent, hint: str = "", /) -> None:
+        put_object("event", event_object(event, hint))
 
 
 def chosen_progress(settings: Settings, *, live: bool, drawable: bool = True) -> str:

@@ -65,8 +65,8 @@ def _detail(record: JobRecord, run: str) -> str:
     """Why it ended so, where that was noted."""
     ended, aborted = record.ended, record.notes.aborted
     if ended.get("outcome") == Outcome.ABORTED and aborted is not None and aborted.get("run") == run:
-        told = "; ".join(line.strip() for line in aborted_lines(aborted))
-        return f"{ABORTED}{why(aborted)}; {told}."
+        told = [why(aborted), *(line.strip() for line in aborted_lines(aborted))]
+        return f"{ABORTED}{'; '.join(told)}."
     for name in ("error", "reason"):
         if ended.get(name):
             return f"It ended so: {ended[name]}"

@@ -37,7 +37,7 @@ class View:
     """What a progress view shows at one moment.
 
     `hosts` are the first of the `hosts_waiting` whose items wait. `suspended` says why nobody but probes may go; empty: anybody may; `trouble` are the numbers of
-    it. `causes`: why items fail, the most frequent first. `memory_mb` is what the job holds, where that is known, `memory_trend` how that
+    it. `job_paused`: the whole job waits for whoever paused it. `causes`: why items fail, the most frequent first. `memory_mb` is what the job holds, where that is known, `memory_trend` how that
     went since the run began, and `pages_max` how many pages memory is enough for, where those are fewer than were asked for.
     """
 
@@ -52,6 +52,7 @@ class View:
     hosts: tuple[InTrouble, ...] = ()
     hosts_waiting: int = 0
     suspended: str = ""
+    job_paused: bool = False
     trouble: Trouble | None = None
     causes: tuple[Cause, ...] = ()
     happened: Happened = field(default_factory=Happened)
@@ -96,7 +97,7 @@ def seen(
 ) -> View:
     """Note in `pace` where a run stands, and what there is to show of it."""
     hosts = in_trouble(progress, down)
-    waits = any(each.reason is not Reason.RATE for each in hosts) or bool(progress.suspended)
+    waits = any(each.reason is not Reason.RATE for each in hosts) or bool(progress.suspended) or progress.paused
     pace.note(progress.counts, elapsed, parked=waits)
     return View(
         now=now,
@@ -104,12 +105,13 @@ def seen(
         counts=progress.counts,
         in_flight=progress.in_flight,
         # Probes are no pace, and nobody knows when the rest goes on.
-        rate=0.0 if progress.suspended else pace.rate(),
-        eta=None if progress.suspended else pace.eta(progress.counts),
-        stopping=stopping,
+        rate=0.0 if progress.suspended or progress.paused else pace.rate(),
+        eta=None if progress.suspended or progress.paused else pace.eta(progress.counts),
+        stopping=stopping or progress.stopping,
         hosts=hosts,
         hosts_waiting=hosts_waiting(progress),
         suspended=progress.suspended,
+        job_paused=progress.paused,
         trouble=progress.trouble,
         causes=progress.causes,
         memory_mb=progress.memory_mb,

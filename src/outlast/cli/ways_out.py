@@ -1,12 +1,11 @@
 """What to type after an error, with the job's own name and its store."""
 
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
 from outlast.cli.options import Settings
-from outlast.cli.phrases import over, quoted, safe, typed
-from outlast.cli.reading import holder_of, store_hint
+from outlast.cli.phrases import over, quoted, typed
+from outlast.cli.reading import store_hint
 from outlast.errors import CheckpointCorruptionError, JobLockedError, LedgerCorruptionError
 from outlast.jobs import ExitCode
 from outlast.jobs.store import JobDirectory
@@ -26,7 +25,7 @@ def ways_out(error: BaseException, settings: Settings, code: int) -> list[str]:
         case LedgerCorruptionError():
             return [_of_ledger(error, settings)]
         case JobLockedError():
-            return [f"Wait until it has ended, or stop it (it finishes what is in flight): {_stop(error)}"]
+            return [f"Wait until it has ended, or stop it (it finishes what is in flight): {_stop(error, settings)}"]
         case CheckpointCorruptionError() if "of_job" in error.context:
             return [_of_checkpoint(error)]
     if code == ExitCode.RESOURCE_LIMIT and settings.job is not None and not settings.begun:
@@ -56,13 +55,10 @@ def _of_checkpoint(error: CheckpointCorruptionError) -> str:
     return f"{others}. Move what is damaged out of the way: {typed(f'outlast repair {job}')}"
 
 
-def _stop(error: JobLockedError) -> str:
-    """What to type to stop the run that holds the job, where it can be stopped from here."""
-    holder = holder_of(JobDirectory(Path(error.context["path"]))) if "path" in error.context else None
-    if holder is None:
-        return "Ctrl-C where it runs"
-    kill = f"kill -INT {holder.pid}"
-    return kill if holder.host == socket.gethostname() else f"{kill} on {safe(holder.host)}"
+def _stop(error: JobLockedError, settings: Settings) -> str:
+    """What to type to stop the run that holds the job."""
+    name = error.context.get("job_id")
+    return "Ctrl-C where it runs" if name is None else typed(f"outlast stop {quoted(str(name))}{_hint(settings)}")
 
 
 def _name(error: LedgerCorruptionError, settings: Settings) -> str:

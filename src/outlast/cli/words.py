@@ -10,12 +10,14 @@ from outlast.cli.expect_words import MEANT, barren_line, is_barren, shown_unmet,
 from outlast.cli.group_words import cause_of
 from outlast.cli.grouping import NamedGroup
 from outlast.cli.hosts import Down
+from outlast.cli.next_steps import failure_steps, go_on_steps
 from outlast.cli.pause_words import paused_text
 from outlast.cli.phrases import columns, commands, duration, moment, percent, quoted, safe, units
 from outlast.jobs import ExitCode, Outcome, Summary
+from outlast.jobs.outcome import BY_COMMAND
 from outlast.ledger.port import Counts
 
-__all__ = ["Ended", "beginning", "ending", "failure_lines", "failure_steps", "go_on_steps", "style_of"]
+__all__ = ["Ended", "beginning", "ending", "failure_lines", "style_of"]
 
 GROUPS_SHOWN_MAX = 5
 HOSTS_SHOWN_MAX = 10
@@ -27,7 +29,7 @@ class Ended:
     """All that is known when a run has ended. `before` is how the job stood when it began.
 
     `repeatable`: its items can be read again. `aborted`: why it was aborted, if it was. `max_time`: how long it may take; None: as
-    long as it likes.
+    long as it likes. `job_paused`: somebody has paused the whole job.
     """
 
     summary: Summary
@@ -44,6 +46,7 @@ class Ended:
     repeatable: bool = True
     aborted: Mapping[str, Any] | None = None
     max_time: float | None = None
+    job_paused: bool = False
 
 
 def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool) -> str:
@@ -69,7 +72,7 @@ def ending(ended: Ended) -> list[str]:
         case _:
             return [
                 f"{_stopped(summary)} after {duration(ended.seconds)}{_limit(ended)}.{_waits(ended)}",
-                *([safe(summary.reason, REASON_MAX)] if summary.reason else []),
+                *([safe(summary.reason, REASON_MAX)] if summary.reason and summary.reason != BY_COMMAND else []),
                 _left(ended),
                 *_remarks(summary),
                 *_groups(ended),
@@ -98,30 +101,6 @@ def failure_lines(groups: Sequence[NamedGroup]) -> list[str]:
     if rest:
         lines.append(f"  and {units(rest, 'failure')} of {units(len(groups) - GROUPS_SHOWN_MAX, 'other kind')}")
     return lines
-
-
-def go_on_steps(name: str, counts: Counts, hint: str, paused: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """What to type to go on with a job that was begun on the command line."""
-    word = quoted(name)
-    if counts.waiting:
-        unpaused = f"outlast unpause {word} --all{hint} && outlast resume {word}{hint}"
-        with_all = [("go on with the paused", unpaused)] if paused else []
-        return [("go on", f"outlast resume {word}{hint}"), *with_all]
-    if counts.failed:
-        return [("try the failed ones again", f"outlast retry {word}{hint} && outlast resume {word}{hint}")]
-    return []
-
-
-def failure_steps(
-    name: str, groups: Sequence[NamedGroup], hint: str, *, running: bool = False
-) -> list[tuple[str, str]]:
-    """What to type about the failed; while the job runs nothing can be retried."""
-    word = quoted(name)
-    steps = [("see why they failed", f"outlast failures {word}{hint}")] if groups else []
-    first = next((group.name for group in groups if group.takes_verbs), None)
-    if first is None or running:
-        return steps
-    return [("retry one group", f"outlast retry {word} --group {first}{hint}"), *steps]
 
 
 def _empty(ended: Ended) -> list[str]:
@@ -169,7 +148,8 @@ def _finished(summary: Summary) -> str:
 def _aborted(ended: Ended) -> list[str]:
     note = ended.aborted or {"silence": True}
     if not note.get("silence"):
-        return [f"ABORTED after {duration(ended.seconds)}: {why(note)}.", *aborted_lines(note)]
+        by = " by `outlast abort`" if note.get("ordered") else ""
+        return [f"ABORTED{by} after {duration(ended.seconds)}: {why(note)}.", *aborted_lines(note)]
     lines = [f"ABORTED after {duration(ended.seconds)}: no host answered for {duration(ended.patience)}."]
     rows = [
         (safe(each.host) or "(items without a host)", f"down since {moment(each.since)} ({_for(each, ended)})")
@@ -188,6 +168,8 @@ def _for(down: Down, ended: Ended) -> str:
 def _stopped(summary: Summary) -> str:
     if summary.outcome is Outcome.TIMED_OUT:
         return "OUT OF TIME"
+    if summary.reason == BY_COMMAND:
+        return BY_COMMAND.capitalize()
     by = {
         ExitCode.INTERRUPTED: "Stopped by you (SIGINT)",
         ExitCode.TERMINATED: "Stopped by SIGTERM",
@@ -261,7 +243,7 @@ def _around_it(ended: Ended) -> list[tuple[str, str]]:
 
 def _going_on(ended: Ended, counts: Counts) -> list[tuple[str, str]]:
     summary = ended.summary
-    steps = go_on_steps(summary.job_id, counts, ended.hint, summary.paused)
+    steps = go_on_steps(summary.job_id, counts, ended.hint, summary.paused, job_paused=ended.job_paused)
     if summary.exit_code == ExitCode.USAGE and steps:
         # What could not be started will not be started by the same command as long as nothing is mended.
         return [("when that is mended", steps[0][1]), *steps[1:]]

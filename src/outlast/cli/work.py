@@ -14,7 +14,7 @@ from outlast.cli.happened import Happenings
 from outlast.cli.hosts import HostWatch
 from outlast.cli.notices import NOTICED
 from outlast.cli.options import Settings
-from outlast.cli.phrases import safe
+from outlast.cli.phrases import duration, safe
 from outlast.cli.plan import Plan
 from outlast.cli.screens import JsonScreen, Screen, screen
 from outlast.cli.sources import read
@@ -43,12 +43,13 @@ _LEVELS: Mapping[int, dict[str, str | int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worked:
-    """What came of a run. `before` is how the job stood when it began, `output` the file that got the records."""
+    """What came of a run. `before` is how the job stood when it began, `output` the file that got the records; `job_paused`: the whole job still is."""
 
     summary: Summary
     before: Counts
     output: str | None
     seconds: float
+    job_paused: bool = False
 
 
 def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> Worked:
@@ -66,7 +67,8 @@ def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> 
         stack.callback(runtime.bus.subscribe(happenings, happenings.types))
         if not settings.verbose or as_json:
             if not settings.quiet:
-                stack.callback(runtime.bus.subscribe(_notices(shown, plan.config), noticed(as_json=as_json)))
+                notices = _notices(shown, plan.config, plan.hint)
+                stack.callback(runtime.bus.subscribe(notices, noticed(as_json=as_json)))
             stack.enter_context(_said_once(plan.config.logging))
         watcher = Watcher(
             shown,
@@ -94,7 +96,7 @@ def logging_for(config: LoggingConfiguration, verbosity: int, *, as_json: bool =
     return config.model_copy(update=chosen)
 
 
-def _notices(shown: Screen, config: JobConfiguration) -> Callable[[ResilienceEvent], None]:
+def _notices(shown: Screen, config: JobConfiguration, hint: str) -> Callable[[ResilienceEvent], None]:
     # That items failed is said at the end in any case, with how many may. Before, it is news to those who have said how many.
     asked = "max_failed" in config.model_fields_set
 
@@ -102,7 +104,9 @@ def _notices(shown: Screen, config: JobConfiguration) -> Callable[[ResilienceEve
         # What is found when all is over stands in the last lines, which come at once.
         is_said = event.data.get("at_end") or (not asked and event.data.get("expectation") == "max_failed")
         if not is_said:
-            shown.tell(event)
+            shown.tell(event, hint)
+        if event.data.get("job_paused") and "job" in event.data["changed"] and config.max_time is not None:
+            shown.say(f"Its time goes on meanwhile (max_time: {duration(config.max_time)}).")
 
     return say
 
@@ -152,7 +156,9 @@ async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: Watche
             async with watcher.beside(run, started):
                 summary = await run.process(plan.job.handler, read(plan.sources))
         output = None if run.output is None else str(run.output)
-    return Worked(summary=summary, before=before, output=output, seconds=runtime.clock.monotonic() - started)
+        is_paused = (await run.progress()).paused
+    seconds = runtime.clock.monotonic() - started
+    return Worked(summary=summary, before=before, output=output, seconds=seconds, job_paused=is_paused)
 
 
 class _SignalLoop(asyncio.SelectorEventLoop):

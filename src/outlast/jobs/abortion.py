@@ -59,6 +59,7 @@ class Abortion:
             aborts=config.abort.enabled and policy.kind is not Kind.NEVER,
         )
         self._session = session
+        self._throttle = throttle
         self._job = job
         self._manager = manager
         self._history = manager.history(job)
@@ -93,7 +94,9 @@ class Abortion:
             if not is_undecided and (suspended != was_suspended or now - evaluated >= self._interval):
                 evaluated, was_suspended = now, suspended
                 self._manager.evaluated(self._job, self._policy)
-            await self._note_standing(verdict)
+            # What is noted would be another moment every second, of a job that stands still.
+            if not self._throttle.is_shut:
+                await self._note_standing(verdict)
 
     def told(self) -> str:
         """Why nobody but probes may go, and when the next will; empty: anybody may. An abort is told as one, and adds nothing here."""
@@ -124,21 +127,32 @@ class Abortion:
         await self._note_standing(None)
         if ending is not Ending.ABORTED:
             return
-        now, evaluated = self._clock.monotonic(), self._manager.evaluated(self._job, self._policy)
-        # Once the last few items were let go nobody suspects anything, and yet there may be nobody who answers.
-        verdict = self.suspension.verdict(now) or evaluated._replace(reason=NO_ANSWER)
+        now, ordered = self._clock.monotonic(), self._session.told.why
+        verdict = self._final_verdict(now) if ordered is None else self._ordered_verdict(ordered)
         analysis = await self._manager.get_failure_analysis(self._job)
         groups = analysis["top_groups"][:GROUPS_NOTED_MAX]
         note = {
             **self._note(verdict),
             "at": self._moment(now),
             "reason": verdict.reason,
-            "silence": self.suspension.is_silence or verdict.reason == NO_ANSWER,
+            "silence": ordered is None and (self.suspension.is_silence or verdict.reason == NO_ANSWER),
+            "ordered": ordered is not None,
             "verdict": verdict.to_dict(),
             "analysis": {**analysis, "top_groups": groups},
         }
         await self._session.ledger.put(ABORTED, note)
-        await self._manager.execute_abort_actions(self._job, verdict.reason)
+        # A run that is told to abort ends all that it is given to do like this, and does what is to be done about it once.
+        if ordered is None or not self._session.told.has_acted:
+            self._session.told.has_acted = ordered is not None
+            await self._manager.execute_abort_actions(self._job, verdict.reason)
+
+    def _final_verdict(self, now: float) -> Verdict:
+        # Once the last few items were let go nobody suspects anything, and yet there may be nobody who answers.
+        evaluated = self._manager.evaluated(self._job, self._policy)
+        return self.suspension.verdict(now) or evaluated._replace(reason=NO_ANSWER)
+
+    def _ordered_verdict(self, reason: str) -> Verdict:
+        return self._manager.condemned(self._job, self._policy, reason)
 
     def _count_successes(self) -> None:
         now = self._clock.monotonic()

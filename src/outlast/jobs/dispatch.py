@@ -188,7 +188,7 @@ class Dispatch:
     def _lets_one(self) -> bool:
         """Whether one item may go, with nobody beside it."""
         wanted = not self._suspension.suspended or self._suspension.wants_probe(self._clock.monotonic())
-        return wanted and self._throttle.limit != 0
+        return wanted and not self._throttle.is_shut
 
     @property
     def _is_throttled(self) -> bool:
@@ -225,7 +225,8 @@ class Dispatch:
 
     @property
     def _may_be_paused(self) -> bool:
-        return not self._out and bool(self._gate.paused) and self._at_hand.held_hosts <= self._gate.paused
+        is_idle = not self._out and not self._throttle.is_shut
+        return is_idle and bool(self._gate.paused) and self._at_hand.held_hosts <= self._gate.paused
 
     async def _idle_seconds(self) -> float:
         """How long nothing can happen by itself: until an item is due for which there is room, or a host may be asked."""
@@ -234,6 +235,8 @@ class Dispatch:
         if has_room and (due := await self._ledger.next_due()) is not None:
             waits.append(due - self._clock.now().timestamp())
         now = self._clock.monotonic()
+        if self._throttle.is_shut:
+            return max(min(waits), IDLE_SECONDS_MIN)
         if self._suspension.suspended:
             waits.append(self._suspension.idle_seconds(now))
         elif self._idle and not self._alone and not self._is_throttled:
@@ -252,7 +255,7 @@ class Dispatch:
     def _pick_probe(self) -> Task | None:
         now, suspension = self._clock.monotonic(), self._suspension
         self._at_hand.hold_all()
-        if self._out or self._alone or not suspension.wants_probe(now):
+        if self._out or self._alone or self._throttle.is_shut or not suspension.wants_probe(now):
             return None
         task = self._at_hand.pick_probe(now, suspension.turns.in_order)
         if task is None:

@@ -60,12 +60,15 @@ class Engine:
         self._parent: asyncio.Task[Any] | None = None
         self._broken = False
 
-    def stop(self, ending: Ending) -> None:
-        """The first call lets work in hand end within the drain time; the second stops it now."""
-        remaining = 0.0 if self._dispatch.ending is not None else self._drain
+    def stop(self, ending: Ending, *, within: float | None = None) -> None:
+        """The first call lets work in hand end within the drain time; the second stops it now. `within` so many seconds: neither."""
+        remaining = within
+        if remaining is None:
+            remaining = 0.0 if self.stopping else self._drain
         self._dispatch.end(ending)
         if self._working and not self._deadline.expired():
-            self._deadline.reschedule(asyncio.get_running_loop().time() + remaining)
+            due, at = self._deadline.when(), asyncio.get_running_loop().time() + remaining
+            self._deadline.reschedule(at if due is None else min(due, at))
 
     @property
     def stopping(self) -> bool:

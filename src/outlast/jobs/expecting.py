@@ -23,6 +23,7 @@ from outlast.jobs.outcome import Ending
 from outlast.jobs.session import Session
 from outlast.jobs.suspension import Suspension
 from outlast.jobs.tally import Tally
+from outlast.jobs.throttle import Throttle
 from outlast.jobs.totals import former_total, note_total
 from outlast.ledger.port import Counts, ItemStatus, Record
 from outlast.runtime import Clock
@@ -209,9 +210,9 @@ class Expecting:
         return self._clock.now().isoformat(timespec="seconds")
 
 
-def at_work(gate: Gate, suspension: Suspension, tally: Tally, clock: Clock) -> bool:
+def at_work(gate: Gate, suspension: Suspension, throttle: Throttle, tally: Tally, clock: Clock) -> bool:
     """Whether items are being tried now, other than as probes; items that are only spaced out by a rate are at work too."""
-    if suspension.suspended:
+    if suspension.suspended or throttle.is_shut:
         return False
     if tally.in_flight > gate.parked:
         return True

@@ -41,7 +41,8 @@ class Gate:
         self, *, concurrency: int = 16, rates: Mapping[str, float] | None = None, adaptive: bool = True
     ) -> None:
         self._concurrency = concurrency
-        self._rates = rates or {}
+        self._own_rates: Mapping[str, float | None] = {**(rates or {})}
+        self._rates = self._own_rates
         self._adaptive = adaptive
         self._hosts: dict[str, Host] = {}
         self._refused: dict[str, Host] = {}
@@ -201,6 +202,12 @@ class Gate:
             if host.paused != (name in self._paused):
                 host.paused = not host.paused
                 host.settle()
+
+    def order_rates(self, ordered: Mapping[str, float | None]) -> None:
+        """Ask hosts as often as this says (None: no rate); those that it does not name, as the rates from the beginning say."""
+        self._rates = {**self._own_rates, **ordered}
+        for name, host in self._hosts.items():
+            host.respace(spacing_of(name, self._rates))
 
     def doubt(self) -> None:
         """Stop waiting for the parked hosts: until they answer, failures count against the items again, and few are enough."""

@@ -142,6 +142,16 @@ class Host:
             self.not_before = -math.inf
             self.settle()
 
+    def respace(self, spacing: Spacing | None) -> None:
+        """Ask it as often as this says from now on, counted from when it was asked last."""
+        seconds = None if spacing is None else spacing.seconds
+        if seconds == (None if self.spacing is None else self.spacing.seconds):
+            return
+        if spacing is not None and self.asked_last > -math.inf:
+            spacing.take(self.asked_last)
+        self.spacing, self.booked = spacing, -math.inf
+        self.settle()
+
     def takes(self, seconds: float) -> int:
         """How many of its items may go within about so many seconds, at least 1."""
         if self.paused or self.parked or self.not_before > -math.inf:

@@ -16,7 +16,7 @@ from outlast.errors import (
     SealError,
 )
 from outlast.events import EventType
-from outlast.jobs.orders import Watch, rewrap_orders
+from outlast.jobs.orders import rewrap_orders
 from outlast.jobs.output import Output
 from outlast.jobs.session import Session
 from outlast.jobs.store import JobDirectory, Lock, job_directory
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from outlast.ledger.port import Ledger
     from outlast.storage.keys import Keyring
 
-__all__ = ["open_session"]
+__all__ = ["hint_of", "open_session"]
 
 
 async def open_session(
@@ -50,27 +50,24 @@ async def open_session(
         ledger = own = await place.open(name, keys)
         stack.push_async_callback(own.close)
     resilience = await stack.enter_async_context(_resilience(config, directory, runtime, keys))
-    session = Session(
-        name,
-        ledger,
-        resilience,
-        runtime,
-        directory=None if own is None else directory,
-        orders=None if own is None else Watch(directory, keys),
-        keys=keys,
-    )
+    session = Session(name, ledger, resilience, runtime, directory=None if own is None else directory, keys=keys)
     await session.admit(
         limit=config.crash_loop_limit,
         trials=config.poison_after,
         release=options.get("release_hold", False),
-        hint=_hint(config),
+        hint=hint_of(config),
     )
     await session.diary.begin(stack, config, session.directory, keys)
     if keys is not None:
         await _rotate(session, own, keys)
     await _open_output(stack, session, config.output)
     started_over = options.get("fresh", False) or "ledger" in options
-    await session.begin(concurrency=config.concurrency, invocation=options.get("invocation"), started_over=started_over)
+    await session.begin(
+        concurrency=config.concurrency,
+        invocation=options.get("invocation"),
+        started_over=started_over,
+        rates=config.rate.texts(),
+    )
     if place is not None:
         place.begun = True
     return session
@@ -184,7 +181,8 @@ async def _old_ledger(directory: JobDirectory, keys: "Keyring | None") -> Sqlite
     return None
 
 
-def _hint(config: "JobConfiguration") -> str:
+def hint_of(config: "JobConfiguration") -> str:
+    """What has to be added to a verb of the command line for it to find the store of a job."""
     usual = type(config).model_fields["store"].default
     return "" if config.store == usual else f" --store {shlex.quote(config.store)}"
 

@@ -1,90 +1,173 @@
-"""Standing orders: what an operator has told a job, kept in a file of its directory, so that they can be given while it runs.
+"""What an operator has told a job, kept in a file of its directory, so that it can be told while it runs.
 
-A run looks at the file's times every second, and reads it when they have changed. Whoever writes replaces it as a whole.
+Standing orders (what is paused, which rates are in force) hold until they are taken back, also for later runs. Commands are for the
+run that works when they are given, and die with it. A run looks at the file's times every second, and reads it when they have changed.
+It never writes it: what it answers stands in a file of its own (`outlast.jobs.answers`). Operators keep each other out.
 """
 
-from base64 import b64decode, b64encode
-from collections.abc import Iterable
-from dataclasses import dataclass
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outlast.errors import JobError, KeyMissingError, SealError, ValidationError
+from outlast.jobs.answers import answered_in, answers_file
+from outlast.jobs.command import Command
+from outlast.jobs.notefile import NoteFile, listed, text
 from outlast.jobs.store import JobDirectory
-from outlast.storage.cipher import Cipher, new_data_key
-from outlast.storage.files import ensure_directory, write_durably
-from outlast.storage.keys import WrappedKey
-from outlast.storage.strictjson import decode, encode
 
 if TYPE_CHECKING:
     from outlast.storage.keys import Keyring
 
-__all__ = ["PAUSED_MAX", "Orders", "Watch", "read_orders", "rewrap_orders", "write_orders"]
+__all__ = [
+    "COMMANDS_MAX",
+    "NO_RATE",
+    "PAUSED_MAX",
+    "RATES_MAX",
+    "Orders",
+    "Watch",
+    "change_orders",
+    "give",
+    "read_orders",
+    "rewrap_orders",
+    "spacings_of",
+    "write_orders",
+]
 
 PAUSED_MAX = 10_000
-_VERSION = 1
+RATES_MAX = 1_000
+COMMANDS_MAX = 100
+"""Commands that wait for an answer."""
+NO_RATE = "none"
+_VERSION = 2
+_HOSTS_ALONE = 1
+"""The version that knew of paused hosts and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What a job was told: the hosts whose items wait until they are unpaused."""
+    """What a job was told.
+
+    `paused` are the hosts whose items wait until they are unpaused; `job_paused`: all of them do. `rates` are by host what was
+    ordered in place of the job's own: `30/min`, or `none` for no rate. `commands` were given and may not be answered yet.
+    """
 
     paused: frozenset[str] = frozenset()
+    job_paused: bool = False
+    rates: Mapping[str, str] = field(default_factory=dict)
+    commands: tuple[Command, ...] = ()
 
     @classmethod
     def pausing(cls, hosts: Iterable[str]) -> "Orders":
-        """Orders to pause these hosts, written as the hosts of items are. Raises `ValidationError` when they are too many."""
-        paused = frozenset(host.lower() for host in hosts)
-        if len(paused) > PAUSED_MAX:
-            raise ValidationError(f"at most {PAUSED_MAX} hosts can be paused, not {len(paused)}")
-        return cls(paused)
+        """Orders to pause these hosts and nothing else."""
+        return cls().checked(paused=hosts)
+
+    def checked(self, *, paused: Iterable[str], rates: Mapping[str, str] | None = None) -> "Orders":
+        """These orders with other hosts paused and other rates, written as the hosts of items are.
+
+        Raises `ValidationError` when they are too many, or a rate is none.
+        """
+        hosts = frozenset(host.lower() for host in paused)
+        kept = {host.lower(): rate for host, rate in (self.rates if rates is None else rates).items()}
+        if len(hosts) > PAUSED_MAX:
+            raise ValidationError(f"at most {PAUSED_MAX} hosts can be paused, not {len(hosts)}")
+        if len(kept) > RATES_MAX:
+            raise ValidationError(f"at most {RATES_MAX} hosts can be given a rate, not {len(kept)}")
+        spacings_of(kept)
+        return replace(self, paused=hosts, rates=dict(sorted(kept.items())))
+
+    def for_run(self, run: str) -> tuple[Command, ...]:
+        """The commands for this run."""
+        return tuple(each for each in self.commands if each.run == run)
+
+
+def spacings_of(rates: Mapping[str, str]) -> dict[str, float | None]:
+    """The seconds between two by host; None: no rate. Raises `ValidationError` for what is no rate."""
+    if not rates:
+        return {}
+    from outlast.config.rates import rate_in  # noqa: PLC0415 - pydantic, for orders that name rates alone
+
+    found: dict[str, float | None] = {}
+    for host, rate in rates.items():
+        try:
+            found[host] = None if rate == NO_RATE else rate_in(rate).spacing
+        except ValueError as error:
+            raise ValidationError(f"the rate of {host!r} {error}, not {rate!r}") from error
+    return found
 
 
 def read_orders(directory: JobDirectory, keys: "Keyring | None") -> Orders:
-    """The standing orders of a job; none where nobody gave any. `keys`: those of an encrypted job; None for one in clear.
+    """The orders of a job; none where nobody gave any. `keys`: those of an encrypted job; None for one in clear.
 
     Raises `JobError` when the file is damaged, or in clear where it should be sealed; `KeyMissingError` when it is sealed by a
     key that is not at hand.
     """
-    try:
-        blob = directory.orders.read_bytes()
-    except FileNotFoundError:
-        return Orders()
-    except OSError as error:
-        raise JobError(f"the orders {directory.orders} cannot be read: {error.strerror}") from error
-    try:
-        return _orders(blob, directory, keys)
-    except KeyMissingError:
-        raise
-    except (SealError, KeyError, ValueError) as error:
-        raise JobError(
-            f"the orders {directory.orders} are damaged ({error}): delete the file, and pause again what should be paused",
-            context={"path": str(directory.orders)},
-        ) from error
+    with _telling(directory, "read"):
+        document = _file(directory).read(keys)
+        return Orders() if document is None else _orders(document)
 
 
 def write_orders(directory: JobDirectory, orders: Orders, keys: "Keyring | None") -> None:
-    """Let these be the standing orders, in place of those before; durable on return. `keys`: those of an encrypted job.
+    """Let these be the orders, in place of those before; durable on return. `keys`: those of an encrypted job.
 
     Raises `JobError` when the directory cannot be written.
     """
-    plain = encode({"version": _VERSION, "paused": sorted(Orders.pausing(orders.paused).paused)})
-    try:
-        ensure_directory(directory.path)
-        write_durably(directory.orders, plain if keys is None else _sealed(plain, directory, keys))
-    except OSError as error:
-        raise JobError(f"the orders {directory.orders} cannot be written: {error.strerror}") from error
+    checked = orders.checked(paused=orders.paused)
+    document = {
+        "version": _VERSION,
+        "paused": sorted(checked.paused),
+        "job_paused": checked.job_paused,
+        "rates": dict(checked.rates),
+        "commands": [each.to_json() for each in checked.commands],
+    }
+    with _telling(directory, "written"):
+        _file(directory).write(document, keys)
+
+
+def change_orders(
+    directory: JobDirectory, change: Callable[[Orders], Orders], keys: "Keyring | None"
+) -> tuple[Orders, Orders]:
+    """Change the orders, and nothing that somebody else changes at the same time; those before and after."""
+    with _alone(directory.path):
+        before = read_orders(directory, keys)
+        after = change(before)
+        if after != before:
+            write_orders(directory, after, keys)
+    return before, after
+
+
+def give(directory: JobDirectory, command: Command, keys: "Keyring | None") -> None:
+    """Give a run a command; durable on return. What is answered, or was meant for another run, makes room.
+
+    Raises `JobError` when `COMMANDS_MAX` wait already.
+    """
+
+    def given(orders: Orders) -> Orders:
+        answered = answered_in(directory, keys)
+        waiting = tuple(each for each in orders.for_run(command.run) if each.id not in answered)
+        if len(waiting) >= COMMANDS_MAX:
+            raise JobError(f"{COMMANDS_MAX} commands wait for the run already: it does not answer")
+        return replace(orders, commands=(*waiting, command))
+
+    change_orders(directory, given, keys)
 
 
 def rewrap_orders(directory: JobDirectory, keys: "Keyring") -> bool:
-    """Seal the orders of an encrypted job by the first key; whether they were sealed by another."""
+    """Seal the orders of an encrypted job, and what was answered, by the first key; whether they were sealed by another."""
+    if not directory.path.is_dir():
+        return False
+    with _alone(directory.path), _telling(directory, "written"):
+        rewrapped = _file(directory).rewrap(keys)
+    answers = answers_file(directory)
     try:
-        document = _object(decode(directory.orders.read_bytes()))
-    except (OSError, ValidationError):
-        return False
-    if keys.is_current(WrappedKey.from_json(document.get("key"))):
-        return False
-    write_orders(directory, read_orders(directory, keys), keys)
-    return True
+        return answers.rewrap(keys) or rewrapped
+    except (OSError, SealError, ValueError, KeyError):
+        # Of an earlier run, and its key is gone: nobody will ever read it.
+        answers.path.unlink(missing_ok=True)
+        return rewrapped
 
 
 class Watch:
@@ -94,14 +177,17 @@ class Watch:
         self._directory = directory
         self._keys = keys
         self._seen: tuple[int, ...] | None = None
+        self.orders = Orders()
+        """Those that were read last."""
 
-    def look(self) -> Orders | None:
-        """The orders, the first time and whenever the file has changed; else None. Raises as `read_orders` does."""
+    def look(self) -> bool:
+        """Whether there is something new: the first time, and whenever the file has changed. Raises as `read_orders` does."""
         seen = self._stamp()
         if seen == self._seen:
-            return None
+            return False
         self._seen = seen
-        return read_orders(self._directory, self._keys)
+        self.orders = read_orders(self._directory, self._keys)
+        return True
 
     def _stamp(self) -> tuple[int, ...]:
         try:
@@ -111,43 +197,46 @@ class Watch:
         return (found.st_ino, found.st_mtime_ns, found.st_size)
 
 
-def _orders(blob: bytes, directory: JobDirectory, keys: "Keyring | None") -> Orders:
-    document = _object(decode(blob))
-    if "sealed" in document or keys is not None:
-        document = _object(decode(_opened(document, directory, keys)))
-    paused = document["paused"]
-    if document["version"] != _VERSION or not isinstance(paused, list):
+def _file(directory: JobDirectory) -> NoteFile:
+    return NoteFile(directory.orders, "orders")
+
+
+def _orders(document: Mapping[str, Any]) -> Orders:
+    paused = [text(host) for host in listed(document["paused"])]
+    if document["version"] == _HOSTS_ALONE:
+        return Orders.pausing(paused)
+    if document["version"] != _VERSION:
         raise ValidationError(f"not orders of version {_VERSION}")
-    return Orders(frozenset(map(_text, paused)))
+    rates, job_paused = document["rates"], document["job_paused"]
+    if not isinstance(rates, dict) or not isinstance(job_paused, bool):
+        raise ValidationError("not orders")
+    commands = tuple(map(Command.from_json, listed(document["commands"])))
+    orders = Orders(job_paused=job_paused, commands=commands)
+    return orders.checked(paused=paused, rates={host: text(rate) for host, rate in rates.items()})
 
 
-def _sealed(plain: bytes, directory: JobDirectory, keys: "Keyring") -> bytes:
-    data_key, about = new_data_key(), _about(directory)
-    sealed = b64encode(Cipher(data_key).seal(plain, about)).decode()
-    return encode({"version": _VERSION, "key": keys.wrap(data_key, about).to_json(), "sealed": sealed})
+@contextmanager
+def _telling(directory: JobDirectory, verb: str) -> Iterator[None]:
+    """What goes wrong with the file, as a `JobError`; a key that is not at hand as what it is."""
+    try:
+        yield
+    except OSError as error:
+        raise JobError(f"the orders {directory.orders} cannot be {verb}: {error.strerror}") from error
+    except KeyMissingError:
+        raise
+    except (SealError, KeyError, ValueError) as error:
+        raise JobError(
+            f"the orders {directory.orders} are damaged ({error}): delete the file, and give again what should be ordered",
+            context={"path": str(directory.orders)},
+        ) from error
 
 
-def _opened(document: dict[str, Any], directory: JobDirectory, keys: "Keyring | None") -> bytes:
-    if "sealed" not in document:
-        raise SealError("they are in clear, and the job is encrypted")
-    if keys is None:
-        raise KeyMissingError(f"the orders {directory.orders} are sealed: give the key of the job")
-    data_key = keys.unwrap(WrappedKey.from_json(document.get("key")), _about(directory))
-    return Cipher(data_key).open(b64decode(_text(document["sealed"]), validate=True), _about(directory))
-
-
-def _about(directory: JobDirectory) -> bytes:
-    # The name of the directory goes with the job, wherever the store is moved.
-    return b"orders|" + directory.path.name.encode()
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return value
-    raise ValidationError("not a JSON object")
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    raise ValidationError(f"{value!r} is not text")
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    # Two who change the orders at the same time must not undo what the other has said. Nobody else locks the directory.
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)

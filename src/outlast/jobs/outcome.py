@@ -7,7 +7,7 @@ from typing import Protocol
 
 from outlast.ledger.port import Counts
 
-__all__ = ["BY_ITSELF", "Allowed", "Ending", "ExitCode", "Outcome", "Summary", "judge", "reason_for"]
+__all__ = ["BY_COMMAND", "BY_ITSELF", "Allowed", "Ending", "ExitCode", "Outcome", "Summary", "judge", "reason_for"]
 
 
 class Outcome(StrEnum):
@@ -50,6 +50,7 @@ class Ending(StrEnum):
     SIGINT = "sigint"
     SIGTERM = "sigterm"
     STOPPED = "stopped"
+    COMMANDED = "commanded"
     OUT_OF_TIME = "out_of_time"
     NOT_AS_EXPECTED = "not_as_expected"
     RESOURCE_LIMIT = "resource_limit"
@@ -58,6 +59,8 @@ class Ending(StrEnum):
 
 BY_ITSELF = frozenset({Ending.RESOURCE_LIMIT, Ending.NO_BROWSER})
 """The endings for which there is a reason to be told."""
+BY_COMMAND = "stopped by `outlast stop`"
+"""The reason of a run that was told to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ class Summary:
     left: `outlast unpause` lets the next run go on with them. `records` is how many records the job has that hold something.
     `unmet` are the expectations that are not met, a sentence with its numbers for each; of a run that left items to do those that
     could be judged already. `reason` is the sentence that says why a run ended by itself before its items did: which limit it ran into,
-    and what to do about it; or why one is empty.
+    and what to do about it; or why one is empty; or that somebody has stopped it by a command, or why somebody has aborted it.
     """
 
     job_id: str
@@ -93,6 +96,7 @@ class Summary:
 _LEFT_UNDONE: Mapping[Ending, tuple[Outcome, ExitCode]] = {
     Ending.SIGINT: (Outcome.STOPPED, ExitCode.INTERRUPTED),
     Ending.SIGTERM: (Outcome.STOPPED, ExitCode.TERMINATED),
+    Ending.COMMANDED: (Outcome.STOPPED, ExitCode.INTERRUPTED),
     Ending.OUT_OF_TIME: (Outcome.TIMED_OUT, ExitCode.RESOURCE_LIMIT),
     Ending.NOT_AS_EXPECTED: (Outcome.STOPPED, ExitCode.TOO_MANY_FAILED),
     Ending.RESOURCE_LIMIT: (Outcome.STOPPED, ExitCode.RESOURCE_LIMIT),
@@ -126,4 +130,7 @@ def reason_for(outcome: Outcome, ending: Ending, counts: Counts, by_itself: str 
     if outcome is Outcome.EMPTY:
         done = f"{counts.done} {'item is' if counts.done == 1 else 'items are'} done, and gave no record"
         return done if counts.done else "there were no items"
-    return by_itself if outcome is Outcome.STOPPED and ending in BY_ITSELF else None
+    if outcome is Outcome.STOPPED and ending is Ending.COMMANDED:
+        return BY_COMMAND
+    is_told = outcome is Outcome.ABORTED or (outcome is Outcome.STOPPED and ending in BY_ITSELF)
+    return by_itself if is_told else None

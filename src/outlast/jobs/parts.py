@@ -14,13 +14,13 @@ from outlast.jobs.attempt import Attempts, Identity
 from outlast.jobs.bind import Threads
 from outlast.jobs.browser import LaunchFunction, browsing_of
 from outlast.jobs.browsing import Browsing
+from outlast.jobs.commanding import Commanding
 from outlast.jobs.dispatch import Dispatch
 from outlast.jobs.engine import Engine, Service
 from outlast.jobs.failures import Failures, Wishes
 from outlast.jobs.gate import Gate
 from outlast.jobs.inhand import Hands, InHand, no_hands
 from outlast.jobs.items import KeyFunction
-from outlast.jobs.obeying import Obedience
 from outlast.jobs.promises import Promises
 from outlast.jobs.provision import Wanted, provided
 from outlast.jobs.resources import Factory
@@ -66,9 +66,8 @@ class Parts:
         wanted = Wanted.of(handler, self.remedies, self.resources)
         browsing = await self._browsing(wanted, stack)
         attempts = session.diary.observed(await self._attempts(wanted, key_of, stack, browsing))
-        obedience = Obedience(session.orders, self.gate, self.runtime, session.job_id) if session.orders else None
-        if obedience is not None:
-            obedience.begin()
+        if session.obedience is not None:
+            session.obedience.begin(self.gate, self.throttle)
         dispatch = Dispatch(
             session.ledger,
             self.gate,
@@ -94,8 +93,9 @@ class Parts:
         promises = Promises(session.ledger, self.gate, clock)
         await promises.recall()
         services: list[Service] = [partial(session.scrub.follow, dispatch.changed), promises.follow]
-        if obedience is not None:
-            services.append(partial(obedience.follow, dispatch.changed))
+        if session.obedience is not None:
+            commanding = Commanding(session, engine, drain=config.drain, in_flight=lambda: self.tally.in_flight)
+            services.append(partial(session.obedience.follow, dispatch.changed, commanding))
         services.append(partial(session.diary.follow, self.gate, self.tally))
         if config.checkpoint.enabled:
             services.append(session.checkpoints)
@@ -108,6 +108,7 @@ class Parts:
         session, config = self.session, self.config
         if browsing is not None:
             browsing.stops(engine.stop)
+            browsing.lifecycle.replaces_while(lambda: not engine.stopping)
         # The machine lives in its own time: beside a clock of a test's it is not watched.
         if not config.resource.enabled or not isinstance(self.runtime.clock, SystemClock):
             return []

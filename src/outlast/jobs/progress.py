@@ -40,9 +40,10 @@ class Progress:
     """Where a run stands. `counts` are the job's, the others this run's.
 
     `parked` are the hosts that are down and waited for, `waiting` all whose items wait, and why. `suspended` says why nobody but
-    probes may go; empty: anybody may. `trouble` says the same in numbers, also when no host answers at all. `causes` are the most
-    frequent kinds of failure. `memory_mb` is what the job and its browser hold, where that is known, of `memory_limit_mb`;
-    `pages_max` is how many pages may be open, where memory lets fewer be open than were asked for.
+    probes may go; empty: anybody may. `paused`: the whole job is, by an order; `stopping`: nothing new is begun any more. `trouble`
+    says why the job is suspended in numbers, also when no host answers at all. `causes` are the most frequent kinds of failure.
+    `memory_mb` is what the job and its browser hold, where that is known, of `memory_limit_mb`; `pages_max` is how many pages may be
+    open, where memory lets fewer be open than were asked for.
     """
 
     counts: Counts
@@ -53,6 +54,8 @@ class Progress:
     parked: tuple[str, ...]
     waiting: tuple[Waiting, ...] = ()
     suspended: str = ""
+    paused: bool = False
+    stopping: bool = False
     trouble: Trouble | None = None
     causes: tuple[Cause, ...] = ()
     memory_mb: float | None = None

@@ -35,9 +35,10 @@ class Spacing:
         self._next = max(self._next, now) + self.seconds
 
 
-def spacing_of(host: str, rates: Mapping[str, float]) -> Spacing | None:
-    """The spacing that `rates` (host to seconds between two) asks for: by the host, without its port, or as `*`; None: none."""
+def spacing_of(host: str, rates: Mapping[str, float | None]) -> Spacing | None:
+    """The spacing that `rates` (host to seconds between two, None for no rate) asks for: by the host, without its port, or as `*`."""
     for name in (host, host.rpartition(":")[0] or host, ALL_HOSTS):
         if name in rates:
-            return Spacing(rates[name])
+            seconds = rates[name]
+            return None if seconds is None else Spacing(seconds)
     return None

@@ -135,11 +135,11 @@ class Run:
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
             self._engine, services = await self._parts(abortion).engine(handler, key_of, stack)
-            works = partial(at_work, self._gate, abortion.suspension, self._tally, self._runtime.clock)
+            works = partial(at_work, self._gate, abortion.suspension, self._throttle, self._tally, self._runtime.clock)
             services += [*self._expecting.services(self._engine, works), abortion.follow]
             job_id.set(self.name)
-            if self._stop_asked:
-                self._engine.stop(Ending.STOPPED)
+            if self._stop_asked or session.told.ending is not None:
+                self._engine.stop(session.told.ending or Ending.STOPPED)
             try:
                 ending = await self._engine.run(items, key_of, concurrency=self._config.concurrency, services=services)
             except BaseExceptionGroup as group:
@@ -194,6 +194,8 @@ class Run:
             parked=tuple(self._gate.parked_hosts()),
             waiting=tuple(self._gate.waiting(self._runtime.clock.monotonic())),
             suspended="" if self._abortion is None else self._abortion.told(),
+            paused=self._throttle.is_shut,
+            stopping=self._engine is not None and self._engine.stopping,
             trouble=None if self._abortion is None else self._abortion.trouble(),
             causes=tally.causes.most(CAUSES_TOLD_MAX),
             memory_mb=usage.get("memory_mb"),
@@ -259,7 +261,9 @@ class Run:
             damaged=session.scrub.damaged,
             exit_code=int(exit_code),
             paused=tuple(sorted(self._gate.paused)) if ending is Ending.PAUSED else (),
-            reason=reason_for(outcome, ending, counts, session.reason),
+            reason=reason_for(
+                outcome, ending, counts, session.told.why if ending is Ending.ABORTED else session.reason
+            ),
             records=judged.records,
             unmet=tuple(map(str, unmet)),
         )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from outlast.errors import CheckpointError, ResilienceException, ValidationError
 from outlast.events import EventType
 from outlast.jobs.diary import Diary
 from outlast.jobs.lineage import Behind, Pin
-from outlast.jobs.orders import Watch
+from outlast.jobs.obeying import Obedience
 from outlast.jobs.poison import Suspicion
 from outlast.jobs.recall import BROWSER_STATE, Recalled, Recollection
 from outlast.jobs.scrub import Scrub
@@ -24,19 +24,32 @@ from outlast.ledger.port import Ledger
 from outlast.runtime import Runtime
 
 if TYPE_CHECKING:
+    from outlast.jobs.outcome import Ending
     from outlast.jobs.output import Output
     from outlast.storage.keys import Keyring
 
-__all__ = ["Session"]
+__all__ = ["Session", "Told"]
 
 PEEK_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Told:
+    """How a run is to end since somebody has said so, whatever it is given to do after that; and `why`, if that is an abort.
+
+    `has_acted`: what is to be done about the abort was done.
+    """
+
+    ending: "Ending | None" = None
+    why: str | None = None
+    has_acted: bool = False
 
 
 class Session:
     """What every part of a run shares. Opened by `open_session`: first `admit`, then `begin`.
 
-    `directory` is that of the job, and `orders` is what it is told there; with a ledger of the user's own there is none. `keys` seal
-    what is kept; None: it is kept in clear.
+    `directory` is that of the job, and `obedience` is to what it is told there; with a ledger of the user's own there is none. `keys`
+    seal what is kept; None: it is kept in clear.
     """
 
     def __init__(
@@ -47,7 +60,6 @@ class Session:
         runtime: Runtime,
         *,
         directory: JobDirectory | None = None,
-        orders: Watch | None = None,
         keys: "Keyring | None" = None,
     ) -> None:
         self.job_id = name
@@ -57,8 +69,10 @@ class Session:
         self.runtime = runtime
         self.state: dict[str, Any] = {}
         self.directory = directory
-        self.orders = orders
         self.keys = keys
+        self.obedience = None if directory is None else Obedience(directory, keys, runtime, job=name, run=self.run_id)
+        self.told = Told()
+        """How somebody has told the run to end."""
         self.diary = Diary(name, self.run_id, ledger, runtime)
         self.repeated = 0
         self.reason: str | None = None
@@ -76,6 +90,12 @@ class Session:
         self._starts = Starts()
         self._pin = Pin(lineage=self.run_id, start=1, position=0, items=0)
         self._saved: tuple[Any, ...] | None = None
+        self._newest: str | None = None
+
+    @property
+    def newest(self) -> str | None:
+        """The last checkpoint of this run."""
+        return self._newest
 
     @property
     def lineage(self) -> str:
@@ -106,8 +126,15 @@ class Session:
             await ledger.put("hold", None)
         self._starts = Starts() if release else starts
 
-    async def begin(self, *, concurrency: int, invocation: Mapping[str, Any] | None, started_over: bool) -> None:
-        """Take over what an earlier process left: its leases, its state; and note who runs now.
+    async def begin(
+        self,
+        *,
+        concurrency: int,
+        invocation: Mapping[str, Any] | None,
+        started_over: bool,
+        rates: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take over what an earlier process left: its leases, its state; and note who runs now, at which rates of its own.
 
         `started_over`: it is no surprise that the ledger is new.
         """
@@ -134,6 +161,7 @@ class Session:
             "start": self._pin.start,
             "job": self.job_id,
             "concurrency": concurrency,
+            "rates": dict(rates or {}),
             "run": {"id": self.run_id, "started": started},
             **({} if invocation is None else {"invocation": dict(invocation)}),
         }
@@ -172,7 +200,7 @@ class Session:
         metadata = {"run_id": self.run_id, "lineage": self._pin.lineage, "reason": reason}
         create = self.resilience.checkpoints.create_checkpoint
         saved = await undisturbed(lambda: create(self.job_id, data, metadata))
-        self._saved = (text, counts, position)
+        self._saved, self._newest = (text, counts, position), saved
         return saved
 
     async def checkpoints(self) -> None:

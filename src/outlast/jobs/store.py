@@ -74,6 +74,11 @@ class JobDirectory:
         return self.path / "ORDERS"
 
     @property
+    def answers(self) -> Path:
+        """What its run has answered to commands (`outlast.jobs.answers`)."""
+        return self.path / "ANSWERS"
+
+    @property
     def in_hand(self) -> Path:
         """Which items the workers have in hand now (`outlast.jobs.inhand`)."""
         return self.path / "IN_HAND"
@@ -173,7 +178,8 @@ class JobDirectory:
         old = self.old / label
         ensure_directory(old)
         # The ledger's log goes before the ledger: SQLite throws away a log that it finds without one.
-        parts = [*sorted(self.path.glob("ledger.db*"), reverse=True), self.checkpoints, self.orders, self.in_hand]
+        parts = [*sorted(self.path.glob("ledger.db*"), reverse=True), self.checkpoints]
+        parts += [self.orders, self.answers, self.in_hand]
         parts += self.path.glob("events*.ndjson")
         for part in parts:
             if part.exists():

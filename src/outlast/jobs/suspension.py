@@ -70,7 +70,7 @@ class Suspension:
         self.turns = Turns()
         """The order in which the hosts are probed."""
         self._wake: Callable[[], None] | None = None
-        self.pulse = Pulse()
+        self.pulse = Pulse(lambda: throttle.is_shut)
         """What stands still does not wait."""
         self.pulse.tells(lambda seconds, _: guard.stood_still(seconds))
 

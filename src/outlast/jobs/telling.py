@@ -1,10 +1,13 @@
 """What a run started from code tells by itself: what the configuration asks for, else only what somebody should know."""
 
 import logging
+import shlex
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from outlast.events import EventBus, EventType, ResilienceEvent, Severity
+from outlast.jobs.opening import hint_of
 from outlast.logs import configure
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ _WORTH_A_WARNING = (
     EventType.LEDGER_DAMAGED,
     EventType.ITEM_QUARANTINED,
     EventType.ORDERS_CHANGED,
+    EventType.COMMAND_OBEYED,
     EventType.BROWSER_CRASHED,
     EventType.BROWSER_UNAVAILABLE,
     EventType.ABORT_TRIGGERED,
@@ -39,12 +43,14 @@ def tell(config: "JobConfiguration", bus: EventBus) -> Callable[[], None]:
         return _nothing
     if "logging" in config.model_fields_set:
         return configure(config.logging, bus)
-    return bus.subscribe(_warn, _WORTH_A_WARNING)
+    return bus.subscribe(partial(_warn, hint_of(config)), _WORTH_A_WARNING)
 
 
-def _warn(event: ResilienceEvent) -> None:
+def _warn(hint: str, event: ResilienceEvent) -> None:
     what = ", ".join(f"{name} {value!r}" for name, value in event.data.items())
     level = logging.CRITICAL if event.severity == Severity.CRITICAL else logging.WARNING
+    if event.data.get("job_paused"):
+        what += f"; it goes on with: outlast unpause {shlex.quote(event.job_id)}{hint}"
     _log.log(level, "job %r: %s: %s", event.job_id, event.event_type.replace("_", " "), what)
 
 

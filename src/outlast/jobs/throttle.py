@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 
-__all__ = ["Throttle"]
+__all__ = ["PAUSE", "Throttle"]
+
+PAUSE = "pause"
+"""The bound of a job that somebody has paused."""
 
 
 class Throttle:
@@ -17,6 +20,11 @@ class Throttle:
         self.limit: int | None = None
         self._bounds: dict[str, int] = {}
         self._wake: Callable[[], None] | None = None
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether nothing is handed out, not even a probe."""
+        return self.limit == 0
 
     def bound(self, name: str, limit: int | None) -> None:
         """Let no more than `limit` be in flight for this reason; None lifts the bound of that name."""

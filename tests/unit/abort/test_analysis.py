@@ -144,7 +144,7 @@ def test_a_host_that_answers_with_a_refusal_each_time_has_not_answered_well():
 def test_a_cause_without_hosts_says_so():
     history = History()
     fail(history, 1.0, host="")
-    assert analysis(history)["cause"].endswith("; no host was told")
+    assert analysis(history)["cause"].endswith("; the items name no host")
 
 
 def test_further_failures_of_an_incident_are_told_apart():

@@ -322,6 +322,27 @@ async def test_a_crash_loses_what_is_newer_than_the_last_snapshot_and_no_more(st
             assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}
 
 
+async def test_a_browser_that_is_lost_when_nobody_wants_one_is_replaced_by_whoever_asks(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        lifecycle.replaces_while(lambda: False)
+        it.launcher.browser.crash()
+        await asyncio.sleep(60)
+        assert len(it.launcher.browsers) == 1
+        assert [told["replaced"] for told in of_kind(it.told, "browser_crashed")] == [False]
+        assert (await lifecycle.get_browser_state("default"))["source"] in {"last_good", "empty"}
+        async with lifecycle.page() as page:
+            await page.goto("http://x")
+        assert len(it.launcher.browsers) == 2
+        lifecycle.replaces_while(lambda: True)
+        it.launcher.browser.crash()
+        await asyncio.sleep(60)
+        assert [told["replaced"] for told in of_kind(it.told, "browser_crashed")] == [False, True]
+        assert len(it.launcher.browsers) == 3
+    assert it.launcher.open_browsers == 0
+
+
 async def test_states_are_saved_before_the_browser_is_ended(stage):
     saved = []
 

@@ -39,6 +39,8 @@ def test_an_aborted_job_says_since_when_where_what_and_what_was_well():
 
 
 def test_without_an_analysis_the_most_frequent_failure_is_told():
+    # What somebody has decided says nothing of trouble; what had failed by then is said all the same.
+    assert aborted_lines({**NOTE, "ordered": True})[0] == "  26 of 26 failures (100%) are programming"
     assert aborted_lines({**NOTE, "analysis": None, "hosts": [""]}) == [
         "  in trouble since 2026-11-23T00:18:04Z",
         "  most failed with ValueError scrape.py:parse no price",

@@ -114,7 +114,7 @@ def test_the_version_is_told(capsys):
         (["zzz"], f"there is no verb 'zzz'; there are: {', '.join(VERBS)}"),
         (["checkpoint", "prnue"], "there is no verb 'checkpoint prnue'; did you mean 'prune'?"),
         (["checkpoint", "zzz"], f"there is no verb 'checkpoint zzz'; there are: {', '.join(group.VERBS)}"),
-        (["checkpoint"], "which verb? There are: ls, show, verify, prune, restore, export"),
+        (["checkpoint"], "which verb? There are: now, ls, show, verify, prune, restore, export"),
         ([], f"which verb? There are: {', '.join(VERBS)}"),
         (
             ["checkpoint", "prune", "docs", "--keep", "0"],

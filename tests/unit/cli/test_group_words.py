@@ -9,6 +9,7 @@ from outlast.cli.group_words import Telling, cause_of, group_lines, groups_lines
 from outlast.cli.grouping import Grouped
 from outlast.cli.pause_words import paused_lines, unpaused_lines
 from outlast.cli.pausing import Ordered
+from outlast.jobs.orders import Orders
 from outlast.ledger.port import ItemStatus
 
 AT = datetime(2026, 11, 23, 2, 35, 12, tzinfo=UTC)
@@ -165,7 +166,7 @@ def test_that_nothing_was_changed_is_said_with_why():
 
 
 def ordered(before, after, **more):
-    return Ordered(before=frozenset(before), after=frozenset(after), **more)
+    return Ordered(before=Orders(frozenset(before)), after=Orders(frozenset(after)), **more)
 
 
 def test_what_was_paused_is_told_with_the_way_back():
@@ -187,9 +188,10 @@ def test_what_was_unpaused_is_told_with_what_still_is_paused():
     changed = ordered(["b.de", "c.fr", ""], ["c.fr"])
     assert unpaused_lines("docs", ["b.de", ""], changed, running=False, hint="") == [
         "job docs: (no host), b.de unpaused; still paused: c.fr.",
-        "  go on   outlast resume docs",
+        "  unpause all   outlast unpause docs --all",
+        "  go on         outlast resume docs",
     ]
-    assert len(unpaused_lines("docs", ["b.de"], changed, running=True, hint="")) == 1
+    assert len(unpaused_lines("docs", ["b.de"], ordered(["b.de"], []), running=True, hint="")) == 1
     coded = ordered(["a"], [], by_script=True)
     assert unpaused_lines("docs", [], coded, running=False, hint="")[1] == (
         "  go on   run the script that started it again"
@@ -198,8 +200,36 @@ def test_what_was_unpaused_is_told_with_what_still_is_paused():
         "job docs: x was not paused; nothing was changed"
     ]
     assert unpaused_lines("docs", [], ordered([], []), running=False, hint="") == [
-        "job docs: no host was paused; nothing was changed"
+        "job docs: the job was not paused; nothing was changed"
     ]
+
+
+def test_the_whole_job_is_told_apart_from_its_hosts():
+    whole, neither = Orders(frozenset({"a"}), job_paused=True), Orders(frozenset({"a"}))
+    paused, unpaused = Ordered(before=neither, after=whole), Ordered(before=whole, after=neither)
+    assert paused_lines("docs", [], paused, running=True, hint="") == [
+        "job docs: paused; the run notices within a second, and finishes what is in flight.",
+        "  take it back   outlast unpause docs",
+    ]
+    assert paused_lines("docs", [], paused, running=False, hint="")[0] == "job docs: paused from the next run on."
+    assert paused_lines("docs", [], Ordered(before=whole, after=whole), running=True, hint="")[0] == (
+        "job docs: the whole job is paused already; nothing was changed"
+    )
+    assert unpaused_lines("docs", [], unpaused, running=True, hint=" --store s") == [
+        "job docs: the whole job unpaused; still paused: a.",
+        "  unpause all   outlast unpause docs --all --store s",
+    ]
+    assert unpaused_lines("docs", [], Ordered(before=neither, after=neither), running=True, hint="") == [
+        "job docs: the whole job was not paused, but a; nothing was changed",
+        "  unpause all   outlast unpause docs --all",
+    ]
+    assert unpaused_lines("docs", [], Ordered(before=whole, after=Orders()), running=True, hint="") == [
+        "job docs: the whole job and a unpaused."
+    ]
+    one = Ordered(before=whole, after=Orders(job_paused=True))
+    assert unpaused_lines("docs", ["a"], one, running=True, hint="")[0] == (
+        "job docs: a unpaused; still paused: the whole job."
+    )
 
 
 def test_nothing_hostile_reaches_the_terminal(group):

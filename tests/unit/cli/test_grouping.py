@@ -14,7 +14,7 @@ from outlast.cli.choice import Choice, GroupNotFoundError, group_name
 from outlast.cli.failed import failed_items
 from outlast.cli.grouping import failure_groups
 from outlast.cli.opening import looked_into
-from outlast.cli.pausing import order_hosts, paused_hosts
+from outlast.cli.pausing import order_hosts, standing_orders
 from outlast.errors import JobLockedError, KeyMissingError
 from outlast.failure.groups import GROUPS_MAX
 from outlast.jobs.store import job_directory
@@ -156,10 +156,10 @@ async def test_hosts_are_paused_and_unpaused_and_nothing_is_written_for_nothing(
     assert directory.orders.stat().st_mtime_ns == written
     assert (await order_hosts(directory, lambda paused: paused - {"b.de"})).changed == ["b.de"]
     async with looked_into(directory) as access:
-        assert paused_hosts(directory, access).hosts == ("c.fr",)
+        assert standing_orders(directory, access).hosts == ("c.fr",)
     directory.orders.write_bytes(b"{")
     async with looked_into(directory) as access:
-        assert "damaged" in paused_hosts(directory, access).problem
+        assert "damaged" in standing_orders(directory, access).problem
 
 
 async def test_two_who_pause_at_the_same_time_do_not_undo_each_other(directory, fill):
@@ -181,8 +181,8 @@ async def test_two_who_pause_at_the_same_time_do_not_undo_each_other(directory, 
         time.sleep(0.2)
         assert not second.done()
         go_on.set()
-        assert first.result(10).after == {"b.de"}
-        assert second.result(10).after == {"b.de", "c.fr"}
+        assert first.result(10).after.paused == {"b.de"}
+        assert second.result(10).after.paused == {"b.de", "c.fr"}
 
 
 async def test_the_orders_of_an_encrypted_job_are_encrypted_and_want_its_key(directory, fill, monkeypatch):
@@ -192,10 +192,10 @@ async def test_the_orders_of_an_encrypted_job_are_encrypted_and_want_its_key(dir
         await order_hosts(directory, lambda paused: paused | {"secret.de"})
     assert not directory.orders.exists()
     monkeypatch.setenv(KEY_VARIABLE, KEY)
-    assert (await order_hosts(directory, lambda paused: paused | {"secret.de"})).after == {"secret.de"}
+    assert (await order_hosts(directory, lambda paused: paused | {"secret.de"})).after.paused == {"secret.de"}
     assert b"secret" not in directory.orders.read_bytes()
     async with looked_into(directory) as access:
-        assert paused_hosts(directory, access).hosts == ("secret.de",)
+        assert standing_orders(directory, access).hosts == ("secret.de",)
     monkeypatch.delenv(KEY_VARIABLE)
     async with looked_into(directory) as access:
-        assert paused_hosts(directory, access).hosts == ()
+        assert standing_orders(directory, access).hosts == ()

@@ -7,6 +7,7 @@ import pytest
 from outlast.cli.job_words import status_document, status_lines
 from outlast.cli.pausing import Paused
 from outlast.cli.reading import Holder, JobRecord, Notes
+from outlast.cli.standing import standing_of
 from outlast.jobs.store import JobDirectory, PartSizes
 from outlast.ledger.port import Counts
 
@@ -69,6 +70,39 @@ def test_the_status_of_a_job_that_was_killed_or_never_ran():
     killed = record(ended={"run": "older", "outcome": "stopped"})
     assert "did not end by itself" in status_lines(killed, [], "")[2]
     assert status_lines(record(run={}, ended={}), [], "")[2] == "never run"
+
+
+ORDERED = Paused(("a.de",), job=True, rates={"b.fr": "none", "*": "2/s"})
+
+
+def test_what_a_job_was_told_stands_in_its_status():
+    running, notes = Holder(42, "box", "x"), Notes(rates={"b.fr": "30/min", "c\x1b": "1/h"})
+    told = record(running=running, paused=ORDERED, notes=notes)
+    lines = status_lines(told, [], " --store s")
+    assert lines[3:7] == [
+        "paused: the whole job; nothing is begun until it is unpaused",
+        "paused: a.de",
+        r"rates: * 2/s (by the order), b.fr none (by the order), c\x1b 1/h (by the job)",
+        "  unpause   outlast unpause docs --all --store s",
+    ]
+    document = status_document(told, None)
+    assert (document["job_paused"], document["paused_hosts"]) == (True, ["a.de"])
+    assert document["rates"][1] == {"host": "b.fr", "rate": "none", "by": "order"}
+    assert "  unpause   outlast unpause docs" in status_lines(record(running=running, paused=Paused(job=True)), [], "")
+
+
+def test_a_paused_job_that_does_not_run_is_unpaused_before_it_goes_on():
+    lines = status_lines(record(paused=Paused(job=True)), [], "")
+    assert "  go on     outlast unpause docs && outlast resume docs" in lines
+
+
+def test_a_job_that_somebody_has_aborted_says_so_once():
+    ended = {"run": "01J", "outcome": "aborted", "at": AT, "exit_code": 3, "reason": "no VAT"}
+    note = {"ordered": True, "reason": "no VAT", "run": "01J", "analysis": None}
+    lines = status_lines(record(ended=ended, notes=Notes(aborted=note)), [], "")
+    assert lines[2].endswith(": aborted (exit code 3)")
+    assert lines[3] == "aborted by `outlast abort`: no VAT"
+    assert standing_of(record(ended=ended, notes=Notes(aborted=note))).detail.endswith("no VAT.")
 
 
 def test_the_document_of_a_job_has_the_same_facts(no_price):

@@ -89,6 +89,20 @@ STANDING = {
         r"pid 42 on box\x1b; suspended since 2026-11-23T01:02:03Z: all fail; waiting for what is in flight; "
         "gives up at 2026-11-28T09:00:00Z",
     ),
+    "paused whole": (
+        record(running=RUNNING, paused=Paused(("b.de",), job=True, rates={"*": "2/s", "c": "none"})),
+        "paused",
+        r"pid 42 on box\x1b; paused; paused: b.de; 2 rates ordered",
+    ),
+    "paused between runs": (record(paused=Paused(job=True)), "stopped", "paused"),
+    "ordered": (
+        record(
+            ended=ended("aborted", reason="no VAT"),
+            notes=noted("aborted", ordered=True, reason="no VAT", analysis=None),
+        ),
+        "aborted",
+        "no VAT",
+    ),
     "not begun": (record(run={}, ended={}), "not begun", None),
     "damaged": (record(damage="the ledger is damaged", counts=Counts()), "DAMAGED", "the ledger is damaged"),
     "met damage": (

@@ -124,6 +124,14 @@ def test_a_wide_screen_shows_all_there_is():
     assert names not in "".join(shown(**EVERYTHING)), "no verb knows a group before an item was given up with it"
 
 
+def test_a_job_that_is_paused_says_so_before_why_it_would_wait_anyway():
+    lines = shown(**EVERYTHING | {"job_paused": True})
+    assert lines[2:4] == [
+        "paused: nothing is begun until the job is unpaused",
+        "suspended for 63 s: 26 of the last 30 operations failed (ValueError no price)",
+    ]
+
+
 def test_a_narrow_screen_shows_what_matters_most():
     assert shown(40, 10, **EVERYTHING) == [
         "shop ━━━━━─────────  46081/120480  38.2%",

@@ -152,6 +152,7 @@ def test_why_the_job_is_suspended_is_in_the_line():
     )
     assert line.endswith(" suspended: 26 of the last 30 operations failed (ValueError no price); probing, next in 4 s")
     assert "suspended" not in plain_line(view())
+    assert plain_line(view(job_paused=True)).endswith(" paused: nothing is begun until the job is unpaused")
 
 
 def cause(signature="builtins.ValueError no price", **changes):

@@ -293,8 +293,38 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
         (event(EventType.ORDERS_CHANGED, paused=["a\x1b", ""]), r"INFO paused now: a\x1b, (no host)"),
         (event(EventType.ORDERS_CHANGED, paused=[]), "INFO no host is paused any more"),
         (
+            event(
+                EventType.ORDERS_CHANGED,
+                changed=["job", "hosts", "rates"],
+                job_paused=True,
+                paused=["a"],
+                rates={"b\x1b": "2/s"},
+            ),
+            r"INFO the whole job is paused: nothing is begun until outlast unpause docs --store x; paused now: a; rates ordered now: b\x1b 2/s",
+        ),
+        (
+            event(EventType.ORDERS_CHANGED, changed=["job", "rates"], job_paused=False, paused=["a"], rates={}),
+            "INFO the job is not paused any more; no rate is ordered any more",
+        ),
+        (
+            event(EventType.COMMAND_OBEYED, command="stop", given={}, obeyed=True, answer="stopping: 2 in flight"),
+            "WARN `outlast stop`: stopping: 2 in flight",
+        ),
+        (
+            event(EventType.COMMAND_OBEYED, command="abort", given={"reason": "x\x1b"}, obeyed=True, answer="aborting"),
+            r"WARN `outlast abort` (x\x1b): aborting",
+        ),
+        (
+            event(EventType.COMMAND_OBEYED, command="checkpoint", given={}, obeyed=False, answer="the disk is full"),
+            "WARN `outlast checkpoint now`: the disk is full",
+        ),
+        (
             event(EventType.BROWSER_CRASHED, incident_id="i", reason="its driver died", generation=1),
             "ERROR the browser is gone (its driver died): a new one is started, what was open is fetched again",
+        ),
+        (
+            event(EventType.BROWSER_CRASHED, incident_id="i", reason="it ended", generation=1, replaced=False),
+            "ERROR the browser is gone (it ended): the job is stopping, what was open is left for the next run",
         ),
         (
             event(EventType.BROWSER_RESTARTED, reason="memory_limit", duration=1.25, missing=[]),
@@ -312,7 +342,7 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
     ],
 )
 def test_an_event_is_told_in_words(told_event, line):
-    assert told(told_event).startswith(f"2026-11-23T00:00:00Z {line}")
+    assert told(told_event, " --store x").startswith(f"2026-11-23T00:00:00Z {line}")
 
 
 def chosen(config, verbosity=0):
@@ -379,6 +409,8 @@ def test_a_suspended_run_has_no_pace_and_no_end():
     assert told.eta is not None
     told = seen(replace(progress, suspended="it fails; probing"), pace, NOW, 40.0, stopping=False)
     assert (told.rate, told.eta) == (0.0, None)
+    told = seen(replace(progress, paused=True, stopping=True), pace, NOW, 41.0, stopping=False)
+    assert (told.rate, told.eta, told.job_paused, told.stopping) == (0.0, None, True, True)
 
 
 def test_time_spent_waiting_for_a_paused_host_is_left_out_of_the_pace():

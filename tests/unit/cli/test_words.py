@@ -13,6 +13,7 @@ from outlast.cli.words import (
     style_of,
 )
 from outlast.jobs import Outcome, Summary
+from outlast.jobs.outcome import BY_COMMAND
 from outlast.ledger.port import Counts
 
 NOW = datetime(2026, 11, 23, 2, 35, 12, tzinfo=UTC)
@@ -104,6 +105,30 @@ def test_aborted_names_the_hosts_that_are_down():
         "  look               outlast status docs",
         "  report             outlast report docs",
         "  records            outlast results docs",
+    ]
+
+
+def test_who_has_aborted_it_and_why_is_said_as_it_was_given():
+    note = {
+        "ordered": True,
+        "reason": "builtins.Prices are wrong\x1b.",
+        "silence": False,
+        "hosts": [],
+        "analysis": None,
+    }
+    told = summary(Outcome.ABORTED, exit_code=3, done=80, deferred=20, reason=note["reason"])
+    assert ending(ended(told, aborted=note))[:2] == [
+        r"ABORTED by `outlast abort` after 9 h 12 min: builtins.Prices are wrong\x1b.",
+        "80 of 100 done, 20 still to do. What is recorded is kept.",
+    ]
+
+
+def test_a_run_that_was_told_to_stop_was_stopped_by_no_signal():
+    told = summary(Outcome.STOPPED, exit_code=130, done=80, deferred=20, reason=BY_COMMAND)
+    assert ending(ended(told, job_paused=True))[:3] == [
+        "Stopped by `outlast stop` after 9 h 12 min.",
+        "80 of 100 done, 20 still to do. What is recorded is kept.",
+        "  go on     outlast unpause docs && outlast resume docs",
     ]
 
 

@@ -635,3 +635,22 @@ async def test_the_decorated_function_is_still_an_ordinary_one(options, launcher
         return (url, page)
 
     assert await scrape("u", "p") == ("u", "p")
+
+
+async def test_a_browser_that_is_lost_while_the_run_stops_is_not_replaced(options, launcher, events, virtual_clock):
+    async def stay(url, page):
+        await page.goto(url)
+        await page.wait_for_timeout(10_000)
+        return {"url": url}
+
+    async with Run("leaving", **options) as run:
+        work = asyncio.create_task(run.process(stay, URLS))
+        await virtual_clock.sleep(5)
+        run.stop()
+        launcher.browser.crash()
+        summary = await work
+    assert (summary.done, summary.deferred, summary.failed) == (0, 12, 0)
+    [crashed] = [event.data for event in events if event.event_type == "browser_crashed"]
+    assert crashed["replaced"] is False
+    assert (len(launcher.browsers), launcher.open_browsers) == (1, 0)
+    assert (await results("leaving", options))[0].done == 12

@@ -14,7 +14,7 @@ from outlast.jobs.outcome import Ending
 from outlast.jobs.poison import Suspicion
 from outlast.jobs.suspension import Suspension as Standing
 from outlast.jobs.tally import Tally
-from outlast.jobs.throttle import Throttle
+from outlast.jobs.throttle import PAUSE, Throttle
 from outlast.jobs.trial import Trials, left_behind
 from outlast.ledger import ItemStatus, MemoryLedger
 from outlast.ledger.port import Lease, NewItem, Record
@@ -229,6 +229,23 @@ async def test_it_is_noted_before_it_is_tried(dispatch_of, ledger, clock):
     assert await ledger.get("alone") is None
     dispatch.end(Ending.STOPPED)
     await supply
+
+
+async def test_a_suspect_waits_too_while_the_job_is_paused(dispatch_of, ledger, clock):
+    await ledger.add([NewItem("a/1"), NewItem("a/2"), NewItem("b/3")])
+    gate, throttle, tried = Gate(), Throttle(), []
+    throttle.bound(PAUSE, 0)
+    dispatch = dispatch_of(gate, suspicion=Suspicion(kills={2: 2}, run="before"), throttle=throttle)
+    dispatch.source_read()
+
+    async def unpause():
+        await clock.sleep(500)
+        assert tried == []
+        throttle.bound(PAUSE, None)
+
+    await asyncio.gather(work(dispatch, gate, ledger, clock, tried=tried), unpause())
+    assert sorted(item for _, item, _ in tried) == [1, 2, 3]
+    assert min(at for at, _, _ in tried) >= 500
 
 
 async def test_a_suspect_whose_host_waits_is_put_off_and_does_not_hold_up_the_others(dispatch_of, ledger, clock):

@@ -15,6 +15,7 @@ from outlast.jobs.host import Reason
 from outlast.jobs.orders import Orders, write_orders
 from outlast.jobs.store import job_directory
 from outlast.jobs.tally import Tally
+from outlast.jobs.throttle import PAUSE, Throttle
 from outlast.jobs.yields import Yield
 from outlast.ledger import ItemStatus, MemoryLedger, Result, Shape, SqliteLedger
 from outlast.runtime import Runtime
@@ -378,8 +379,10 @@ def test_a_job_is_at_work_while_items_are_tried_that_are_no_probes(
     suspended, in_flight, parked, reasons, works, virtual_clock
 ):
     gate = SimpleNamespace(parked=parked, waiting=lambda now: [Waiting("a", reason, 1.0) for reason in reasons])
-    tally = Tally(in_flight=in_flight)
-    assert at_work(gate, SimpleNamespace(suspended=suspended), tally, virtual_clock) is works
+    tally, throttle = Tally(in_flight=in_flight), Throttle()
+    assert at_work(gate, SimpleNamespace(suspended=suspended), throttle, tally, virtual_clock) is works
+    throttle.bound(PAUSE, 0)
+    assert not at_work(gate, SimpleNamespace(suspended=suspended), throttle, tally, virtual_clock)
 
 
 async def test_a_job_that_is_slowed_down_by_a_rate_works(options, told, virtual_clock):

@@ -477,3 +477,42 @@ def test_whatever_happens_each_item_is_counted_once_and_one_probe_is_out_at_most
     gate.pause(())
     # Nothing that happened can keep a host for ever.
     assert all(gate.admit(host, now + 10_000.0) is not Probe.WAIT for host in HOSTS)
+
+
+# Rates that are ordered
+
+
+def opens(gate, host, now=0.0):
+    wait = gate.wait(host, now)
+    return None if wait is None else (wait.reason, wait.opens_at)
+
+
+def test_an_ordered_rate_is_in_force_at_once_for_hosts_that_are_known_and_those_to_come():
+    gate = Gate(rates={"a": 2.0, "*": 1.0})
+    assert gate.admit("a", 0.0) is Probe.GO
+    gate.order_rates({"a": 10.0, "b": None})
+    assert opens(gate, "a") == ("rate", 10.0)
+    assert [gate.admit("b", 0.0) for _ in range(3)] == [Probe.GO] * 3
+    assert gate.admit("c", 0.0) is Probe.GO
+    assert opens(gate, "c") == ("rate", 1.0)
+    gate.order_rates({"*": None})
+    assert opens(gate, "c") is None
+    assert opens(gate, "a") == ("rate", 2.0)  # what the job says of a host by its name stays
+    gate.order_rates({})
+    assert opens(gate, "c") == ("rate", 1.0)
+
+
+def test_the_same_rate_once_more_changes_nothing():
+    gate = Gate()
+    gate.order_rates({"a": 0.05})
+    assert [gate.admit("a", 0.0) for _ in range(4)] == [Probe.GO, Probe.GO, Probe.GO, Probe.WAIT]
+    gate.order_rates({"a": 0.05})
+    assert gate.admit("a", 0.0) is Probe.WAIT
+
+
+def test_a_rate_of_a_host_that_was_not_asked_yet_lets_the_first_go_at_once():
+    gate = Gate()
+    gate.promise("a", 0.0, 0.0)
+    gate.order_rates({"a": 60.0})
+    assert gate.admit("a", 1.0) is Probe.GO
+    assert opens(gate, "a", 1.0) == ("rate", 61.0)

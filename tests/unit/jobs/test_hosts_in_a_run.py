@@ -237,7 +237,7 @@ async def test_a_paused_host_is_not_asked_and_the_run_ends_stopped_saying_so(opt
     assert (summary.outcome, summary.exit_code, summary.paused) == (Outcome.STOPPED, 3, ("a",))
     assert (summary.done, summary.deferred) == (200, 200)
     assert asked == {"b": 200}
-    assert [event.data for event in told] == [{"paused": ["a"]}]
+    assert [event.data for event in told] == [{"changed": ["hosts"], "job_paused": False, "paused": ["a"], "rates": {}}]
     pause(options, "paused")
     summary = await fetch.run(items, **options)
     assert (summary.outcome, summary.done, summary.paused) == (Outcome.COMPLETED, 400, ())

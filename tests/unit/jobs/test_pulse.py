@@ -37,6 +37,23 @@ def test_what_it_is_late_by_is_told_once_by_whoever_comes_first(pulse, told):
     assert told == [(6.0, 17.0)]
 
 
+def test_all_of_the_time_in_which_somebody_lets_everything_wait_is_told(told):
+    paused = False
+    pulse = Pulse(lambda: paused)
+    pulse.tells(lambda seconds, now: told.append((seconds, now)))
+    pulse.feel(5.0)
+    pulse.beat(10.0)
+    pulse.beat(11.0)
+    paused = True
+    pulse.beat(12.0)
+    pulse.feel(12.25)
+    pulse.feel(12.25)
+    paused = False
+    pulse.beat(13.25)
+    pulse.beat(14.25)
+    assert told == [(1.0, 12.0), (0.25, 12.25)]
+
+
 def test_time_in_which_everything_stood_still_is_no_silence_of_the_gate_s():
     gate = Gate()
     for n in range(10):

@@ -1,30 +1,37 @@
-"""`outlast pause JOB --host HOST`."""
+"""`outlast pause JOB`, or `outlast pause JOB --host HOST`."""
 
 import asyncio
+from dataclasses import replace
 
 import click
 
 from outlast.cli.options import Settings, common
 from outlast.cli.pause_words import ordered_document, paused_lines
-from outlast.cli.pausing import order_hosts
+from outlast.cli.pausing import order
 from outlast.cli.printing import answer, say
 from outlast.cli.reading import found, holder_of, store_hint, store_of
+from outlast.jobs.orders import Orders
 
 __all__ = ["command"]
 
 
-@click.command("pause", short_help="Let the items of a host wait, also while the job runs.")
+@click.command("pause", short_help="Let a job wait, or the items of a host, also while it runs.")
 @click.argument("job", metavar="JOB")
-@click.option("--host", "hosts", multiple=True, required=True, metavar="HOST", help="The host; may be repeated.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only this host; may be repeated.")
 @common("store", "json")
 @click.pass_obj
 def command(settings: Settings, /, job: str, hosts: tuple[str, ...]) -> int:
-    """Let the items of a host wait until it is unpaused. They lose nothing, and the other hosts go on.
+    """Begin no item of a job until it is unpaused, or none of these hosts. Items lose nothing; what is in flight is finished.
 
-    A job that runs notices within a second; one that does not keeps it for its next run.
+    A run notices within a second, and stays alive. The order is kept: later runs obey it too. The time limit of a run goes on.
     """
     directory = found(store_of(settings), job)
-    ordered = asyncio.run(order_hosts(directory, lambda paused: paused | {host.lower() for host in hosts}))
+    named = frozenset(host.lower() for host in hosts)
+
+    def paused(orders: Orders) -> Orders:
+        return replace(orders, paused=orders.paused | named) if named else replace(orders, job_paused=True)
+
+    ordered = asyncio.run(order(directory, paused))
     if settings.json:
         answer(ordered_document(job, ordered))
     else:

@@ -1,31 +1,39 @@
-"""`outlast unpause JOB --host HOST`, or `--all`."""
+"""`outlast unpause JOB`, `outlast unpause JOB --host HOST`, or `--all`."""
 
 import asyncio
+from dataclasses import replace
 
 import click
 
 from outlast.cli.options import Settings, common
 from outlast.cli.pause_words import ordered_document, unpaused_lines
-from outlast.cli.pausing import order_hosts
+from outlast.cli.pausing import order
 from outlast.cli.printing import answer, say
 from outlast.cli.reading import found, holder_of, store_hint, store_of
+from outlast.jobs.orders import Orders
 
 __all__ = ["command"]
 
 
-@click.command("unpause", short_help="Let the items of a paused host go on.")
+@click.command("unpause", short_help="Let a paused job, or a paused host, go on.")
 @click.argument("job", metavar="JOB")
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="The host; may be repeated.")
-@click.option("--all", "every", is_flag=True, help="All hosts that are paused.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only this host; may be repeated.")
+@click.option("--all", "every", is_flag=True, help="The job, and all hosts that are paused.")
 @common("store", "json")
 @click.pass_obj
 def command(settings: Settings, /, job: str, hosts: tuple[str, ...], *, every: bool) -> int:
-    """Let the items of hosts that were paused go on: those of a job that runs within a second."""
-    if bool(hosts) == every:
+    """Take back `pause`: for the whole job, for these hosts, or for all of it. A run that works notices within a second."""
+    if hosts and every:
         raise click.UsageError("which hosts? Say --host HOST, or --all")
     directory = found(store_of(settings), job)
     named = frozenset(host.lower() for host in hosts)
-    ordered = asyncio.run(order_hosts(directory, lambda paused: frozenset() if every else paused - named))
+
+    def unpaused(orders: Orders) -> Orders:
+        if named:
+            return replace(orders, paused=orders.paused - named)
+        return replace(orders, job_paused=False, paused=frozenset() if every else orders.paused)
+
+    ordered = asyncio.run(order(directory, unpaused))
     if settings.json:
         answer(ordered_document(job, ordered))
     else:

@@ -7,6 +7,7 @@ from outlast.cli.lazy import Verbs
 __all__ = ["VERBS", "command"]
 
 VERBS = {
+    "now": "Have the run of a job take a checkpoint.",
     "ls": "List the checkpoints of a job, newest first.",
     "show": "Show what a checkpoint holds.",
     "verify": "Check that checkpoints are as they were written.",
@@ -22,7 +23,7 @@ VERBS = {
     verbs=VERBS,
     package="outlast.cli.verbs.checkpoint",
     subcommand_metavar="VERB [OPTIONS] [ARGUMENTS]...",
-    short_help="List, show, verify, prune, restore or export checkpoints.",
+    short_help="Take a checkpoint now; list, show, verify, prune, restore or export them.",
 )
 def command() -> None:
     """Look at the checkpoints of a job, and look after them.

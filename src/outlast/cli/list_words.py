@@ -109,7 +109,9 @@ def _reason(record: JobRecord) -> str:
     """Why it stands so, where that was noted."""
     if record.running is not None:
         suspended = [suspended_line(_suspended(record))] if _suspended(record) else []
-        return "; ".join([f"pid {record.running.pid} on {record.running.host}", *_orders(record), *suspended])
+        # That the whole job is paused says its word already.
+        orders = _orders(record)[record.paused.job :]
+        return "; ".join([f"pid {record.running.pid} on {record.running.host}", *orders, *suspended])
     if record.damage is not None:
         return record.damage
     return next(_reasons(record), "")

@@ -92,7 +92,7 @@ STANDING = {
     "paused whole": (
         record(running=RUNNING, paused=Paused(("b.de",), job=True, rates={"*": "2/s", "c": "none"})),
         "paused",
-        r"pid 42 on box\x1b; paused; paused: b.de; 2 rates ordered",
+        r"pid 42 on box\x1b; paused: b.de; 2 rates ordered",
     ),
     "paused between runs": (record(paused=Paused(job=True)), "stopped", "paused"),
     "ordered": (

@@ -1,9 +1,13 @@
 """`outlast checkpoint` on the checkpoints of real jobs."""
 
+import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from outlast import CheckpointManager
+from outlast.config import CheckpointConfiguration
 from outlast.jobs.store import job_directory
 
 pytestmark = pytest.mark.real_time
@@ -146,3 +150,61 @@ def test_a_checkpoint_that_was_restored_says_so(outlast):
     outlast("checkpoint", "restore", row["id"])
     why = [line.rsplit(maxsplit=1)[-1] for line in outlast("checkpoint", "ls", "docs")[1].splitlines()]
     assert why == ["why", "restored", "end"]
+
+
+def test_the_checkpoints_of_every_job_are_verified_at_once(outlast, job, damage, tree, tmp_path):
+    assert outlast("run", "scrape.py:tally", "https://b.test/", "--job", "other")[0] == 0
+    before = tree(tmp_path / ".outlast")
+    code, out, err = outlast("checkpoint", "verify", "--all", "--deep")
+    assert (code, err) == (0, "")
+    assert sorted(out.splitlines()) == [
+        "SOUND: 1 checkpoint of job other (every byte was read).",
+        "SOUND: 3 checkpoints of job sh op (every byte was read).",
+    ]
+    assert tree(tmp_path / ".outlast") == before
+    newest = rows_of(outlast)[0]["id"]
+    [file] = job.checkpoints.rglob(f"{newest}.ckpt")
+    damage(file)
+    job_directory(tmp_path / ".outlast", "other").ledger.unlink()  # its checkpoints can still be looked at
+    code, out, _ = outlast("checkpoint", "verify", "--all", "--deep")
+    assert code == 4
+    assert f"\n  {newest}  DAMAGED" in out.replace("corrupted", "DAMAGED")
+    assert "   outlast repair 'sh op'\n" in out
+    assert "SOUND: 1 checkpoint of job other" in out
+    document = json.loads(outlast("checkpoint", "verify", "--all", "--deep", "--json")[1])
+    assert {each["job_id"]: each["sound"] for each in document["jobs"]} == {"sh op": False, "other": True}
+    assert document["sound"] is False
+    for wrong in ((), ("sh op", "--all")):
+        assert outlast("checkpoint", "verify", *wrong)[0] == 2
+    assert outlast("checkpoint", "verify", "--all", "--path", job.checkpoints)[1].count(" of job sh op ") == 1
+    assert outlast("checkpoint", "verify", "--all", "--store", "none")[0] == 0
+
+
+class Hourly:
+    """A clock that has gone on by an hour whenever it is looked at."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def now(self):
+        self.looks += 1
+        return datetime(2026, 11, 28, tzinfo=UTC) + timedelta(hours=self.looks)
+
+    def monotonic(self):
+        return 0.0
+
+
+def test_prune_keeps_one_an_hour_where_it_is_told_to(outlast, tmp_path):
+    config = CheckpointConfiguration(storage_path=str(tmp_path / "kept"), retention_count=9)
+
+    async def take():
+        async with CheckpointManager(config, clock=Hourly()) as manager:
+            return [await manager.create_checkpoint("mine", {"n": n}) for n in range(4)]
+
+    ids = asyncio.run(take())
+    prune = ("checkpoint", "prune", "mine", "--path", "kept", "--keep-last", "1")
+    code, out, err = outlast(*prune, "--keep-hourly", "0", "--dry-run")
+    assert (code, out.split()) == (0, ids[:3])
+    assert "  do it   outlast checkpoint prune mine --keep-last 1 --keep-hourly 0 --path kept\n" in err
+    document = json.loads(outlast(*prune, "--keep-hourly", "2", "--json")[1])
+    assert (sorted(document["kept"]), document["deleted"]) == (ids[2:], ids[:2])

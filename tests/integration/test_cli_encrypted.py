@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 
 import pytest
 
@@ -80,7 +81,9 @@ def test_without_its_key_the_name_and_the_counts_are_told_and_nothing_else(
     ]
     assert "price" not in out
     assert outlast("status")[1] == out
-    assert outlast("ls")[1].splitlines()[1].endswith("encrypted: key needed")
+    row, reason = outlast("ls")[1].splitlines()[1:]
+    assert row.endswith("  encrypted")
+    assert re.fullmatch(r"  its key \w+ is needed for the rest", reason)
     document = json.loads(outlast("status", "docs", "--json")[1])
     assert (document["key_needed"], document["counts"]["done"], document["failures"]) == (True, 1, [])
     for verb in (

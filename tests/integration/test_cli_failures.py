@@ -1,6 +1,7 @@
 """An operator with failures: sees why, tries some again, leaves others out, pauses a host; each command printed can be typed."""
 
 import base64
+import csv
 import json
 import os
 import re
@@ -99,6 +100,30 @@ def test_the_keys_of_the_items_are_data(outlast, shop):
     assert outlast("failures", "shop", "--items", "--class", "blocked") == (0, "", "")
 
 
+def test_the_failed_items_are_a_table_for_a_spreadsheet(outlast, shop):
+    code, out, err = outlast("failures", "shop", "--csv", "--host", "b.test")
+    assert (code, err) == (0, "")
+    rows = list(csv.DictReader(out.splitlines()))
+    assert [row["key"] for row in rows] == [f"https://b.test/{n}" for n in range(3)]
+    assert rows[0] | {"at": ""} == {
+        "key": "https://b.test/0",
+        "host": "b.test",
+        "group": groups(outlast)["sold"],
+        "class": "programming",
+        "attempts": "1",
+        "at": "",
+        "message": "sold out",
+        "type": "builtins.LookupError",
+        "status": "",
+    }
+    assert outlast("failures", "shop", "--csv", "--json", "--host", "b.test")[1] == out
+    assert outlast("failures", "shop", groups(outlast)["no"], "--csv")[1].count("\r\n") == 1 + 5
+    assert outlast("failures", "shop", "--csv", "--class", "blocked")[1].splitlines() == [out.splitlines()[0]]
+    assert outlast("failures", "shop", "F-0000", "--csv")[:2] == (6, "")
+    code, _, err = outlast("failures", "shop", "--csv", "--traceback")
+    assert (code, "--csv shows items" in err) == (2, True)
+
+
 def test_a_group_is_mended_and_tried_again_and_the_rest_is_left_out(outlast, shop, tmp_path):
     named = groups(outlast)
     code, _, err = outlast("retry", "shop", "--group", named["no"], "--dry-run")
@@ -137,7 +162,7 @@ def test_of_items_that_are_ignored_a_share_of_all_may_fail(outlast, shop):
         (["retry", "shop", "--group", "F-ffffff"], 6, "F-ffffff is no group"),
         (["ignore", "shop", "--group", "blocked"], 2, "'blocked' is no group: they are called like F-3a9c2f"),
         (["failures", "shop", "--since", "noon"], 2, "--since 'noon' should be a duration"),
-        (["ignore", "shop"], 2, "which failures? Say --group, --host, --class or --since"),
+        (["ignore", "shop"], 2, "which failures? Say --group, --host, --class, --since or --all"),
         (["retry", "shop", "--class", "nonsense"], 2, "'nonsense' is not one of"),
         (["pause", "nope", "--host", "b.test"], 6, "no job 'nope'"),
         (["unpause", "shop", "--all", "--host", "b.test"], 2, "which hosts?"),
@@ -284,3 +309,18 @@ def in_shell(command, directory):
     return subprocess.run(
         ["bash", "-c", command], cwd=directory, env=environ, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+def test_all_is_said_aloud_and_is_no_choice_beside_another(outlast, shop):
+    assert outlast("ignore", "shop")[0] == 2
+    code, _, err = outlast("ignore", "shop", "--all", "--dry-run")
+    assert (code, "  do it   outlast ignore shop --all\n" in err) == (0, True)
+    for verb in ("retry", "ignore"):
+        code, _, err = outlast(verb, "shop", "--all", "--host", "b.test")
+        assert (code, "--all takes all of them, and --host b.test takes some" in err) == (2, True)
+    assert counts(outlast) == {"done": 4, "failed": 8}
+    code, _, err = outlast("ignore", "shop", "--all")
+    assert "  take it back         outlast retry shop --all --ignored\n" in err
+    assert counts(outlast) == {"done": 4, "ignored": 8}
+    assert outlast("retry", "shop", "--all", "--ignored")[0] == 0
+    assert counts(outlast) == {"done": 4, "pending": 8}

@@ -70,9 +70,10 @@ def test_a_ledger_that_is_gone_is_said_with_what_is_left_and_what_to_do(outlast,
 def test_ls_has_a_job_whose_ledger_is_gone(outlast, without_ledger):
     code, out, _ = outlast("ls")
     assert code == 4
-    row = out.splitlines()[1]
+    row, reason = out.splitlines()[1:]
     assert row.startswith("docs ")
-    assert row.endswith("DAMAGED: its ledger is gone, 1 checkpoint is there")
+    assert row.endswith("  DAMAGED")
+    assert reason == "  its ledger is gone, 1 checkpoint is there"
     assert outlast("status")[0] == 6, "there is no other job"
     assert "docs" in outlast("status", "nope")[2]
 

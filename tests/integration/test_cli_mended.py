@@ -39,7 +39,9 @@ def test_a_run_that_ended_on_damage_is_followed_by_verify_and_repair(outlast, jo
     ]
     code, out, _ = outlast("ls")
     assert code == 4
-    assert out.splitlines()[1].endswith("DAMAGED: its last run could not read its ledger")
+    row, reason = out.splitlines()[1:]
+    assert row.endswith("  DAMAGED")
+    assert reason == "  its last run could not read its ledger"
 
 
 def test_after_a_repair_all_numbers_agree_and_nobody_speaks_of_an_older_copy(outlast, job, tmp_path):

@@ -112,7 +112,7 @@ def test_kill_minus_9_and_the_same_command_finish_the_job(start, tmp_path):
 def test_a_running_job_is_seen_from_outside_and_is_nobody_elses(start, tmp_path):
     process = start("run", "scrape.py:stuck", "urls.txt", "--concurrency", 2)
     wait_until(lambda: len(fetched(tmp_path)) == 2)
-    assert f"running (pid {process.pid})" in ended(start("ls"))[1]
+    assert f"  running\n  pid {process.pid} on " in ended(start("ls"))[1]
     assert f": pid {process.pid} on " in ended(start("status"))[1]
     for verb in (("run", "scrape.py:stuck"), ("retry", "scrape"), ("ignore", "scrape", "--class", "timeout")):
         code, _, err = ended(start(*verb))

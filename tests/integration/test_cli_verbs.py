@@ -232,7 +232,15 @@ def test_status_and_ls_tell_of_jobs_and_of_their_absence(outlast):
     assert out.splitlines()[2].endswith(": completed_with_failures (exit code 1)")
     assert "outlast retry scrape" in out
     assert outlast("status")[1].startswith("job shop")
-    assert [line.split()[0] for line in outlast("ls")[1].splitlines()] == ["job", "shop", "scrape"]
+    lines = outlast("ls")[1].splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == ["job", "shop", "scrape"]
+    assert lines[-1].startswith("  not as expected: max_failed: ")
+    assert outlast("resume", "scrape")[0] == 1
+    code, out, err = outlast("ls", "scrape")
+    assert (code, err, [line.split()[-1] for line in out.splitlines()[1:]]) == (0, "", ["failures", "failures"])
+    runs = json.loads(outlast("ls", "scrape", "--json")[1])["runs"]
+    assert [(run["done"], run["given_up"], run["resumed"]) for run in runs] == [(0, 0, True), (1, 2, False)]
+    assert outlast("ls", "nope")[0] == 6
     code, _, err = outlast("status", "nope")
     assert (code, err) == (6, "outlast: error: no job 'nope' in the store .outlast (there are: scrape, shop)\n")
 
@@ -287,6 +295,7 @@ def test_a_damaged_ledger_is_shown_as_damaged_not_as_absent(outlast, tmp_path):
     code, out, _ = outlast("ls")
     assert code == 4
     assert "DAMAGED" in next(line for line in out.splitlines() if line.startswith("scrape"))
+    assert outlast("ls", "scrape")[1].splitlines()[1].endswith("  finished")  # its event log can be read
     assert [job["damage"] is None for job in json.loads(outlast("ls", "--json")[1])["jobs"]] == [True, False]
     for verb in (
         ["status", "scrape"],

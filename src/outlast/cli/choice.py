@@ -3,9 +3,10 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import Self
 
 from outlast.cli.failed import Failed
 from outlast.cli.phrases import quoted
@@ -47,16 +48,25 @@ class Choice:
     hosts: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     since: datetime | None = None
+    all_of_them: bool = False
+    """Said aloud, where nothing else was said."""
 
     @property
     def everything(self) -> bool:
         return not (self.groups or self.hosts or self.classes or self.since)
 
+    def with_all(self) -> Self:
+        """The same when `--all` was typed as well. Raises `ValidationError` where that contradicts it."""
+        if not self.everything:
+            raise ValidationError(f"--all takes all of them, and{self.words()} takes some: say one of them")
+        return replace(self, all_of_them=True)
+
     def words(self) -> str:
         """The options that say the same once more."""
         named = (("--group", self.groups), ("--host", self.hosts), ("--class", self.classes))
         since = "" if self.since is None else f" --since {self.since.isoformat(timespec='seconds')}"
-        return "".join(f" {option} {quoted(value)}" for option, values in named for value in values) + since
+        every = " --all" if self.all_of_them else ""
+        return every + "".join(f" {option} {quoted(value)}" for option, values in named for value in values) + since
 
 
 @dataclass(slots=True)

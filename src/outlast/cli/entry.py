@@ -17,7 +17,7 @@ VERBS = {
     "run": "Do every item of a job that is not done yet, or go on with it.",
     "resume": "Go on with a job, as it was started.",
     "status": "Show where a job stands, running or not.",
-    "ls": "List the jobs of the store.",
+    "ls": "List the jobs of the store, or the runs of a job.",
     "results": "Write the records of a job as JSON lines.",
     "export": "Write records or items to a JSONL, CSV, Parquet or SQLite file.",
     "report": "Write a report on a job: HTML, Markdown, JSON.",

@@ -12,6 +12,7 @@ import click
 
 import outlast
 from outlast.cli.choice import GroupNotFoundError
+from outlast.cli.lives import DiedInVainError
 from outlast.cli.options import Settings
 from outlast.cli.phrases import safe
 from outlast.cli.printing import SCHEMA_VERSION, say
@@ -59,6 +60,7 @@ class Exit:
 # The first row that fits is the one: subclasses stand before their classes.
 _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (TargetImportError, ExitCode.BUG),
+    (DiedInVainError, ExitCode.BUG),
     (CheckpointCorruptionError, ExitCode.DAMAGED),
     (LedgerCorruptionError, ExitCode.DAMAGED),
     (SealError, ExitCode.DAMAGED),
@@ -85,7 +87,7 @@ def exit_of(error: BaseException, *, begun: bool) -> Exit:
             return Exit(code=ExitCode.INTERRUPTED, error_code="INTERRUPTED", message=f"interrupted{when}")
         case ResilienceException():
             code = _code_of(error, begun=begun)
-            trace = code is ExitCode.BUG
+            trace = code is ExitCode.BUG and not isinstance(error, DiedInVainError)
             return Exit(code=code, error_code=error.error_code, message=error.message, trace=trace)
         case OSError() if _disk_is_full(error):
             return Exit(code=ExitCode.RESOURCE_LIMIT, error_code="DISK_FULL", message=_told(error))

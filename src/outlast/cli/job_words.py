@@ -9,7 +9,7 @@ from outlast.cli.grouping import NamedGroup
 from outlast.cli.next_steps import failure_steps, go_on_steps
 from outlast.cli.note_words import note_lines
 from outlast.cli.pause_words import paused_text
-from outlast.cli.phrases import BY_SCRIPT, MEBIBYTE, columns, commands, moment, percent, quoted, safe, size, units
+from outlast.cli.phrases import BY_SCRIPT, MEBIBYTE, commands, moment, percent, quoted, safe, size, units
 from outlast.cli.rate_words import rates_in_force, rates_text
 from outlast.cli.reading import JobRecord
 from outlast.cli.words import failure_lines
@@ -18,7 +18,7 @@ from outlast.jobs.store import PartSizes
 from outlast.ledger.port import Counts
 from outlast.storage.keys import KEY_VARIABLE
 
-__all__ = ["last_run_line", "list_lines", "status_document", "status_lines", "status_steps"]
+__all__ = ["last_run_line", "status_document", "status_lines", "status_steps"]
 
 _PARTS = (
     ("ledger", "ledger"),
@@ -50,22 +50,6 @@ def status_lines(record: JobRecord, groups: Sequence[NamedGroup], hint: str) -> 
         *([_on_disk(record.sizes)] if record.sizes is not None else []),
     ]
     return [*lines, *commands(status_steps(record, groups, name, hint))]
-
-
-def list_lines(records: Sequence[JobRecord]) -> list[str]:
-    """The jobs of a store as a table."""
-    rows: list[Sequence[str]] = [("job", "done", "total", "failed", "to do", "size", "last run", "now")]
-    for record in records:
-        counts = record.counts
-        if record.damage is not None:
-            rows.append(
-                (safe(record.name, 40), "?", "?", "?", "?", _all_of(record), "?", f"DAMAGED: {safe(record.damage)}")
-            )
-            continue
-        numbers = (str(number) for number in (counts.done, counts.total, counts.failed, counts.waiting))
-        started = moment(str(record.run.get("started", "?")))
-        rows.append((safe(record.name, 40), *numbers, _all_of(record), started, _now(record)))
-    return columns(rows, right=frozenset({1, 2, 3, 4, 5}))
 
 
 def status_document(record: JobRecord, groups: Sequence[NamedGroup] | None) -> dict[str, Any]:
@@ -166,10 +150,6 @@ def _on_disk(sizes: PartSizes) -> str:
     return f"on disk: {', '.join(f'{name} {size(count)}' for name, count in parts if count)}"
 
 
-def _all_of(record: JobRecord) -> str:
-    return size(sum(asdict(record.sizes).values())) if record.sizes is not None else "?"
-
-
 def _by_script(counts: Counts, word: str, hint: str) -> list[tuple[str, str]]:
     """What to do for a job that was started from code."""
     if counts.waiting:
@@ -201,26 +181,3 @@ def last_run_line(record: JobRecord) -> str:
     is_told = record.ended.get("reason") and record.ended.get("outcome") != Outcome.ABORTED
     why = f": {safe(str(record.ended['reason']), 500)}" if is_told else ""
     return f"not running; the run of {started} ended {moment(str(record.ended.get('at', '?')))}: {outcome} (exit code {code}){why}"
-
-
-def _now(record: JobRecord) -> str:
-    ordered = record.paused.rates
-    told = [
-        *(["paused"] if record.paused.job else []),
-        *([units(len(ordered), "rate") + " ordered"] if ordered else []),
-    ]
-    return ", ".join([_is_now(record), *told])
-
-
-def _is_now(record: JobRecord) -> str:
-    if record.running is not None:
-        return f"running (pid {record.running.pid})"
-    if record.locked:
-        return KEY_NEEDED
-    if record.notes.hold:
-        return "on hold"
-    if record.was_killed:
-        return "killed"
-    if record.met_damage:
-        return "DAMAGED: its last run could not read its ledger"
-    return safe(str(record.ended.get("outcome", "?")))

@@ -15,7 +15,6 @@ __all__ = [
     "common",
     "given_options",
     "kept_in",
-    "release_option",
     "run_options",
     "variable_of",
 ]
@@ -141,13 +140,6 @@ def kept_in(function: F) -> F:
 def given_options(options: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """Those of the options of a run that were given, the job file among them."""
     return {name: value for name, value in {**options, "config": settings.config}.items() if value is not None}
-
-
-def release_option(function: F) -> F:
-    """Whether to start a job that is held: the argument `release_hold`."""
-    return click.option("--release-hold", is_flag=True, help="Start a job that is on hold after a crash loop.")(
-        function
-    )
 
 
 def run_options(function: F) -> F:

@@ -1,15 +1,17 @@
 """From what was typed to what is done: the target, its items and its settings, each from the layer that wins."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from outlast.cli.code import code_beside
 from outlast.cli.given import job_file, typed_settings
+from outlast.cli.once import Once
 from outlast.cli.options import STANDARD_STREAM, Settings
 from outlast.cli.phrases import quoted, typed
 from outlast.cli.sources import STANDARD_INPUT, Source, source_of
-from outlast.cli.target import load_target, target_of
+from outlast.cli.target import file_of, load_target, target_of
 from outlast.config import JobConfiguration, load_configuration
 from outlast.errors import ConfigurationError
 from outlast.jobs import Job
@@ -30,8 +32,7 @@ class Order:
     items: tuple[str, ...]
     options: Mapping[str, Any]
     directory: Path
-    fresh: bool = False
-    release_hold: bool = False
+    once: Once = field(default_factory=Once)
     resumed: bool = False
     hint: str | None = None
 
@@ -47,7 +48,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A run, ready to begin. `texts` are its items as they were written; `hint` is what has to be added to other verbs for them to find its store."""
+    """A run, ready to begin.
+
+    `texts` are its items as they were written; `hint` is what has to be added to other verbs for them to find its store; `code` are
+    the digests of the code that it runs, by file.
+    """
 
     name: str
     directory: JobDirectory
@@ -58,6 +63,7 @@ class Plan:
     sources: tuple[Source, ...]
     hint: str
     skipped_input: bool
+    code: Mapping[str, str]
 
 
 def planned(order: Order, settings: Settings) -> Plan:
@@ -75,19 +81,11 @@ def planned(order: Order, settings: Settings) -> Plan:
     located = {
         path: str(base / getattr(chosen, path)) for path in _PATHS if path in from_file and getattr(chosen, path)
     }
-    job = _job(order, chosen, base if "target" in from_file else order.directory)
+    job, code = _job(order, chosen, base if "target" in from_file else order.directory)
     texts = order.items or chosen.items or ()
     items_base = order.directory if order.items or "items" not in from_file else base
     sources = tuple(source_of(text, items_base) for text in _readable(texts, order))
-    options: RunOptions = {
-        "config": file,
-        "invocation": order.to_dict(),
-        "fresh": order.fresh,
-        "release_hold": order.release_hold,
-        # How a log looks is the command's own affair: code has no such option.
-        **{name: value for name, value in given.items() if name != "logging"},  # type: ignore[typeddict-item] # the names are checked by load_configuration
-        **located,
-    }
+    options = _run_options(order, file, {**given, **located}, code)
     config = configured(options, job.options).model_copy(update={"logging": chosen.logging})
     if "key" in order.options:
         options["key"] = order.options["key"]
@@ -104,7 +102,19 @@ def planned(order: Order, settings: Settings) -> Plan:
         sources=sources,
         hint=hint,
         skipped_input=order.resumed and STANDARD_INPUT in texts,
+        code=code,
     )
+
+
+def _run_options(order: Order, file: Path | None, settings: Mapping[str, Any], code: Mapping[str, str]) -> RunOptions:
+    return {
+        "config": file,
+        "invocation": {**order.to_dict(), "code": code},
+        "fresh": order.once.fresh,
+        "release_hold": order.once.release_hold,
+        # How a log looks is the command's own affair: code has no such option.
+        **{name: value for name, value in settings.items() if name != "logging"},  # type: ignore[typeddict-item] # the names are checked by load_configuration
+    }
 
 
 def _refuse_standard_output(order: Order, name: str, hint: str) -> None:
@@ -115,12 +125,14 @@ def _refuse_standard_output(order: Order, name: str, hint: str) -> None:
         )
 
 
-def _job(order: Order, chosen: JobConfiguration, base: Path) -> Job[Any, Any]:
-    if not order.target.endswith(".toml"):
-        return load_target(target_of(order.target, order.directory), order.directory)
-    if chosen.target is None:
+def _job(order: Order, chosen: JobConfiguration, base: Path) -> tuple[Job[Any, Any], dict[str, str]]:
+    """The job, and the digests of its code."""
+    text, base = (chosen.target, base) if order.target.endswith(".toml") else (order.target, order.directory)
+    if text is None:
         raise ConfigurationError(f'{order.target} names no target: add target = "scrape.py:scrape"')
-    return load_target(target_of(chosen.target, base), base)
+    target = target_of(text, base)
+    job = load_target(target, base)
+    return job, code_beside(file_of(target))
 
 
 def _readable(texts: tuple[str, ...], order: Order) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import click
 
 from outlast.errors import OutputError
 
-__all__ = ["SCHEMA_VERSION", "answer", "colored", "is_live", "put", "reader_left", "say", "wants_color"]
+__all__ = ["SCHEMA_VERSION", "answer", "colored", "is_live", "put", "reader_left", "remark", "say", "wants_color"]
 
 SCHEMA_VERSION = 1
 
@@ -61,6 +61,12 @@ def say(lines: Iterable[str] | str, *, color: str = "auto", style: str | None = 
     except (OSError, ValueError):
         # Whoever closed standard error did not want to be told; the job matters more.
         return
+
+
+def remark(text: str, *, as_json: bool) -> None:
+    """Say what has to be known about an answer, and is no part of it."""
+    document = {"schema_version": SCHEMA_VERSION, "message_type": "remark", "message": text}
+    say(json.dumps(document) if as_json else text)
 
 
 def colored(choice: str, stream: IO[Any]) -> bool:

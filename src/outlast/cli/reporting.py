@@ -20,11 +20,11 @@ from outlast.ledger.port import ItemStatus
 from outlast.logs.eventfile import event_files
 from outlast.logs.reading import EventReader
 from outlast.report.chronicle import Chronicle
-from outlast.report.model import Report, report_of
+from outlast.report.model import Report, RunRow, report_of, run_rows
 from outlast.report.told import KeptCheckpoint, Told
 from outlast.runtime import Runtime
 
-__all__ = ["report_on"]
+__all__ = ["report_on", "runs_of"]
 
 ITEMS_AT_ONCE = 2_000
 RUNS_SHOWN_MAX = 5
@@ -54,6 +54,22 @@ async def report_on(settings: Settings, job: str, run: str = "") -> Report:
         shown = ", ".join(list(chronicle.runs)[:RUNS_SHOWN_MAX])
         raise ValidationError(f"{len(chronicle.runs)} runs of job {job!r} have ids that begin with {run!r}: {shown}")
     return report_of(told, chronicle, run=next(iter(chronicle.runs)) if run else "")
+
+
+async def runs_of(settings: Settings, job: str) -> tuple[RunRow, ...]:
+    """The runs of a job, as far as its event log goes back, also where the ledger cannot be read; raises as `report_on` does."""
+    store = store_of(settings)
+    try:
+        directory = found(store, job)
+        record = await record_of(directory)
+    except LedgerCorruptionError:
+        directory = job_directory(store, job)
+        if not event_files(directory.path):
+            raise
+        return run_rows(unread_standing(), await _chronicle(directory, job, ""))
+    if record.locked:
+        raise key_missing(f"job {record.name!r}", record.locked_by, keys_if_good())
+    return run_rows(standing_of(record), await _chronicle(directory, job, ""))
 
 
 def _unread(settings: Settings, job: str, problem: str) -> Told:

@@ -13,12 +13,13 @@ from outlast.cli.opening import keys_at_hand, keys_if_good
 from outlast.cli.options import Settings
 from outlast.cli.phrases import quoted
 from outlast.cli.reading import begun_with, found, store_hint, store_of
+from outlast.cli.remains import name_of, remains
 from outlast.config import CheckpointConfiguration, load_configuration
 from outlast.errors import CheckpointError, CheckpointNotFoundError
 from outlast.jobs.store import JobDirectory, job_directories, job_directory
 from outlast.storage.keys import Keyring
 
-__all__ = ["Shelf", "shelf_of"]
+__all__ = ["Shelf", "shelf_of", "shelves"]
 
 NAMES_SHOWN_MAX = 20
 HEADER_BYTES_MAX = 1 << 20
@@ -76,6 +77,16 @@ async def shelf_of(settings: Settings, text: str, path: Path | None) -> Shelf:
     raise CheckpointNotFoundError(f"no checkpoint {text!r} in the store {store}", context={"store": str(store)})
 
 
+async def shelves(settings: Settings, path: Path | None) -> list[Shelf]:
+    """Those of every job of the store, also of jobs whose ledger is gone or damaged; or of the directory `path`."""
+    if path is not None:
+        file = job_file(settings.config, Path())
+        return [_bare(job, path, file) for job in _jobs_in(path)]
+    store, hint = store_of(settings), store_hint(settings)
+    directories = [*job_directories(store), *remains(store)]
+    return [await _of_job(each, name_of(each), hint) for each in directories]
+
+
 def _bare(text: str, path: Path, file: Path | None) -> Shelf:
     config = load_configuration(file=file).configuration.checkpoint.model_copy(update={"storage_path": str(path)})
     sealed, hint = config.encryption_enabled, f" --path {quoted(str(path))}"
@@ -84,7 +95,7 @@ def _bare(text: str, path: Path, file: Path | None) -> Shelf:
         return Shelf(job_id=job_id, config=config, checkpoint_id=text, sealed=sealed, hint=hint)
     if (path / key_of(text)).is_dir():
         return Shelf(job_id=text, config=config, sealed=sealed, hint=hint)
-    jobs = sorted({job for job in map(_job_of, _directories(path)) if job is not None})
+    jobs = _jobs_in(path)
     shown = ", ".join(jobs[:NAMES_SHOWN_MAX]) + (", ..." if len(jobs) > NAMES_SHOWN_MAX else "")
     there = f"there are those of: {shown}" if jobs else "it has none at all"
     raise CheckpointNotFoundError(f"no checkpoints of {text!r} in {path} ({there})", context={"path": str(path)})
@@ -106,6 +117,10 @@ async def _of_job(directory: JobDirectory, job_id: str, hint: str) -> Shelf:
     # A job in clear stays so, whatever the configuration says by now; where the ledger cannot tell, that has to be believed.
     sealed = config.encryption_enabled if begun.sealed is None else begun.sealed
     return Shelf(job_id=job_id, config=config, directory=directory, sealed=sealed, hint=hint)
+
+
+def _jobs_in(path: Path) -> list[str]:
+    return sorted({job for job in map(_job_of, _directories(path)) if job is not None})
 
 
 def _job_of(directory: Path) -> str | None:

@@ -13,7 +13,7 @@ from outlast.cli.exits import TargetImportError
 from outlast.errors import TargetError
 from outlast.jobs import Job
 
-__all__ = ["Target", "load_target", "target_of"]
+__all__ = ["Target", "file_of", "load_target", "target_of"]
 
 NAMES_SHOWN_MAX = 20
 
@@ -60,6 +60,12 @@ def load_target(target: Target, directory: Path) -> Job[Any, Any]:
         kind = "a class" if isinstance(found, type) else f"of type {type(found).__name__}"
         raise TargetError(f"{target.text} is {kind}, not a function{_offered(module, target)}")
     return Job(found, target.module.rpartition(".")[2], {})
+
+
+def file_of(target: Target) -> Path | None:
+    """Where the code of a target is that was loaded; None: it is in no file."""
+    file = target.file or getattr(sys.modules.get(target.module), "__file__", None)
+    return None if file is None else Path(file)
 
 
 def _imported(target: Target) -> ModuleType:

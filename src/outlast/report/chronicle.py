@@ -7,13 +7,15 @@ from typing import Any, NamedTuple, Self
 
 from outlast.events import EventType
 from outlast.logs.reading import GAP, SAMPLE, Entry
-from outlast.report.marks import Mark, MarkKind, Marks
+from outlast.report.marks import Mark, MarkKind, Marks, seconds_taken
 from outlast.report.retries import Retries
 
 __all__ = ["Chronicle", "RunSeen", "Stood"]
 
 AMOUNT_MAX = 1 << 63
 """What is not below it was not measured, whatever the line says."""
+
+CHECKPOINTS_TIMED_MAX = 1_000
 
 _STATES = ("done", "failed", "ignored", "pending", "leased", "deferred")
 _FINISHED = ("done", "failed", "ignored")
@@ -76,6 +78,8 @@ class Chronicle:
     lost: int = 0
     unread: int = 0
     left_out: int = 0
+    took: dict[str, float] = field(default_factory=dict)
+    """How many seconds a checkpoint took, by its id: the newest."""
     sealed_parts: bool = False
 
     @classmethod
@@ -102,6 +106,8 @@ class Chronicle:
         elif kind == EventType.RUN_ENDED:
             run.outcome, run.ended = str(entry.data.get("outcome")), entry.timestamp
             run.closing = _closing(run, entry)
+        elif kind == EventType.CHECKPOINT_CREATED:
+            self._saved(entry)
         self.marks.note(entry)
         self.retries.note(entry)
 
@@ -132,6 +138,13 @@ class Chronicle:
         if run is None:
             run = self.runs[entry.run_id] = RunSeen(entry.run_id, entry.timestamp, entry.timestamp)
         return run
+
+    def _saved(self, entry: Entry) -> None:
+        took = seconds_taken(entry.data)
+        if took is not None:
+            self.took[str(entry.data.get("checkpoint_id"))] = took
+        if len(self.took) > CHECKPOINTS_TIMED_MAX:
+            del self.took[next(iter(self.took))]
 
     def _sampled(self, run: RunSeen, entry: Entry) -> None:
         data = entry.data

@@ -8,7 +8,7 @@ from outlast.report.numbers import Numbers
 from outlast.report.shapes import SHAPES
 from outlast.report.tiles import Tile, tiles
 from outlast.report.view import HOUR, ending, shown_marks
-from outlast.report.words import clock, day_and_clock, duration, number, percent, plural, size
+from outlast.report.words import brief, clock, day_and_clock, duration, number, percent, plural, size
 
 __all__ = ["markdown"]
 
@@ -127,9 +127,10 @@ def _tables(report: Report) -> Iterator[str]:
         newest = report.checkpoints[0]
         intact = "intact" if newest.intact else "not read" if newest.intact is None else "damaged"
         at = f" of {day_and_clock(newest.at)}" if newest.at else ""
+        took = f", taken in {brief(newest.took)}" if newest.took is not None else ""
         yield from [
             "",
-            f"The newest of {plural(len(report.checkpoints), 'checkpoint')} kept{at}: {intact}, {size(newest.size)}.",
+            f"The newest of {plural(len(report.checkpoints), 'checkpoint')} kept{at}: {intact}, {size(newest.size)}{took}.",
         ]
 
 

@@ -10,9 +10,11 @@ from typing import Any, TypeAlias
 from outlast.abort.states import Decision
 from outlast.events import EventType
 from outlast.logs.reading import Entry
-from outlast.report.words import duration
+from outlast.report.words import brief, duration
 
-__all__ = ["MARKS_KEPT_MAX", "Mark", "MarkKind", "Marks"]
+__all__ = ["MARKS_KEPT_MAX", "Mark", "MarkKind", "Marks", "seconds_taken"]
+
+SECONDS_MAX = 1e9
 
 MARKS_KEPT_MAX = 400
 """How many marks of a kind are kept, the newest; all are counted."""
@@ -39,6 +41,8 @@ class MarkKind(StrEnum):
     """A limit of the machine was broken for long enough to act on it."""
     QUARANTINE = "quarantine"
     """An item was given up for killing the process."""
+    ORDER = "order"
+    """A run obeys other orders from here on."""
     UNMET = "unmet"
     """Something that was expected of the job is not so."""
 
@@ -95,6 +99,12 @@ class Marks:
         return [mark for marks in self._kept.values() for mark in marks]
 
 
+def seconds_taken(data: Mapping[str, Any]) -> float | None:
+    """The `duration` of an event, where it is one."""
+    took = data.get("duration")
+    return took if isinstance(took, int | float) and 0 <= took < SECONDS_MAX else None
+
+
 _Made: TypeAlias = tuple[MarkKind, str]
 _SUSPENDED = frozenset({Decision.SUSPEND, Decision.PROBE})
 
@@ -122,7 +132,15 @@ def _took(seconds: Any) -> str:
 
 
 def _saved(data: Mapping[str, Any]) -> _Made:
-    return MarkKind.CHECKPOINT, str(data.get("checkpoint_id"))
+    took = seconds_taken(data)
+    took_so_long = f", took {brief(took)}" if took is not None else ""
+    return MarkKind.CHECKPOINT, f"{data.get('checkpoint_id')}{took_so_long}"
+
+
+def _ordered(data: Mapping[str, Any]) -> _Made:
+    told = data.get("paused")
+    paused = [str(host) or "(no host)" for host in told] if isinstance(told, list) else []
+    return MarkKind.ORDER, f"paused: {_names(paused)}" if paused else "no host is paused"
 
 
 def _damaged_checkpoint(data: Mapping[str, Any]) -> _Made:
@@ -179,5 +197,6 @@ _MADE: Mapping[str, Callable[[Mapping[str, Any]], _Made]] = {
     EventType.HOST_RECOVERED: _recovered,
     EventType.THRESHOLD_BREACHED: _pressed,
     EventType.ITEM_QUARANTINED: _quarantined,
+    EventType.ORDERS_CHANGED: _ordered,
     EventType.EXPECTATION_FAILED: lambda data: (MarkKind.UNMET, f"{data.get('expectation')}: {data.get('reason')}"),
 }

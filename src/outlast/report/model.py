@@ -18,7 +18,7 @@ from outlast.report.timeline import Timeline, timeline
 from outlast.report.told import KeptCheckpoint, Standing, Told
 from outlast.report.words import clean
 
-__all__ = ["SCHEMA_VERSION", "Report", "RunRow", "Step", "report_of", "to_json"]
+__all__ = ["SCHEMA_VERSION", "Report", "RunRow", "Step", "report_of", "run_rows", "to_json"]
 
 SCHEMA_VERSION = 1
 NAME_MAX = 200
@@ -87,8 +87,7 @@ class Report:
 def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
     """The report of a job; of one run of it, where `run` is its id, as far as the event log can tell them apart."""
     standing = told.standing
-    if standing.at is not None and not standing.running:
-        chronicle.has_ended(standing.run, standing.at, standing.word)
+    rows = run_rows(standing, chronicle)
     runs = chronicle.in_order
     line, failures = timeline(runs), failure_table(told.groups)
     counted = numbers(told, chronicle, line, failures)
@@ -106,7 +105,7 @@ def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
         story=story(told, runs, marks, failures, counted),
         steps=tuple(Step(what=clean(what), command=clean(command, COMMAND_MAX)) for what, command in told.steps),
         gaps=gaps(told, chronicle, run),
-        runs=tuple(_run_row(each, running) for each in runs[-RUNS_SHOWN_MAX:]),
+        runs=rows,
         timeline=line,
         marks=tuple(map(_clean_mark, marks)),
         marked={**chronicle.marks.counts, MarkKind.BROKEN: broken},
@@ -114,10 +113,23 @@ def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
         delays=chronicle.retries.rows,
         attempts=attempt_rows(told.attempts, told.counts.failed),
         checkpoints=tuple(
-            replace(each, id=clean(each.id, NAME_MAX), reason=clean(each.reason, ID_MAX))
+            replace(
+                each,
+                id=clean(each.id, NAME_MAX),
+                reason=clean(each.reason, ID_MAX),
+                took=chronicle.took.get(each.id),
+            )
             for each in told.checkpoints[:CHECKPOINTS_SHOWN_MAX]
         ),
     )
+
+
+def run_rows(standing: Standing, chronicle: Chronicle) -> tuple[RunRow, ...]:
+    """The runs of a job, the newest of them, in order; `standing` has how the last one ended, also where the event log has not."""
+    if standing.at is not None and not standing.running:
+        chronicle.has_ended(standing.run, standing.at, standing.word)
+    running = standing.run if standing.running else ""
+    return tuple(_run_row(each, running) for each in chronicle.in_order[-RUNS_SHOWN_MAX:])
 
 
 def to_json(value: Any) -> Any:

@@ -37,13 +37,17 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptCheckpoint:
-    """A checkpoint that is on the disk. `intact`: it was read when the report was made; None: it was not, for want of time or a key."""
+    """A checkpoint that is on the disk, and how many seconds it took to get there, where that is known.
+
+    `intact`: it was read when the report was made; None: it was not, for want of time or a key.
+    """
 
     id: str
     at: datetime | None
     size: int
     reason: str = ""
     intact: bool | None = None
+    took: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

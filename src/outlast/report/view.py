@@ -11,7 +11,7 @@ from outlast.report.shapes import SHAPES
 from outlast.report.stretches import stretch_heads, stretches
 from outlast.report.tiles import tiles
 from outlast.report.timeline import Timeline
-from outlast.report.words import clock, day_and_clock, duration, number, percent, plural, size
+from outlast.report.words import brief, clock, day_and_clock, duration, number, percent, plural, size
 
 __all__ = ["FILTERS", "HOUR", "ending", "shown_marks", "view"]
 
@@ -102,6 +102,7 @@ def _drawn(marks: Sequence[Mark]) -> list[Mark]:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number,
     "plural": plural,
+    "brief": brief,
     "percent": percent,
     "size": size,
     "duration": duration,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from outlast.logs.text import clipped, escaped
 
-__all__ = ["clean", "clock", "day_and_clock", "duration", "number", "percent", "plural", "size", "thinned"]
+__all__ = ["brief", "clean", "clock", "day_and_clock", "duration", "number", "percent", "plural", "size", "thinned"]
 
 TEXT_MAX = 300
 NARROW = "\u202f"
@@ -63,6 +63,11 @@ def duration(seconds: float) -> str:
     large, unit, small, part = next(step for step in steps if seconds >= step[0])
     whole, rest = divmod(int(seconds), large)
     return f"{whole} {unit}" + (f" {rest // small} {part}" if rest // small else "")
+
+
+def brief(seconds: float) -> str:
+    """A short time: `22 ms`, `4.2 s`."""
+    return f"{seconds * 1_000:.0f} ms" if seconds < 1 else duration(seconds)
 
 
 def day_and_clock(at: datetime, *, seconds: bool = False) -> str:

@@ -19,7 +19,7 @@ REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 SCREEN_LINES = 24
 SCREEN_COLUMNS = 80
 # What has more to say than a small screen takes.
-LONGER = {"": 52, "run": 34, "resume": 32, "config show": 28}
+LONGER = {"": 52, "run": 38, "resume": 36, "config show": 28}
 SHARED = ("store", "config", "json", "progress", "color", "quiet", "verbose", "log_format", "yes")
 
 
@@ -116,7 +116,10 @@ def test_the_version_is_told(capsys):
         (["checkpoint", "zzz"], f"there is no verb 'checkpoint zzz'; there are: {', '.join(group.VERBS)}"),
         (["checkpoint"], "which verb? There are: now, ls, show, verify, prune, restore, export"),
         ([], f"which verb? There are: {', '.join(VERBS)}"),
-        (["checkpoint", "prune", "docs", "--keep", "0"], "Invalid value for '--keep': 0 is not in the range x>=1."),
+        (
+            ["checkpoint", "prune", "docs", "--keep", "0"],
+            "Invalid value for '--keep' / '--keep-last': 0 is not in the range x>=1.",
+        ),
         (["run"], "Missing argument 'TARGET'."),
         (["run", "x", "--concurrency", "many"], "Invalid value for '--concurrency': 'many' is not a valid integer."),
         (

@@ -7,6 +7,7 @@ import click
 import pytest
 
 from outlast.cli.exits import TargetImportError, exit_of, tell
+from outlast.cli.lives import DiedInVainError
 from outlast.cli.options import Settings
 from outlast.errors import (
     CheckpointCorruptionError,
@@ -30,6 +31,11 @@ from outlast.errors import (
     TargetError,
     ValidationError,
 )
+
+
+def test_a_run_that_died_in_vain_has_no_lines_of_code_to_show():
+    told = exit_of(DiedInVainError("killed"), begun=False)
+    assert (told.code, told.error_code, told.trace) == (70, "DIED_IN_VAIN_ERROR", False)
 
 
 def caused(error, cause):

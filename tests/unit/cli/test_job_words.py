@@ -1,11 +1,10 @@
 """What is said of a job between its runs."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from outlast.cli.job_words import list_lines, status_document, status_lines
+from outlast.cli.job_words import status_document, status_lines
 from outlast.cli.pausing import Paused
 from outlast.cli.reading import Holder, JobRecord, Notes
 from outlast.cli.standing import standing_of
@@ -76,7 +75,7 @@ def test_the_status_of_a_job_that_was_killed_or_never_ran():
 ORDERED = Paused(("a.de",), job=True, rates={"b.fr": "none", "*": "2/s"})
 
 
-def test_what_a_job_was_told_stands_in_its_status_and_in_the_list():
+def test_what_a_job_was_told_stands_in_its_status():
     running, notes = Holder(42, "box", "x"), Notes(rates={"b.fr": "30/min", "c\x1b": "1/h"})
     told = record(running=running, paused=ORDERED, notes=notes)
     lines = status_lines(told, [], " --store s")
@@ -86,7 +85,6 @@ def test_what_a_job_was_told_stands_in_its_status_and_in_the_list():
         r"rates: * 2/s (by the order), b.fr none (by the order), c\x1b 1/h (by the job)",
         "  unpause   outlast unpause docs --all --store s",
     ]
-    assert list_lines([told])[1].endswith("running (pid 42), paused, 2 rates ordered")
     document = status_document(told, None)
     assert (document["job_paused"], document["paused_hosts"]) == (True, ["a.de"])
     assert document["rates"][1] == {"host": "b.fr", "rate": "none", "by": "order"}
@@ -105,18 +103,6 @@ def test_a_job_that_somebody_has_aborted_says_so_once():
     assert lines[2].endswith(": aborted (exit code 3)")
     assert lines[3] == "aborted by `outlast abort`: no VAT"
     assert standing_of(record(ended=ended, notes=Notes(aborted=note))).detail.endswith("no VAT.")
-
-
-def test_the_list_says_of_each_job_how_it_stands():
-    records = [
-        record(),
-        record(name="b", ended={}),
-        record(name="c", running=Holder(42, "box", "x")),
-        record(name="d", damage="the ledger is damaged"),
-    ]
-    lines = list_lines(records)
-    assert [line.split("Z  ")[-1] for line in lines[1:4]] == ["stopped", "killed", "running (pid 42)"]
-    assert lines[4].split() == ["d", "?", "?", "?", "?", "?", "?", "DAMAGED:", "the", "ledger", "is", "damaged"]
 
 
 def test_the_document_of_a_job_has_the_same_facts(no_price):
@@ -145,7 +131,6 @@ def test_what_a_job_takes_on_the_disk_is_told_with_what_was_kept_aside():
     assert status_lines(record(sizes=SIZES), [], "")[3] == (
         "on disk: ledger 3.0 MiB, checkpoints 19.5 KiB, quarantine 3.9 KiB, kept by --fresh 1.0 GiB"
     )
-    assert list_lines([record(sizes=SIZES)])[1].split()[5:7] == ["1.0", "GiB"]
     assert status_document(record(sizes=SIZES), None)["size_bytes"]["quarantine"] == 4_000
 
 
@@ -174,7 +159,6 @@ def test_a_job_on_hold_says_why_and_how_it_is_released():
         "they began with https://a/\\x1b, b"
     )
     assert lines[4] == "  when that is mended   outlast resume docs --store s --release-hold"
-    assert list_lines([held])[1].endswith("on hold")
 
 
 @pytest.mark.parametrize(
@@ -195,8 +179,6 @@ def test_of_an_encrypted_job_without_its_key_the_counts_are_told(running, line):
     ]
     document = status_document(locked, None)
     assert (document["key_needed"], document["key_id"], document["was_killed"]) == (True, "12ab", None)
-    assert list_lines([locked])[1].split()[1:5] == ["46", "100", "1", "53"]
-    assert list_lines([replace(locked, running=None)])[1].endswith("encrypted: key needed")
 
 
 def test_paused_hosts_are_named_with_the_way_to_let_them_go_on(no_price):

@@ -244,6 +244,10 @@ def test_marks_are_bounded_and_counted(report, entry):
         ("threshold_breached", {"breached": ["memory"], "level": "critical"}, "pressure", "memory (critical)"),
         ("item_quarantined", {"key": "k", "kills": 3}, "quarantine", "k was in hand at 3 kills"),
         ("expectation_failed", {"expectation": "max_failed", "reason": "too many"}, "unmet", "max_failed: too many"),
+        ("checkpoint_created", {"checkpoint_id": "c-1", "duration": 0.0216}, "checkpoint", "c-1, took 22 ms"),
+        ("checkpoint_created", {"checkpoint_id": "c-1", "duration": 4.2}, "checkpoint", "c-1, took 4.2 s"),
+        ("orders_changed", {"paused": ["b.test", ""]}, "order", "paused: b.test, (no host)"),
+        ("orders_changed", {"paused": []}, "order", "no host is paused"),
         ("checkpoint_corrupted", {"checkpoint_id": "c-1", "reason": "torn"}, "damaged", "checkpoint c-1: torn"),
         ("ledger_damaged", {"damaged": 2, "lost": 1}, "damaged", "2 damaged rows in the ledger, mended; 1 items lost"),
     ],
@@ -281,6 +285,8 @@ def test_a_log_full_of_nonsense_makes_a_report(report, entry):
                     "lost",
                     "breached",
                     "attempt",
+                    "duration",
+                    "paused",
                 )
             },
             key="k",
@@ -295,6 +301,8 @@ def test_a_log_full_of_nonsense_makes_a_report(report, entry):
             "threshold_breached",
             "host_parked",
             "abort_triggered",
+            "checkpoint_created",
+            "orders_changed",
         )
     ]
     told = report(*nonsense)

@@ -12,7 +12,7 @@ from outlast.cli.event_words import Asked, cloudevent_line, entry_json, entry_li
 from outlast.cli.opening import key_missing, keys_at_hand, keys_if_good
 from outlast.cli.options import Settings, common
 from outlast.cli.phrases import safe, units
-from outlast.cli.printing import put, say
+from outlast.cli.printing import put, remark
 from outlast.cli.reading import begun_with, found, holder_of, store_of
 from outlast.errors import LedgerCorruptionError
 from outlast.events import EventType
@@ -73,7 +73,8 @@ def command(
     directory = _directory(settings, job)
     moment = None if since is None else moment_in(since, Runtime().clock.now())
     asked = Asked(types=types, since=moment, run=run_id.upper())
-    asyncio.run(_show(directory, job, asked, form, follow=follow))
+    for text in asyncio.run(_show(directory, job, asked, form, follow=follow)):
+        remark(text, as_json=settings.json)
     return 0
 
 
@@ -91,7 +92,8 @@ def _directory(settings: Settings, job: str) -> JobDirectory:
 
 async def _show(
     directory: JobDirectory, job: str, asked: Asked, form: Callable[[Entry], str | None], *, follow: bool
-) -> None:
+) -> list[str]:
+    """Show them; what has to be known about what was not shown."""
     sealed = (await begun_with(directory)).sealed
     keys = keys_at_hand() if sealed else keys_if_good()
     with closing(EventReader(directory.path, keys=keys, about=about_events(directory), sealed=sealed)) as reader:
@@ -101,15 +103,21 @@ async def _show(
                 shown = shown or bool(some)
                 lines = [line for entry in some if asked.wants(entry) and (line := form(entry)) is not None]
                 if lines and not put("\n".join(lines) + "\n"):
-                    return
+                    return []
     if reader.missing_key is not None and not shown:
         raise key_missing(f"job {job!r}", str(reader.missing_key.context.get("key_id")), keys)
-    if reader.missing_key is not None:
-        say("A part of it is sealed by a key that is not at hand, and is not shown.")
-    if reader.unreadable:
-        say(f"{units(reader.unreadable, 'line')} of the event log cannot be read: torn by a kill, or damaged.")
-    if not event_files(directory.path):
-        say(f"job {safe(job)} has no event log: none was written yet, or logging.event_log_files is 0.")
+    remarks = (
+        ("A part of it is sealed by a key that is not at hand, and is not shown.", reader.missing_key is not None),
+        (
+            f"{units(reader.unreadable, 'line')} of the event log cannot be read: torn by a kill, or damaged.",
+            reader.unreadable > 0,
+        ),
+        (
+            f"job {safe(job)} has no event log: none was written yet, or logging.event_log_files is 0.",
+            not event_files(directory.path),
+        ),
+    )
+    return [text for text, holds in remarks if holds]
 
 
 async def _entries(reader: EventReader, directory: JobDirectory, *, follow: bool) -> AsyncGenerator[list[Entry], None]:

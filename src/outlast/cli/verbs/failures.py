@@ -1,29 +1,22 @@
 """`outlast failures JOB [GROUP]`."""
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 import click
 
-from outlast.cli.choice import Choice, Chooser, group_name
+from outlast.cli.choice import Choice
 from outlast.cli.choosing import choice_options
-from outlast.cli.failed import Failed, failed_items
 from outlast.cli.group_words import Telling, group_lines, groups_lines
 from outlast.cli.grouping import Grouped, failure_groups
-from outlast.cli.opening import opened
+from outlast.cli.item_rows import Form, put_items
 from outlast.cli.options import Settings, common
-from outlast.cli.printing import SCHEMA_VERSION, answer, put
-from outlast.cli.reading import JobRecord, chosen, store_hint, store_of
+from outlast.cli.printing import answer, put
+from outlast.cli.reading import chosen, store_hint, store_of
 from outlast.ledger.port import ItemStatus
-from outlast.logs.text import escaped
 
 __all__ = ["command"]
-
-ITEMS_AT_ONCE = 1_000
 
 
 @click.command("failures", short_help="Show why items failed, by group and host.")
@@ -31,7 +24,8 @@ ITEMS_AT_ONCE = 1_000
 @click.argument("group", required=False, metavar="[GROUP]")
 @choice_options
 @click.option("--ignored", is_flag=True, help="The items that were ignored, in place of the failed ones.")
-@click.option("--items", is_flag=True, help="Only the keys of the items, one a line.")
+@click.option("--items", "form", flag_value=Form.KEYS, help="Only the keys of the items, one a line.")
+@click.option("--csv", "form", flag_value=Form.CSV, help="The items as a table, with what is known of each.")
 @click.option("--traceback", is_flag=True, help="With one traceback of each group; GROUP always shows one.")
 @common("store", "json")
 @click.pass_obj
@@ -43,19 +37,22 @@ def command(
     *,
     choice: Choice,
     ignored: bool,
-    items: bool,
+    form: str | None,
     traceback: bool,
 ) -> int:
     """Show why items failed: the kinds of failure, on which hosts, how often, since when. GROUP: one kind in full.
 
     Works while the job runs, without disturbing it, and after it was killed.
     """
+    if traceback and form is not None:
+        raise click.UsageError(f"--traceback is for groups, and --{'csv' if form == Form.CSV else 'items'} shows items")
     if group is not None:
         choice = replace(choice, groups=(*choice.groups, group))
     record = asyncio.run(chosen(store_of(settings), job))
     status = ItemStatus.IGNORED if ignored else ItemStatus.FAILED
-    if items:
-        asyncio.run(_put_items(record, choice, status, as_json=settings.json))
+    if form is not None:
+        chosen_form = Form.JSON if settings.json and form == Form.KEYS else Form(form)
+        asyncio.run(put_items(record, choice, status, chosen_form))
         return 0
     grouped = asyncio.run(failure_groups(record.directory, record.name, choice, status))
     telling = Telling(
@@ -90,42 +87,4 @@ def _document(grouped: Grouped, telling: Telling, *, in_full: bool) -> dict[str,
         "count": grouped.total,
         "untimed": grouped.untimed,
         "groups": groups,
-    }
-
-
-async def _put_items(record: JobRecord, choice: Choice, status: ItemStatus, *, as_json: bool) -> None:
-    """They are written as they are read: there may be a million of them."""
-    head = json.dumps({"schema_version": SCHEMA_VERSION, "job_id": record.name, "status": status.value})
-    between = f'{head[:-1]}, "items": ['
-    async with aclosing(_picked(record, choice, status)) as picked:
-        texts: list[str] = []
-        async for failed in picked:
-            texts.append(f"{between}{json.dumps(_item(failed))}" if as_json else f"{escaped(failed.key)}\n")
-            between = ", "
-            if len(texts) == ITEMS_AT_ONCE:
-                if not put("".join(texts)):
-                    return
-                texts.clear()
-    end = "" if not as_json else "]}\n" if between == ", " else f"{between}]}}\n"
-    put("".join([*texts, end]))
-
-
-async def _picked(record: JobRecord, choice: Choice, status: ItemStatus) -> AsyncGenerator[Failed, None]:
-    chooser = Chooser(choice)
-    async with opened(record.directory) as ledger:
-        async for failed in failed_items(ledger, status):
-            if chooser.picks(failed):
-                yield failed
-    chooser.check(record.name)
-
-
-def _item(failed: Failed) -> dict[str, Any]:
-    return {
-        "key": failed.key,
-        "host": failed.host,
-        "group": group_name(failed.failure.signature),
-        "class": failed.failure.failure_class.value,
-        "attempts": failed.attempts,
-        "at": None if failed.at is None else failed.at.isoformat(),
-        "message": failed.failure.message,
     }

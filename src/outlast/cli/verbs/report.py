@@ -10,7 +10,7 @@ import click
 
 from outlast.cli.options import STANDARD_STREAM, Settings, common
 from outlast.cli.phrases import safe, size
-from outlast.cli.printing import put, say
+from outlast.cli.printing import put, remark, say
 from outlast.errors import OutputError
 from outlast.jobs import ExitCode
 from outlast.storage.files import write_durably
@@ -56,7 +56,8 @@ def command(
         file = Path(output or f"{_stem(report)}-report.html")
         _write(report, form, file, split=split)
         if not settings.quiet:
-            say(f"report on job {safe(report.job)}: {safe(str(file))} ({size(file.stat().st_size)})")
+            told = f"report on job {safe(report.job)}: {safe(str(file))} ({size(file.stat().st_size)})"
+            remark(told, as_json=settings.json)
         if opened:
             _show(file)
     return ExitCode.DAMAGED if report.unread else ExitCode.FINISHED

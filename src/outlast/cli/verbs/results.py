@@ -10,7 +10,7 @@ import click
 from outlast.cli.opening import opened
 from outlast.cli.options import STANDARD_STREAM, Settings, common
 from outlast.cli.phrases import safe, size, units
-from outlast.cli.printing import put, say
+from outlast.cli.printing import answer, put, say
 from outlast.cli.reading import found, store_of
 from outlast.jobs.export import Exported, ExportFormat, What, export
 from outlast.jobs.store import JobDirectory
@@ -30,14 +30,17 @@ RESULTS_AT_ONCE = 500
 def command(settings: Settings, /, job: str, output: Path | None) -> int:
     """Write the records that a job has so far, one JSON text a line, in the order in which they were recorded.
 
-    Works while the job runs, without disturbing it, and after it was killed. With --json the records are the same, and errors
-    are JSON too.
+    Works while the job runs, without disturbing it, and after it was killed. With --json the records are the same: they are
+    yours, and nothing is added to them. Errors are JSON then, and with -o the answer.
     """
     directory = found(store_of(settings), job)
     if output is None or str(output) == STANDARD_STREAM:
         asyncio.run(_print(directory))
         return 0
     done = asyncio.run(_saved(directory, output.absolute()))
+    if settings.json:
+        answer({"job_id": job, "file": str(output), "records": done.records or 0, "size_bytes": done.size})
+        return 0
     say(
         f"{units(done.records or 0, 'record')} of job {safe(job)} written to {safe(str(output), 300)} ({size(done.size)})."
     )

@@ -19,15 +19,17 @@ __all__ = ["command"]
 @click.command("retry", short_help="Make failed items pending again: all, or some of them.")
 @click.argument("job", metavar="JOB")
 @choice_options
+@click.option("--all", "every", is_flag=True, help="All of them, as without any choice.")
 @click.option("--ignored", is_flag=True, help="The items that were ignored, in place of the failed ones.")
 @click.option("--dry-run", is_flag=True, help="Say what would be tried again, and change nothing.")
 @common("store", "json")
 @click.pass_obj
-def command(settings: Settings, /, job: str, *, choice: Choice, ignored: bool, dry_run: bool) -> int:
+def command(settings: Settings, /, job: str, *, choice: Choice, every: bool, ignored: bool, dry_run: bool) -> int:
     """Make the failed items of a job pending again, as if they had never been tried. The next run does them.
 
     Refused while the job runs; a dry run is not.
     """
+    choice = choice.with_all() if every else choice
     status = ItemStatus.IGNORED if ignored else ItemStatus.FAILED
     acted = asyncio.run(tried_again(found(store_of(settings), job), job, choice, status, dry_run=dry_run))
     if settings.json:

@@ -10,7 +10,7 @@ from outlast.cli.checkpoint_words import label
 from outlast.cli.looking import Looked, look, refusal
 from outlast.cli.options import STANDARD_STREAM, Settings, common, kept_in
 from outlast.cli.phrases import safe, size
-from outlast.cli.printing import answer, put, say
+from outlast.cli.printing import answer, put, remark, say
 from outlast.cli.shelves import shelf_of
 from outlast.errors import OutputError
 from outlast.storage.files import publish_durably
@@ -47,7 +47,7 @@ async def _opened(settings: Settings, named: str, path: Path | None) -> tuple[Lo
     async with shelf.manager() as manager:
         looked = await look(shelf, manager)
     if looked.skipped:
-        say(f"skipped, because damaged: {', '.join(looked.skipped)}")
+        remark(f"skipped, because damaged: {', '.join(looked.skipped)}", as_json=settings.json)
     if looked.opened is None:
         raise refusal(shelf, looked, "exported")
     return looked, looked.opened

@@ -1,23 +1,17 @@
 """`outlast checkpoint restore ID`."""
 
 import asyncio
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import click
 
 from outlast.cli.checkpoint_words import label
-from outlast.cli.looking import Looked, look, refusal
 from outlast.cli.options import Settings, common, kept_in
-from outlast.cli.phrases import commands, moment, quoted, safe
+from outlast.cli.phrases import commands, quoted, safe
 from outlast.cli.printing import answer, say
-from outlast.cli.shelves import Shelf, shelf_of
-from outlast.runtime import Runtime
+from outlast.cli.restoring import restored
 
 __all__ = ["command"]
-
-_KEEP_ALL: dict[str, Any] = {"retention_count": 1_000_000_000, "retention_age": 0, "retention_bytes": 0}
 
 
 @click.command("restore", short_help="Take an older state as the newest checkpoint.")
@@ -30,7 +24,7 @@ def command(settings: Settings, /, named: str, path: Path | None) -> int:
 
     The next run begins with that state. The ledger is not turned back: what is done stays done. Refused while the job runs.
     """
-    shelf, looked, new = asyncio.run(_restored(settings, named, path))
+    shelf, looked, new = asyncio.run(restored(settings, named, path))
     if settings.json:
         answer({"job_id": shelf.job_id, "restored_from": looked.row["id"], "checkpoint_id": new})
         return 0
@@ -42,21 +36,3 @@ def command(settings: Settings, /, named: str, path: Path | None) -> int:
         steps = [("look", f"outlast checkpoint show {new}{shelf.hint}")]
     say([*lines, *([] if settings.quiet else commands(steps))])
     return 0
-
-
-async def _restored(settings: Settings, named: str, path: Path | None) -> tuple[Shelf, Looked, str]:
-    shelf = await shelf_of(settings, named, path)
-    if shelf.checkpoint_id is None:
-        ids = f"outlast checkpoint ls {quoted(named)}{shelf.hint}"
-        raise click.UsageError(f"which checkpoint of job {safe(named)}? Name its ID, as shown by: {ids}")
-    with ExitStack() as stack:
-        if shelf.directory is not None:
-            stack.callback(shelf.directory.lock(shelf.job_id, moment(Runtime().clock.now())).close)
-        async with shelf.manager() as manager:
-            looked = await look(shelf, manager)
-        if looked.opened is None:
-            raise refusal(shelf, looked, "restored")
-        # Deleting is for the runs, which know how many to keep; what was encrypted stays encrypted.
-        sealed = shelf.sealed or bool(looked.row["encrypted"])
-        async with shelf.manager(**_KEEP_ALL, enabled=True, encryption_enabled=sealed) as manager:
-            return shelf, looked, await manager.restore(named)

@@ -106,12 +106,22 @@ def _ended_word(record: JobRecord) -> str:
 
 
 def _reason(record: JobRecord) -> str:
-    """Why it stands so, where that was noted."""
+    """Why it stands so, where that was noted, and what it was told to do."""
+    return "; ".join(filter(None, [_why(record), *_ordered(record)]))
+
+
+def _ordered(record: JobRecord) -> Iterator[str]:
+    orders = record.paused
+    if orders.job:
+        yield "the whole job is paused"
+    if orders.rates:
+        yield f"{units(len(orders.rates), 'rate')} ordered"
+
+
+def _why(record: JobRecord) -> str:
     if record.running is not None:
-        suspended = [suspended_line(_suspended(record))] if _suspended(record) else []
-        # That the whole job is paused says its word already.
-        orders = _orders(record)[record.paused.job :]
-        return "; ".join([f"pid {record.running.pid} on {record.running.host}", *orders, *suspended])
+        holder = f"pid {record.running.pid} on {record.running.host}"
+        return f"{holder}; {suspended_line(_suspended(record))}" if _suspended(record) else holder
     if record.damage is not None:
         return record.damage
     return next(_reasons(record), "")
@@ -131,18 +141,8 @@ def _reasons(record: JobRecord) -> Iterator[str]:
         yield why(notes.aborted)
     yield from (str(ended[name]) for name in ("error", "reason") if ended.get(name))
     yield from (f"not as expected: {each['name']}: {each['reason']}" for each in _unmet(record))
-    if record.counts.waiting and _orders(record):
-        yield "; ".join(_orders(record))
-
-
-def _orders(record: JobRecord) -> list[str]:
-    """What an operator has told the job, as far as it is in force."""
-    paused = record.paused
-    return [
-        *(["paused"] if paused.job else []),
-        *([f"paused: {paused_text(paused.hosts)}"] if paused.hosts else []),
-        *([f"{units(len(paused.rates), 'rate')} ordered"] if paused.rates else []),
-    ]
+    if ended.get("outcome") == Outcome.STOPPED and record.paused.hosts and record.counts.waiting:
+        yield f"paused: {paused_text(record.paused.hosts)}"
 
 
 def _suspended(record: JobRecord) -> Mapping[str, Any]:

@@ -82,26 +82,18 @@ STANDING = {
         "since 2026-11-23T01:02:03Z: its last 5 starts got nothing done: killed (1x); they began with https://a/1",
     ),
     "paused": (record(paused=Paused(("b.de", ""))), "stopped", "paused: b.de, (no host)"),
+    "told": (
+        record(running=RUNNING, paused=Paused(job=True, rates={"b.fr": "none", "*": "2/s"})),
+        "paused",
+        r"pid 42 on box\x1b; the whole job is paused; 2 rates ordered",
+    ),
+    "told before": (record(paused=Paused(job=True)), "stopped", "the whole job is paused"),
     "running": (record(running=RUNNING), "running", r"pid 42 on box\x1b"),
     "suspended": (
         record(running=RUNNING, notes=noted("suspended", reason="all fail", gives_up=NOW.isoformat())),
         "suspended",
         r"pid 42 on box\x1b; suspended since 2026-11-23T01:02:03Z: all fail; waiting for what is in flight; "
         "gives up at 2026-11-28T09:00:00Z",
-    ),
-    "paused whole": (
-        record(running=RUNNING, paused=Paused(("b.de",), job=True, rates={"*": "2/s", "c": "none"})),
-        "paused",
-        r"pid 42 on box\x1b; paused: b.de; 2 rates ordered",
-    ),
-    "paused between runs": (record(paused=Paused(job=True)), "stopped", "paused"),
-    "ordered": (
-        record(
-            ended=ended("aborted", reason="no VAT"),
-            notes=noted("aborted", ordered=True, reason="no VAT", analysis=None),
-        ),
-        "aborted",
-        "no VAT",
     ),
     "not begun": (record(run={}, ended={}), "not begun", None),
     "damaged": (record(damage="the ledger is damaged", counts=Counts()), "DAMAGED", "the ledger is damaged"),

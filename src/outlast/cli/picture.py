@@ -235,7 +235,7 @@ class _Table:
 
 def _where(cause: Cause) -> str:
     more = f" +{cause.hosts_seen - 1}" if cause.hosts_seen > 1 else ""
-    return host_named(cause.hosts[0])[: HOST_WIDTH_MAX - len(more)] + more
+    return plain(cut([(host_named(cause.hosts[0]), "")], HOST_WIDTH_MAX - len(more))) + more
 
 
 def _hosts(view: View) -> Iterator[Line]:

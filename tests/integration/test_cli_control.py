@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
+from outlast.cli import reading, steering
 from outlast.jobs.store import job_directory
 from outlast.storage.keys import KEY_VARIABLE
 
@@ -259,3 +261,14 @@ def test_a_run_that_ends_by_itself_meanwhile_was_not_aborted(outlast, tmp_path, 
     ending.join()
     assert (found, out) == (code, "")
     assert ("ended by itself, finished; 6 of 6 done" in err) is (verb[0] != "checkpoint")
+
+
+def test_a_job_that_is_held_and_has_no_run_yet_was_not_stopped(outlast, tmp_path, monkeypatch):
+    monkeypatch.setattr(steering, "BEGIN_SECONDS", 0.0)
+    assert outlast("run", "scrape.py:scrape", "urls.txt", "--job", "shop")[0] == 0
+    with closing(job_directory(tmp_path / ".outlast", "shop").lock("shop", "2999-01-01T00:00:00Z")):
+        for verb in (("stop",), ("abort", "--reason", "x"), ("checkpoint", "now")):
+            monkeypatch.setattr(reading, "_signed", lambda _: reading.Holder(4711, "box", "2999-01-01T00:00:00Z"))
+            code, out, err = outlast(*verb, "shop")
+            assert (code, out) == (5, "")
+            assert "no run works on it yet; pid 4711 on box holds it" in err

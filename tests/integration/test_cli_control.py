@@ -245,7 +245,14 @@ def test_an_encrypted_job_is_told_nothing_without_its_key(outlast, tmp_path, mon
     monkeypatch.delenv(KEY_VARIABLE)
     for verb in (("pause", "shop"), ("rate", "shop")):
         code, out, err = outlast(*verb)
-        assert (code, out, "its key is not at hand" in err) == (2, "", True)
+        assert (code, out, f"is not at hand: set {KEY_VARIABLE}" in err) == (2, "", True)
+        monkeypatch.setenv(KEY_VARIABLE, base64.b64encode(bytes(range(32))).decode())
+        assert re.search(
+            r"is encrypted by the key \w{16}, which is not among those of .* \(\w{16}\)\n", outlast(*verb)[2]
+        )
+        monkeypatch.setenv(KEY_VARIABLE, "nokey")
+        assert "key 1 is not base64" in outlast(*verb)[2]
+        monkeypatch.delenv(KEY_VARIABLE)
     assert "b.test" not in "".join(map(str, outlast("status", "shop")))
 
 

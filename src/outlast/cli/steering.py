@@ -130,7 +130,7 @@ async def _noted(directory: JobDirectory, holder: Holder, *, is_late: bool) -> S
     try:
         async with looked_into(directory) as access:
             if access.locked:
-                raise no_key()
+                raise no_key(directory, access)
             run, ended = await access.ledger.get("run"), await access.ledger.get("ended")
     except LedgerError:
         # One that is being made this moment.

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
+from outlast.cli import reading, steering
 from outlast.jobs.store import job_directory
 from outlast.storage.keys import KEY_VARIABLE
 
@@ -240,7 +242,14 @@ def test_an_encrypted_job_is_told_nothing_without_its_key(outlast, tmp_path, mon
     monkeypatch.delenv(KEY_VARIABLE)
     for verb in (("pause", "shop"), ("rate", "shop")):
         code, out, err = outlast(*verb)
-        assert (code, out, "its key is not at hand" in err) == (2, "", True)
+        assert (code, out, f"is not at hand: set {KEY_VARIABLE}" in err) == (2, "", True)
+        monkeypatch.setenv(KEY_VARIABLE, base64.b64encode(bytes(range(32))).decode())
+        assert re.search(
+            r"is encrypted by the key \w{16}, which is not among those of .* \(\w{16}\)\n", outlast(*verb)[2]
+        )
+        monkeypatch.setenv(KEY_VARIABLE, "nokey")
+        assert "key 1 is not base64" in outlast(*verb)[2]
+        monkeypatch.delenv(KEY_VARIABLE)
     assert "b.test" not in "".join(map(str, outlast("status", "shop")))
 
 
@@ -262,3 +271,14 @@ def test_a_run_that_ends_by_itself_meanwhile_was_not_aborted(outlast, tmp_path, 
         ending.result()
     assert (found, out) == (code, "")
     assert ("ended by itself, finished; 6 of 6 done" in err) is (verb[0] != "checkpoint")
+
+
+def test_a_job_that_is_held_and_has_no_run_yet_was_not_stopped(outlast, tmp_path, monkeypatch):
+    monkeypatch.setattr(steering, "BEGIN_SECONDS", 0.0)
+    assert outlast("run", "scrape.py:scrape", "urls.txt", "--job", "shop")[0] == 0
+    with closing(job_directory(tmp_path / ".outlast", "shop").lock("shop", "2999-01-01T00:00:00Z")):
+        for verb in (("stop",), ("abort", "--reason", "x"), ("checkpoint", "now")):
+            monkeypatch.setattr(reading, "_signed", lambda _: reading.Holder(4711, "box", "2999-01-01T00:00:00Z"))
+            code, out, err = outlast(*verb, "shop")
+            assert (code, out) == (5, "")
+            assert "no run works on it yet; pid 4711 on box holds it" in err

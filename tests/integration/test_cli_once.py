@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 
 import pytest
@@ -211,3 +212,17 @@ def test_a_dry_run_looks_at_a_bounded_number_of_items_and_says_so(outlast, tmp_p
     assert "how many of them are new was not looked at" in err
     document = json.loads(outlast("resume", "scrape", "--dry-run", "--json")[1])
     assert (document["new"], document["to_do"], document["all_looked_at"]) == (None, 0, False)
+
+
+def test_a_job_that_cannot_be_read_does_not_hide_the_others(outlast, tmp_path):
+    assert outlast("run", "scrape.py:scrape", "urls.txt")[0] == 0
+    directory = job_directory(tmp_path / ".outlast", "other")
+    directory.ledger.mkdir(parents=True)
+    code, out, err = outlast("ls")
+    assert (code, err) == (2, "")
+    assert re.search(r"^scrape .* finished\n", out, re.MULTILINE)
+    assert re.search(r"^other .* unreadable\n  the ledger .* cannot be used", out, re.MULTILINE)
+    [other] = [each for each in json.loads(outlast("ls", "--json")[1])["jobs"] if each["job_id"] == "other"]
+    assert other["damage"] is None
+    assert "cannot be used" in other["unreadable"]
+    assert "job scrape: 6 of 6 finished" in outlast("status")[1]

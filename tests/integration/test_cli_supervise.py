@@ -96,6 +96,17 @@ def test_what_goes_on_with_the_state_of_a_checkpoint_does_so_once(supervise, sta
     assert (code, err.count("begins again in"), err.count("Going on with the state of")) == (0, 1, 1)
 
 
+def test_a_life_that_has_not_begun_has_not_started_over(supervise, start, tmp_path):
+    assert ended(start("run", "scrape.py:scrape", "https://old.test/"))[0] == 0
+    (tmp_path / "died").touch()
+    (tmp_path / "scrape.py").write_text(
+        TARGET + "if not os.path.exists('imported'):\n    open('imported', 'w')\n    os._exit(0)\n"
+    )
+    code, _, err = ended(supervise("scrape.py:scrape", "urls.txt", "--fresh"))
+    assert (code, err.count("was ended with exit code 0 by the code that it runs; it begins again")) == (0, 1)
+    assert "20 of 20 done" in err
+
+
 def test_the_hold_after_a_crash_loop_ends_it(supervise, tmp_path):
     limits = {"OUTLAST_CRASH_LOOP_LIMIT": "2", "OUTLAST_POISON_AFTER": "0"}
     code, out, err = ended(supervise("scrape.py:deadly", "urls.txt", "--json", env=limits))

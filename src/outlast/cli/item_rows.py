@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from enum import StrEnum
@@ -22,8 +23,11 @@ ITEMS_AT_ONCE = 1_000
 
 COLUMNS = ("key", "host", "group", "class", "attempts", "at", "message", "type", "status")
 
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a spreadsheet takes for the beginning of a formula, the wide forms included."""
+_FORMULA = re.compile('(\\A|;[ "]*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])')
+"""Where a spreadsheet takes something for the beginning of a formula, the wide forms included.
+
+In many countries it takes a `;` for the end of a cell, and then does not know of the quotes that stand around a comma.
+"""
 
 
 class Form(StrEnum):
@@ -107,8 +111,7 @@ async def _csv_texts(picked: AsyncIterator[Failed]) -> AsyncGenerator[str, None]
 def _cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    text = escaped(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1'", escaped(value))
 
 
 def _item(failed: Failed) -> dict[str, Any]:

@@ -89,6 +89,7 @@ def _state(record: JobRecord) -> str:
         return "paused" if record.paused.job else "running" if record.suspended is None else "suspended"
     standing = (
         ("encrypted", record.locked),
+        ("unreadable", record.unreadable),
         ("DAMAGED", record.damage is not None or record.met_damage),
         ("not begun", not record.run),
         ("on hold", record.notes.hold is not None),

@@ -1,9 +1,9 @@
 """The live view: a few lines at the foot of the terminal, redrawn as the run goes on."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any, cast
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -51,6 +51,32 @@ def _in_ascii(text: str) -> str:
     return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
+class _Lasting:
+    """A stream as long as its terminal is there. What is written after that goes nowhere: the job matters more."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self.is_gone = False
+
+    def write(self, text: str) -> int:
+        self._as_long_as_it_is_there(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._as_long_as_it_is_there(self._stream.flush)
+
+    def _as_long_as_it_is_there(self, do: Callable[[], object]) -> None:
+        if self.is_gone:
+            return
+        try:
+            do()
+        except (OSError, ValueError):
+            self.is_gone = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class LiveScreen:
     """Draws views over each other; what is said scrolls by above them."""
 
@@ -61,6 +87,11 @@ class LiveScreen:
         self._title = title
         self._foot = foot
         self._last = LastShown(news=REDRAW_SECONDS, any_other=UNCHANGED_SECONDS)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody can see it any more."""
+        return getattr(self._live.console.file, "is_gone", False)
 
     def show(self, view: View, /) -> None:
         """Draw it, where it is new or old enough: a terminal far away has to take every line of it."""
@@ -79,8 +110,9 @@ def live_screen(
     title: str, *, color: bool, stream: IO[str] | None = None, foot: Sequence[str] = KEYS
 ) -> Iterator[LiveScreen]:
     """A live view on `stream`, else on standard error, while the block runs; what the program prints meanwhile goes above it."""
+    lasting = _Lasting(stream or sys.stderr)
     console = Console(
-        file=stream or sys.stderr,
+        file=cast("IO[str]", lasting),
         force_terminal=True,
         color_system="standard" if color else None,
         no_color=not color,

@@ -25,11 +25,15 @@ class DiedInVainError(JobError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """How a process ended: its exit code, or the negative number of the signal; whether the run had begun; whether it was asked to stop."""
+    """How a process ended: its exit code, or the negative number of the signal; whether the run had begun; whether it was asked to stop.
+
+    `ended`: it was outlast that ended it, and no library that calls `exit`.
+    """
 
     status: int
     seconds: float
     begun: bool
+    ended: bool
     asked: bool = False
 
 
@@ -51,17 +55,19 @@ class Over:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lives:
-    """The deaths so far: how many there were, how many in a row were early, how many before the run had begun."""
+    """The deaths so far: how many there were, how many in a row were early, how many before the run had begun; whether it ever had."""
 
     deaths: int = 0
+    begun: bool = False
     early: int = 0
     unborn: int = 0
 
     def after(self, death: Death) -> Again | Over:
         """What follows. A code that outlast itself ends with is an ending; a signal that asks to stop is one as well."""
-        if death.status in _OURS:
+        if death.ended and death.status in _OURS:
             return Over(death.status)
-        code = 128 - death.status if death.status < 0 else death.status
+        # What ended without outlast has not finished, whatever it says.
+        code = 128 - death.status if death.status < 0 else death.status or ExitCode.BUG
         if death.asked or -death.status in _ASKED:
             return Over(code)
         unborn = 0 if death.begun else self.unborn + 1
@@ -69,11 +75,14 @@ class Lives:
             return Over(ExitCode.BUG, in_vain=True)
         early = 0 if death.seconds >= LONG_LIFE else self.early
         delay = min(DELAY_MAX, DELAY_MIN * 2.0 ** min(early, 16))
-        return Again(delay, replace(self, deaths=self.deaths + 1, early=early + 1, unborn=unborn))
+        begun = self.begun or death.begun
+        return Again(delay, replace(self, deaths=self.deaths + 1, begun=begun, early=early + 1, unborn=unborn))
 
 
 def told_death(status: int) -> str:
     """How it died, in words."""
+    if status in _OURS:
+        return f"was ended with exit code {status} by the code that it runs"
     if status >= 0:
         return f"ended with exit code {status}, which is none of outlast's"
     try:

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from outlast.cli.opening import Access, keys_at_hand, looked_into
+from outlast.cli.opening import Access, key_missing, keys_at_hand, looked_into
 from outlast.errors import JobError, KeyMissingError
 from outlast.jobs.orders import Orders, change_orders, read_orders
 from outlast.jobs.store import JobDirectory
-from outlast.storage.keys import KEY_VARIABLE
 
 __all__ = ["Ordered", "Paused", "no_key", "order", "order_hosts", "standing_orders"]
 
@@ -48,7 +47,7 @@ async def order(directory: JobDirectory, change: Callable[[Orders], Orders]) -> 
     """
     async with looked_into(directory) as access:
         if access.locked:
-            raise no_key()
+            raise no_key(directory, access)
         by_script = await access.ledger.get("invocation") is None
         own_rates = await access.ledger.get("rates") or {}
     before, after = change_orders(directory, change, keys_at_hand() if access.sealed else None)
@@ -71,5 +70,6 @@ def standing_orders(directory: JobDirectory, access: Access) -> Paused:
     return Paused(tuple(sorted(orders.paused)), job=orders.job_paused, rates=orders.rates)
 
 
-def no_key() -> KeyMissingError:
-    return KeyMissingError(f"the orders of this job are encrypted, and its key is not at hand: set {KEY_VARIABLE}")
+def no_key(directory: JobDirectory, access: Access) -> KeyMissingError:
+    """Which key the orders need, and which ones are there. Raises `ConfigurationError` where what is set is no key."""
+    return key_missing(f"job {directory.name or directory.path.name!r}", access.locked_by, keys_at_hand())

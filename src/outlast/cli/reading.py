@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +12,7 @@ from outlast.cli.options import Settings
 from outlast.cli.pausing import Paused, standing_orders
 from outlast.cli.phrases import quoted
 from outlast.cli.remains import name_of, remains, remains_of
-from outlast.errors import ConfigurationError, JobNotFoundError, LedgerCorruptionError
+from outlast.errors import ConfigurationError, JobNotFoundError, LedgerCorruptionError, LedgerError
 from outlast.jobs.store import JobDirectory, PartSizes, job_directories, job_directory
 from outlast.ledger import Counts
 
@@ -67,7 +67,7 @@ class Notes:
 class JobRecord:
     """What a job's ledger says of it, and what it was told.
 
-    `damage` is set, and the rest empty, when it cannot be read. `locked_by` is the key that has sealed it, where that is not at hand:
+    `damage` is set, and the rest empty, when it cannot be read; `unreadable`: for another reason than damage. `locked_by` is the key that has sealed it, where that is not at hand:
     then nothing is known but its name and counts.
     """
 
@@ -79,6 +79,7 @@ class JobRecord:
     invocation: dict[str, Any] | None
     running: Holder | None
     damage: str | None = None
+    unreadable: bool = False
     locked_by: str | None = None
     notes: Notes = field(default_factory=Notes)
     sizes: PartSizes | None = None
@@ -177,8 +178,10 @@ async def job_records(store: Path) -> list[JobRecord]:
     for directory in job_directories(store):
         try:
             records.append(await record_of(directory))
-        except LedgerCorruptionError as error:
-            records.append(_damaged(directory, error.message))
+        except LedgerError as error:
+            # One that cannot be read must not hide the others.
+            damaged = isinstance(error, LedgerCorruptionError)
+            records.append(replace(_damaged(directory, error.message), unreadable=not damaged))
     lost = {directory: remains_of(directory) for directory in remains(store)}
     return [
         *records,

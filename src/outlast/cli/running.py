@@ -43,7 +43,11 @@ def carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | No
     life = supervised(quiet=settings.quiet or settings.json, as_json=settings.progress == "json")
     if isinstance(life, int):
         return life
-    return _carry_out(order if life.first else _again(order), settings, prepare if life.first else None, life)
+    try:
+        return _carry_out(order if life.first else _again(order), settings, prepare if life.first else None, life)
+    finally:
+        # Not reached where the code of somebody else ends the process.
+        life.has_ended()
 
 
 def _again(order: Order) -> Order:

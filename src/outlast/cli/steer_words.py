@@ -37,8 +37,8 @@ def not_running_lines(record: JobRecord, hint: str) -> list[str]:
     """Nobody runs the job, so nothing had to be stopped."""
     if record.running is not None:
         holder = record.running
-        held = f"no run works on it; pid {holder.pid} on {safe(holder.host)} holds it for another command"
-        return [f"job {safe(record.name)}: {held}. Nothing was stopped."]
+        held = f"no run works on it yet; pid {holder.pid} on {safe(holder.host)} holds it, for another command or a run that begins"
+        return [f"job {safe(record.name)}: {held}. Nobody was told anything."]
     steps = status_steps(record, (), quoted(record.name), hint)
     return [f"job {safe(record.name)}: {last_run_line(record)}. Nothing was stopped.", *commands(steps)]
 

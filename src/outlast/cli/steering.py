@@ -74,11 +74,10 @@ async def run_at_work(directory: JobDirectory, clock: Clock) -> Steered | None:
     """
     until = clock.monotonic() + BEGIN_SECONDS
     while (holder := holder_of(directory)) is not None:
-        found = await _noted(directory, holder)
-        if found is not None:
+        is_late = clock.monotonic() >= until
+        found = await _noted(directory, holder, is_late=is_late)
+        if found is not None or is_late:
             return found
-        if clock.monotonic() >= until:
-            return None
         await clock.sleep(POLL_SECONDS)
     return None
 
@@ -126,17 +125,17 @@ async def _wait(steered: Steered, look: Callable[[], Awaitable[T | None]], secon
         await clock.sleep(POLL_SECONDS)
 
 
-async def _noted(directory: JobDirectory, holder: Holder) -> Steered | None:
+async def _noted(directory: JobDirectory, holder: Holder, *, is_late: bool) -> Steered | None:
     """The run that has begun since the lock was taken; before that the ledger knows the one before."""
     try:
         async with looked_into(directory) as access:
             if access.locked:
-                raise no_key()
+                raise no_key(directory, access)
             run, ended = await access.ledger.get("run"), await access.ledger.get("ended")
     except LedgerError:
         # One that is being made this moment.
         return None
-    if run is None or _is_before(run, holder):
+    if run is None or _is_before(run, holder, is_late=is_late):
         return None
     return Steered(
         directory=directory,
@@ -161,7 +160,10 @@ def _ended_at(ended: dict[str, Any] | None, run: str) -> str | None:
     return str(ended["at"]) if ended is not None and ended.get("run") == run else None
 
 
-def _is_before(run: dict[str, Any], holder: Holder) -> bool:
+def _is_before(run: dict[str, Any], holder: Holder, *, is_late: bool) -> bool:
+    """Whether the run was one of another process. One of this process may seem older than its lock: then the clock was set back."""
+    if "pid" in run and (run["pid"] != holder.pid or is_late):
+        return bool(run["pid"] != holder.pid)
     try:
         return datetime.fromisoformat(str(run["started"])) < datetime.fromisoformat(holder.since)
     except (ValueError, TypeError, KeyError):

@@ -16,20 +16,27 @@ from typing import Any
 
 from outlast.cli.lives import UNBORN_MAX, Again, Death, DiedInVainError, Lives, Over, told_death
 from outlast.cli.phrases import duration, moment
-from outlast.cli.printing import remark
+from outlast.cli.printing import is_live, remark
 from outlast.runtime import Clock, SystemClock
 
 __all__ = ["Life", "supervised"]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+# Whoever began it so (nohup) does not want it to end by them.
+_MAY_BE_IGNORED = frozenset({signal.SIGHUP, signal.SIGQUIT})
+_SHOW_CURSOR = "\n\x1b[?25h"
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One life of the run, in its own process: the first, or a later one. `has_begun` is to be called when the run has begun."""
+    """One life of the run, in its own process: the first (until one has begun), or a later one.
+
+    `has_begun` is to be called when the run has begun, `has_ended` when the process ends by what outlast does, whatever its code.
+    """
 
     first: bool
     has_begun: Callable[[], None]
+    has_ended: Callable[[], None]
 
 
 class _StopAskedError(Exception):
@@ -55,17 +62,18 @@ class _Supervisor:
         self._as_json = as_json
         self._child: int | None = None
         self._asked = False
-        # Shared by both processes: whether the run of the present life has begun.
-        self._begun = mmap.mmap(-1, 1)
+        # Shared by both processes: whether the run of the present life has begun, and whether it has ended.
+        self._noted = mmap.mmap(-1, 2)
 
     def watch(self) -> Life | int:
         lives = Lives()
-        before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
+        heard = [number for number in _SIGNALS if not _is_ignored(number)]
+        before = {number: signal.signal(number, self._hear) for number in heard}
         try:
             while True:
                 started = self._clock.monotonic()
                 if self._is_child(before):
-                    return Life(first=lives.deaths == 0, has_begun=self._note_begun)
+                    return Life(first=not lives.begun, has_begun=self._note_begun, has_ended=self._note_ended)
                 death = self._wait(started)
                 match lives.after(death):
                     case Over(code, in_vain):
@@ -83,7 +91,7 @@ class _Supervisor:
         """With the signals held back, so that neither process gets one before it knows which it is."""
         sys.stdout.flush()
         sys.stderr.flush()
-        self._begun[0] = 0
+        self._noted[:] = bytes(2)
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         self._child = os.fork()
         if self._child == 0:
@@ -97,20 +105,29 @@ class _Supervisor:
         assert child is not None
         _, status = os.waitpid(child, 0)
         self._child = None
+        begun, ended = bool(self._noted[0]), bool(self._noted[1])
+        if not ended:
+            _put_in_order()
         return Death(
             status=os.waitstatus_to_exitcode(status),
             seconds=self._clock.monotonic() - started,
-            begun=bool(self._begun[0]),
+            begun=begun,
+            ended=ended,
             asked=self._asked,
         )
 
     def _note_begun(self) -> None:
-        self._begun[0] = 1
+        self._noted[0] = 1
+
+    def _note_ended(self) -> None:
+        self._noted[1] = 1
 
     def _hear(self, number: int, _: FrameType | None) -> None:
-        self._asked = True
+        is_first, self._asked = not self._asked, True
         if self._child is None:
-            raise _StopAskedError(number)
+            if is_first:
+                raise _StopAskedError(number)
+            return
         # Ctrl-C at a terminal has reached the run already, and a second one would stop it at once.
         if number != signal.SIGINT or not _is_in_the_foreground():
             with suppress(ProcessLookupError):
@@ -132,6 +149,18 @@ def _in_vain(death: Death) -> DiedInVainError:
         f"the process {told_death(death.status)} before the run had begun, {UNBORN_MAX} times in a row. "
         "Importing the target or opening the job kills it: try it without --supervise"
     )
+
+
+def _is_ignored(number: signal.Signals) -> bool:
+    return number in _MAY_BE_IGNORED and signal.getsignal(number) is signal.SIG_IGN
+
+
+def _put_in_order() -> None:
+    """Give the terminal its cursor back, which whoever was killed had hidden, below what is drawn there."""
+    if is_live(sys.stderr, os.environ):
+        with suppress(OSError, ValueError):
+            sys.stderr.write(_SHOW_CURSOR)
+            sys.stderr.flush()
 
 
 def _is_in_the_foreground() -> bool:

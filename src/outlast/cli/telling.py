@@ -77,12 +77,14 @@ class Teller:
         return await self._wait(steered, command) if self._waits else ExitCode.FINISHED
 
     async def _nobody(self) -> int:
-        if self.word is not Word.STOP:
+        record = await record_of(self._directory)
+        if self.word is not Word.STOP and record.running is None:
             what = "to abort" if self.word is Word.ABORT else "to take a checkpoint of"
             raise NotRunningError(f"job {self.job!r} is not running: there is nothing {what}")
-        self._record = await record_of(self._directory)
-        self._say(not_running_lines(self._record, store_hint(self.settings)))
-        return ExitCode.FINISHED
+        self._record = record
+        self._say(not_running_lines(record, store_hint(self.settings)))
+        # Whoever holds it may be a run that is about to begin: then nothing was stopped that should have been.
+        return ExitCode.FINISHED if record.running is None else ExitCode.LOCKED
 
     async def _wait(self, steered: Steered, command: Command) -> int:
         found = await answer_to(steered, command, self._runtime.clock)

@@ -97,6 +97,6 @@ def _shown(record: JobRecord, settings: Settings) -> Iterator[_Shows]:
 
         def draw(view: View) -> bool:
             screen.show(view)
-            return True
+            return not screen.is_gone
 
         yield draw

@@ -1,6 +1,8 @@
 """One JSON object in a file of a job's directory, sealed where the job is. Whoever writes replaces it as a whole."""
 
+import os
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NoteFile", "listed", "text"]
 
+SIZE_MAX = 16 << 20
+"""No note is as long: what is longer is none, and would only take memory and time of the run that looks at it."""
 _SEALED_VERSION = 1
 
 
@@ -33,7 +37,7 @@ class NoteFile:
         when it is sealed by a key that is not at hand.
         """
         try:
-            document = _object(decode(self.path.read_bytes()))
+            document = _object(decode(self._bytes()))
         except FileNotFoundError:
             return None
         if "sealed" in document or keys is not None:
@@ -41,15 +45,19 @@ class NoteFile:
         return document
 
     def write(self, document: dict[str, Any], keys: "Keyring | None") -> None:
-        """Let it say this; durable on return. Raises `OSError`."""
+        """Let it say this; durable on return. Raises `OSError`, and `ValidationError` when it is too long."""
         plain = encode(document)
         ensure_directory(self.path.parent)
-        write_durably(self.path, plain if keys is None else self._sealed(plain, keys))
+        blob = plain if keys is None else self._sealed(plain, keys)
+        if len(blob) > SIZE_MAX:
+            raise ValidationError(f"{len(blob)} bytes are too many: {SIZE_MAX} at most")
+        write_durably(self.path, blob)
+        self._give_to_the_owner()
 
     def rewrap(self, keys: "Keyring") -> bool:
         """Seal it by the first key; whether it was sealed by another. Raises as `read` and `write` do."""
         try:
-            document = _object(decode(self.path.read_bytes()))
+            document = _object(decode(self._bytes()))
         except (OSError, ValidationError):
             return False
         if "sealed" in document and keys.is_current(WrappedKey.from_json(document.get("key"))):
@@ -58,6 +66,21 @@ class NoteFile:
         assert plain is not None, "it was there a moment ago, and whoever replaces it is kept out"
         self.write(plain, keys)
         return True
+
+    def _bytes(self) -> bytes:
+        with self.path.open("rb") as file:
+            blob = file.read(SIZE_MAX + 1)
+        if len(blob) > SIZE_MAX:
+            raise ValidationError(f"longer than {SIZE_MAX} bytes")
+        return blob
+
+    def _give_to_the_owner(self) -> None:
+        # `sudo outlast stop`: the run has to be able to read it, and the next verb of its owner as well.
+        if os.geteuid():
+            return
+        owner = self.path.parent.stat()
+        with suppress(OSError):  # it is written, and a network disk may not know of root
+            os.chown(self.path, owner.st_uid, owner.st_gid)
 
     def _sealed(self, plain: bytes, keys: "Keyring") -> bytes:
         data_key, about = new_data_key(), self._about

@@ -53,6 +53,7 @@ class Obedience:
 
         What cannot be read leaves in force what was before.
         """
+        problem = ""
         async with asyncio.TaskGroup() as at_once:
             while True:
                 # What was told before the work began is done now.
@@ -62,8 +63,11 @@ class Obedience:
                 try:
                     is_new = self._watch.look()
                 except ResilienceException as error:
-                    _log.warning("job %r: the orders before stay in force: %s", self._job, error.message)
+                    if error.message != problem:
+                        problem = error.message
+                        _log.warning("job %r: the orders before stay in force: %s", self._job, problem)
                     continue
+                problem = ""
                 if is_new and self._obey_standing():
                     changed()
 

@@ -16,7 +16,7 @@ from outlast.errors import (
     SealError,
 )
 from outlast.events import EventType
-from outlast.jobs.orders import rewrap_orders
+from outlast.jobs.orders import rewrap_orders, tidy_orders
 from outlast.jobs.output import Output
 from outlast.jobs.session import Session
 from outlast.jobs.store import JobDirectory, Lock, job_directory
@@ -44,6 +44,7 @@ async def open_session(
         lock = directory.lock(name, runtime.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z"))
         place = _Place(directory, lock)
         stack.callback(place.close)
+        tidy_orders(directory)
         if options.get("fresh", False) and directory.exists:
             lock.mark(begun=False)
             await _put_aside(directory, config, runtime.new_id(), keys)

@@ -7,10 +7,10 @@ It never writes it: what it answers stands in a file of its own (`outlast.jobs.a
 
 import fcntl
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from outlast.errors import JobError, KeyMissingError, SealError, ValidationError
@@ -18,6 +18,7 @@ from outlast.jobs.answers import answered_in, answers_file
 from outlast.jobs.command import Command
 from outlast.jobs.notefile import NoteFile, listed, text
 from outlast.jobs.store import JobDirectory
+from outlast.storage.files import sweep
 
 if TYPE_CHECKING:
     from outlast.storage.keys import Keyring
@@ -34,6 +35,7 @@ __all__ = [
     "read_orders",
     "rewrap_orders",
     "spacings_of",
+    "tidy_orders",
     "write_orders",
 ]
 
@@ -42,6 +44,9 @@ RATES_MAX = 1_000
 COMMANDS_MAX = 100
 """Commands that wait for an answer."""
 NO_RATE = "none"
+LOCK_TRIES = 500
+"""So often others are asked to let go of the orders, ten seconds long: changing them takes an instant."""
+LOCK_TRY_SECONDS = 0.02
 _VERSION = 2
 _HOSTS_ALONE = 1
 """The version that knew of paused hosts and nothing else."""
@@ -113,7 +118,7 @@ def read_orders(directory: JobDirectory, keys: "Keyring | None") -> Orders:
 def write_orders(directory: JobDirectory, orders: Orders, keys: "Keyring | None") -> None:
     """Let these be the orders, in place of those before; durable on return. `keys`: those of an encrypted job.
 
-    Raises `JobError` when the directory cannot be written.
+    Raises `JobError` when the directory cannot be written, `ValidationError` for what cannot be kept.
     """
     checked = orders.checked(paused=orders.paused)
     document = {
@@ -123,15 +128,19 @@ def write_orders(directory: JobDirectory, orders: Orders, keys: "Keyring | None"
         "rates": dict(checked.rates),
         "commands": [each.to_json() for each in checked.commands],
     }
-    with _telling(directory, "written"):
+    try:
         _file(directory).write(document, keys)
+    except OSError as error:
+        raise _unusable(directory, "written", error) from error
+    except ValidationError as error:
+        raise ValidationError(f"that cannot be ordered: {error.message}") from error
 
 
 def change_orders(
     directory: JobDirectory, change: Callable[[Orders], Orders], keys: "Keyring | None"
 ) -> tuple[Orders, Orders]:
     """Change the orders, and nothing that somebody else changes at the same time; those before and after."""
-    with _alone(directory.path):
+    with _alone(directory):
         before = read_orders(directory, keys)
         after = change(before)
         if after != before:
@@ -159,7 +168,7 @@ def rewrap_orders(directory: JobDirectory, keys: "Keyring") -> bool:
     """Seal the orders of an encrypted job, and what was answered, by the first key; whether they were sealed by another."""
     if not directory.path.is_dir():
         return False
-    with _alone(directory.path), _telling(directory, "written"):
+    with _alone(directory), _telling(directory, "written"):
         rewrapped = _file(directory).rewrap(keys)
     answers = answers_file(directory)
     try:
@@ -168,6 +177,12 @@ def rewrap_orders(directory: JobDirectory, keys: "Keyring") -> bool:
         # Of an earlier run, and its key is gone: nobody will ever read it.
         answers.path.unlink(missing_ok=True)
         return rewrapped
+
+
+def tidy_orders(directory: JobDirectory) -> None:
+    """Remove what was left by those who were killed while they gave an order."""
+    with suppress(JobError, OSError), _alone(directory, tries=1):
+        sweep(directory.path)
 
 
 class Watch:
@@ -186,7 +201,13 @@ class Watch:
         if seen == self._seen:
             return False
         self._seen = seen
-        self.orders = read_orders(self._directory, self._keys)
+        try:
+            self.orders = read_orders(self._directory, self._keys)
+        except JobError as error:
+            if isinstance(error.__cause__, OSError):
+                # Such as too many open files: next time it may be read. What is damaged stays so until it is written anew.
+                self._seen = None
+            raise
         return True
 
     def _stamp(self) -> tuple[int, ...]:
@@ -194,7 +215,7 @@ class Watch:
             found = self._directory.orders.stat()
         except OSError:
             return ()
-        return (found.st_ino, found.st_mtime_ns, found.st_size)
+        return (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
 
 
 def _file(directory: JobDirectory) -> NoteFile:
@@ -221,7 +242,7 @@ def _telling(directory: JobDirectory, verb: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise JobError(f"the orders {directory.orders} cannot be {verb}: {error.strerror}") from error
+        raise _unusable(directory, verb, error) from error
     except KeyMissingError:
         raise
     except (SealError, KeyError, ValueError) as error:
@@ -231,12 +252,33 @@ def _telling(directory: JobDirectory, verb: str) -> Iterator[None]:
         ) from error
 
 
+def _unusable(directory: JobDirectory, verb: str, error: OSError) -> JobError:
+    return JobError(f"the orders {directory.orders} cannot be {verb}: {error.strerror}")
+
+
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _alone(directory: JobDirectory, tries: int = LOCK_TRIES) -> Iterator[None]:
     # Two who change the orders at the same time must not undo what the other has said. Nobody else locks the directory.
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    with _telling(directory, "changed"):
+        locked = os.open(directory.path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
+        with _telling(directory, "changed"):
+            _lock(locked, directory, tries)
         yield
     finally:
-        os.close(directory)
+        os.close(locked)
+
+
+def _lock(descriptor: int, directory: JobDirectory, tries: int) -> None:
+    # One that was stopped by a signal (Ctrl-Z) keeps its lock: whoever waited for it without end would hang with it.
+    for _ in range(tries):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            threading.Event().wait(LOCK_TRY_SECONDS)
+        else:
+            return
+    raise JobError(
+        f"the orders {directory.orders} are being changed by another command, which does not come to its end: "
+        "it may be stopped (Ctrl-Z). Nothing was changed"
+    )

@@ -1,6 +1,7 @@
 """A job that is open: what every part of a run shares, and what the ledger is told of the run."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -162,7 +163,7 @@ class Session:
             "job": self.job_id,
             "concurrency": concurrency,
             "rates": dict(rates or {}),
-            "run": {"id": self.run_id, "started": started},
+            "run": {"id": self.run_id, "started": started, "pid": os.getpid()},
             **({} if invocation is None else {"invocation": dict(invocation)}),
         }
         await asyncio.gather(*[ledger.put(name, value) for name, value in notes.items()])

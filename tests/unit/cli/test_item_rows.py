@@ -16,6 +16,8 @@ from outlast.cli.item_rows import csv_text
         ("-1", "'-1"),
         ("@SUM(1)", "'@SUM(1)"),
         ("\uff1d1", "'\uff1d1"),
+        ("a; =1;-2;b;@c", "a; '=1;'-2;b;'@c"),
+        ('a;"=1', "a;\"'=1"),
         ("\t=1", "\\t=1"),
         ("a=1", "a=1"),
         ("two\r\nlines\x1b[31m", "two\\r\\nlines\\x1b[31m"),

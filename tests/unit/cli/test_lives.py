@@ -9,13 +9,19 @@ from outlast.cli.once import Once
 from outlast.jobs import ExitCode
 
 
-def died(status=-signal.SIGKILL, seconds=1.0, *, begun=True, asked=False):
-    return Death(status=status, seconds=seconds, begun=begun, asked=asked)
+def died(status=-signal.SIGKILL, seconds=1.0, *, begun=True, ended=False, asked=False):
+    return Death(status=status, seconds=seconds, begun=begun, ended=ended, asked=asked)
 
 
 @pytest.mark.parametrize("code", ExitCode)
 def test_an_ending_of_outlast_is_no_death(code):
-    assert Lives().after(died(int(code))) == Over(code)
+    assert Lives().after(died(int(code), ended=True)) == Over(code)
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_a_library_that_ends_the_process_with_such_a_code_has_not_ended_the_run(code):
+    assert isinstance(Lives().after(died(int(code))), Again)
+    assert Lives().after(died(0, asked=True)) == Over(ExitCode.BUG)
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
@@ -54,13 +60,16 @@ def test_the_delays_double_up_to_a_bound_and_begin_anew_after_a_long_life():
 def test_what_dies_before_it_begins_is_given_up():
     _, lives = after(Lives(), *[died(begun=False)] * (UNBORN_MAX - 1))
     assert lives.after(died(begun=False)) == Over(ExitCode.BUG, in_vain=True)
+    assert not lives.begun  # what is meant for the first life is still to be done
     _, lives = after(lives, died(begun=True))
+    assert lives.begun
     assert isinstance(lives.after(died(begun=False)), Again)
 
 
 def test_how_it_died_is_told():
     assert told_death(-9) == "was killed by SIGKILL"
     assert told_death(-50) == "was killed by signal 50"
+    assert told_death(0) == "was ended with exit code 0 by the code that it runs"
     assert told_death(99) == "ended with exit code 99, which is none of outlast's"
 
 

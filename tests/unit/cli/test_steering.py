@@ -1,6 +1,7 @@
 """Whoever tells a run something waits for it: for whom, how long, and what is said when nobody answers."""
 
 import asyncio
+import os
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -88,6 +89,16 @@ async def test_a_process_that_holds_the_job_and_is_no_run_cannot_be_told_anythin
         began = clock.monotonic()
         assert await run_at_work(directory, clock) is None
         assert BEGIN_SECONDS <= clock.monotonic() - began <= BEGIN_SECONDS + 1
+
+
+async def test_a_clock_that_was_set_back_hides_no_run_and_makes_none_of_an_older_one(directory, clock):
+    with closing(directory.lock("shop", SINCE)):
+        await note(directory, run={"id": "R1", "started": AFTER, "pid": os.getpid() + 1})
+        assert await run_at_work(directory, clock) is None
+        await note(directory, run={"id": "R2", "started": BEFORE, "pid": os.getpid()})
+        found = await run_at_work(directory, clock)
+        assert found is not None
+        assert found.run == "R2"
 
 
 async def test_the_answer_is_waited_for(steered, directory, clock):
@@ -224,5 +235,6 @@ def test_who_does_not_answer_is_named_with_what_can_be_done():
 
 def test_a_job_that_somebody_holds_for_another_command_is_not_stopped():
     assert not_running_lines(record(running=HERE), "") == [
-        f"job shop: no run works on it; pid 4711 on {HERE.host} holds it for another command. Nothing was stopped."
+        f"job shop: no run works on it yet; pid 4711 on {HERE.host} holds it, for another command or a run that begins. "
+        "Nobody was told anything."
     ]

@@ -1,12 +1,15 @@
 """A run beside its screen: what it is told, how often, and that a slow screen gets less."""
 
 import asyncio
+import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from outlast.cli.happened import Happenings
 from outlast.cli.hosts import HostWatch
-from outlast.cli.live import REDRAW_SECONDS, LiveScreen
+from outlast.cli.live import REDRAW_SECONDS, LiveScreen, live_screen
 from outlast.cli.view import View
 from outlast.cli.watcher import Stops, Watcher
 from outlast.events import EventType
@@ -184,3 +187,31 @@ def test_what_only_time_has_changed_is_drawn_once_a_second():
 def test_a_clock_that_was_put_back_stops_no_view():
     [first] = views(0.05, 0.05, changing=False)
     assert drawn_of([replace(first, now=NOW + timedelta(hours=1)), first]) == 2
+
+
+@pytest.mark.parametrize("kind", [BrokenPipeError, OSError, ValueError])
+def test_a_terminal_that_goes_away_ends_nothing_but_the_drawing(kind):
+    """rich itself would end the process where a pipe is broken, and so the run."""
+    stream, [view] = Vanishing(kind), views(0.05, 0.05, changing=False)
+    with live_screen("docs", color=True, stream=stream) as screen:
+        screen.show(view)
+        assert not screen.is_gone
+        stream.there = False
+        screen.say("nobody reads it")
+        screen.show(replace(view, now=NOW + timedelta(hours=1)))
+        assert screen.is_gone
+    assert "docs" in stream.getvalue()
+    assert "nobody" not in stream.getvalue()
+
+
+class Vanishing(io.StringIO):
+    there = True
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+
+    def write(self, text):
+        if not self.there:
+            raise self.kind("gone")
+        return super().write(text)

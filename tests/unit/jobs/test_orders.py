@@ -1,13 +1,17 @@
 """What an operator tells a job is kept in a file that a run looks at."""
 
+import errno
+import fcntl
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from outlast.errors import JobError, KeyMissingError, ValidationError
+from outlast.jobs import notefile, orders
 from outlast.jobs.answers import ANSWERS_KEPT_MAX, Answers, answered_in
 from outlast.jobs.command import REASON_MAX, Answer, Command, Word
 from outlast.jobs.orders import (
@@ -21,6 +25,7 @@ from outlast.jobs.orders import (
     read_orders,
     rewrap_orders,
     spacings_of,
+    tidy_orders,
     write_orders,
 )
 from outlast.jobs.store import job_directory
@@ -279,6 +284,73 @@ def test_a_damaged_file_is_told_once(directory):
     with pytest.raises(JobError):
         watch.look()
     assert not watch.look()
+
+
+def test_what_the_disk_did_not_give_this_time_is_asked_for_again(directory, monkeypatch):
+    watch = Watch(directory, None)
+    watch.look()
+    write_orders(directory, SHOP, None)
+
+    def no_more(self, *_, **__):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch, pytest.raises(JobError, match="Too many open files"):
+        patch.setattr(Path, "open", no_more)
+        watch.look()
+    assert watch.look()
+    assert watch.orders == SHOP
+
+
+def test_who_changes_the_orders_and_never_ends_keeps_nobody_waiting_forever(directory, monkeypatch):
+    """As one does that was stopped by Ctrl-Z."""
+    monkeypatch.setattr(orders, "LOCK_TRY_SECONDS", 0)
+    write_orders(directory, SHOP, None)
+    held = os.open(directory.path, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(JobError, match="by another command"):
+            give(directory, STOP, None)
+        with pytest.raises(JobError, match="by another command"):
+            rewrap_orders(directory, Keyring.of([NEW]))
+    finally:
+        os.close(held)
+    assert read_orders(directory, None) == SHOP
+    give(directory, STOP, None)
+
+
+def test_what_is_too_long_to_be_orders_is_neither_read_nor_written(directory, monkeypatch):
+    monkeypatch.setattr(notefile, "SIZE_MAX", 1_000)
+    directory.path.mkdir(parents=True)
+    directory.orders.write_bytes(_with().ljust(1_001))
+    with pytest.raises(JobError, match="longer than 1000 bytes"):
+        read_orders(directory, None)
+    write_orders(directory, SHOP, None)
+    for host, why in (("h" * 1_000, "too many"), ("\udcff", "lone surrogate")):
+        with pytest.raises(ValidationError, match=f"that cannot be ordered: .*{why}"):
+            write_orders(directory, Orders(frozenset({host})), None)
+    assert read_orders(directory, None) == SHOP
+
+
+def test_what_root_says_can_be_read_by_whoever_the_job_belongs_to(directory, monkeypatch):
+    given = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda *to: given.append(to))
+    write_orders(directory, SHOP, None)
+    owner = directory.path.stat()
+    assert given == [(directory.orders, owner.st_uid, owner.st_gid)]
+    monkeypatch.setattr(os, "geteuid", lambda: 1_000)
+    write_orders(directory, SHOP, None)
+    assert len(given) == 1
+
+
+def test_what_the_killed_have_left_is_removed_and_what_is_being_written_is_not(directory):
+    write_orders(directory, SHOP, None)
+    left, held = (directory.path / f".outlast-{digit * 16}.tmp" for digit in "ab")
+    left.touch()
+    with held.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        tidy_orders(directory)
+    assert {path.name for path in directory.path.iterdir()} == {"ORDERS", held.name}
 
 
 def test_a_fresh_start_puts_them_aside_with_the_rest(directory):

@@ -29,7 +29,7 @@ PIPED_WIDTH = 300
 def command(settings: Settings, /, job: str | None) -> int:
     """List the jobs of the store, the one that ran last first. With JOB: its runs, as far as its event log goes back.
 
-    Exit code 4 when one of the jobs is damaged.
+    Exit code 4 when one of the jobs is damaged, 2 when one cannot be read.
     """
     return _jobs(settings) if job is None else _runs(settings, job)
 
@@ -44,8 +44,9 @@ def _jobs(settings: Settings) -> int:
         put("\n".join(list_lines(records, Runtime().clock.now(), width)) + "\n")
     else:
         say(f"no jobs in {store}")
-    damaged = any(record.damage is not None or record.met_damage for record in records)
-    return ExitCode.DAMAGED if damaged else ExitCode.FINISHED
+    if any((record.damage is not None and not record.unreadable) or record.met_damage for record in records):
+        return ExitCode.DAMAGED
+    return ExitCode.USAGE if any(record.unreadable for record in records) else ExitCode.FINISHED
 
 
 def _runs(settings: Settings, job: str) -> int:

@@ -69,6 +69,15 @@ def test_the_table_of_marks_is_not_about_many_checkpoints_and_has_the_newest(rep
     assert len(view(report(*saved[:-1], standing=running))["events"]) == CHECKPOINTS_SHOWN_MAX
 
 
+def test_a_limit_far_above_what_was_used_is_told_and_not_drawn(report, sample):
+    def shown(limit):
+        return view(report(sample(0, memory_bytes=1 << 30), sample(60, memory_bytes=2 << 30, memory_limit_bytes=limit)))
+
+    far, near = shown((8 << 30) + 1), shown(8 << 30)
+    assert (far["limit_told"], far["pictures"]["limit"]) == ((8 << 30) + 1, [])
+    assert (near["limit_told"], max(filter(None, near["pictures"]["limit"]))) == (None, 8 << 30)
+
+
 def test_the_table_behind_the_pictures_is_short_and_misses_nothing(report, started, sample):
     entries = [started(0), sample(0, total=900, memory_bytes=1 << 30), sample(30_000, 900, 30, 60, total=930)]
     rows = view(report(*entries))["stretches"]

@@ -107,7 +107,7 @@ def test_a_run_is_slowed_down_paused_saved_and_aborted(outlast, running, tmp_pat
     assert len(fetched(tmp_path)) <= before + 1
     status = json.loads(outlast("status", "shop", "--json")[1])
     assert (status["job_paused"], status["rates"]) == (True, [])
-    assert ", paused" in outlast("ls")[1]
+    assert "; the whole job is paused\n" in outlast("ls")[1]
     assert outlast("unpause", "shop")[0] == 0
     wait_until(lambda: len(fetched(tmp_path)) >= before + 4)
     code, out, err = outlast("abort", "shop", "--reason", "no VAT\x1b[31m", "--json")

@@ -179,6 +179,8 @@ def test_a_dry_run_of_a_job_that_has_begun_counts_what_is_left(outlast, tmp_path
 def test_a_dry_run_says_what_stands_in_the_way(outlast, tmp_path):
     outlast("run", "scrape.py:scrape", "urls.txt")
     outlast("pause", "scrape", "--host", "a.test")
+    assert "The whole job is paused" not in outlast("resume", "scrape", "--dry-run")[2]
+    outlast("pause", "scrape")
     lock = job_directory(tmp_path / ".outlast", "scrape").lock("scrape", "now")
     (tmp_path / "scrape.py").write_text((tmp_path / "scrape.py").read_text() + "# more\n")
     try:
@@ -188,6 +190,7 @@ def test_a_dry_run_says_what_stands_in_the_way(outlast, tmp_path):
     assert code == 0
     assert f"It runs now, as pid {os.getpid()} on " in err
     assert "Items of paused hosts would wait: a.test.\n" in err
+    assert "The whole job is paused: nothing would be begun until it is unpaused.\n" in err
     assert CHANGED + "scrape.py." in err
     assert outlast("resume", "scrape", "--dry-run", "--require-same-code")[0] == 2
     assert outlast("run", "scrape.py:scrape", "gone.txt", "--dry-run")[0] == 2

@@ -48,6 +48,7 @@ def foretold_document(told: Foretold) -> dict[str, Any]:
         "settings": dict(_chosen(told)),
         "running": None if record is None or record.running is None else asdict(record.running),
         "on_hold": record is not None and record.notes.hold is not None,
+        "job_paused": record is not None and record.paused.job,
         "paused_hosts": [] if record is None else list(record.paused.hosts),
         "code_changed": list(told.changed),
     }
@@ -113,6 +114,8 @@ def _in_the_way(told: Foretold) -> Iterator[str]:
         yield f"It runs now, as pid {holder.pid} on {safe(holder.host)}: the command would be refused."
     if record is not None and record.notes.hold is not None:
         yield "It is on hold after a crash loop: only --release-hold starts it."
+    if told.record is not None and told.record.paused.job:
+        yield "The whole job is paused: nothing would be begun until it is unpaused."
     if told.record is not None and told.record.paused.hosts:
         yield f"Items of paused hosts would wait: {paused_text(told.record.paused.hosts)}."
     if told.changed:

@@ -42,7 +42,7 @@ class MarkKind(StrEnum):
     QUARANTINE = "quarantine"
     """An item was given up for killing the process."""
     ORDER = "order"
-    """A run obeys other orders from here on."""
+    """A run obeys other orders from here on, or was told to do something."""
     UNMET = "unmet"
     """Something that was expected of the job is not so."""
 
@@ -138,9 +138,26 @@ def _saved(data: Mapping[str, Any]) -> _Made:
 
 
 def _ordered(data: Mapping[str, Any]) -> _Made:
-    told = data.get("paused")
-    paused = [str(host) or "(no host)" for host in told] if isinstance(told, list) else []
-    return MarkKind.ORDER, f"paused: {_names(paused)}" if paused else "no host is paused"
+    hosts, rates = data.get("paused"), data.get("rates")
+    paused = [str(host) or "(no host)" for host in hosts] if isinstance(hosts, list) else []
+    told = [
+        *(["the whole job is paused"] if data.get("job_paused") else []),
+        *([f"paused: {_names(paused)}"] if paused else []),
+        *(
+            [f"rates: {_names([f'{host} {rate}' for host, rate in rates.items()])}"]
+            if isinstance(rates, dict) and rates
+            else []
+        ),
+    ]
+    return MarkKind.ORDER, "; ".join(told) or "nothing is paused, and no rate is ordered"
+
+
+def _commanded(data: Mapping[str, Any]) -> _Made:
+    given = data.get("given")
+    reason = given.get("reason") if isinstance(given, dict) else None
+    why = f": {reason}" if reason else ""
+    refused = "" if data.get("obeyed") else ", which was not obeyed"
+    return MarkKind.ORDER, f"told to {data.get('command')}{why}{refused}"
 
 
 def _damaged_checkpoint(data: Mapping[str, Any]) -> _Made:
@@ -198,5 +215,6 @@ _MADE: Mapping[str, Callable[[Mapping[str, Any]], _Made]] = {
     EventType.THRESHOLD_BREACHED: _pressed,
     EventType.ITEM_QUARANTINED: _quarantined,
     EventType.ORDERS_CHANGED: _ordered,
+    EventType.COMMAND_OBEYED: _commanded,
     EventType.EXPECTATION_FAILED: lambda data: (MarkKind.UNMET, f"{data.get('expectation')}: {data.get('reason')}"),
 }

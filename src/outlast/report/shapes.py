@@ -37,7 +37,7 @@ SHAPES: Mapping[MarkKind, Shape] = {
     MarkKind.PRESSURE: Shape("limit broken", "M5 0L10 9H0Z", "red"),
     MarkKind.DAMAGED: Shape("damage found", _DIAMOND, "purple", hollow=True),
     MarkKind.QUARANTINE: Shape("item quarantined", "M3 0H7V10H3Z", "red"),
-    MarkKind.ORDER: Shape("orders changed", "M0 2H10M0 5H10M0 8H10", "blue", hollow=True),
+    MarkKind.ORDER: Shape("orders", "M0 2H10M0 5H10M0 8H10", "blue", hollow=True),
     MarkKind.UNMET: Shape("not as expected", "M0 5H10M5 0V10", "red", hollow=True),
     MarkKind.CHECKPOINT: Shape("checkpoint", "M5 0V10", "soft", hollow=True),
 }

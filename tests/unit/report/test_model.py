@@ -247,7 +247,20 @@ def test_marks_are_bounded_and_counted(report, entry):
         ("checkpoint_created", {"checkpoint_id": "c-1", "duration": 0.0216}, "checkpoint", "c-1, took 22 ms"),
         ("checkpoint_created", {"checkpoint_id": "c-1", "duration": 4.2}, "checkpoint", "c-1, took 4.2 s"),
         ("orders_changed", {"paused": ["b.test", ""]}, "order", "paused: b.test, (no host)"),
-        ("orders_changed", {"paused": []}, "order", "no host is paused"),
+        ("orders_changed", {"paused": [], "rates": {}}, "order", "nothing is paused, and no rate is ordered"),
+        (
+            "orders_changed",
+            {"job_paused": True, "paused": ["b"], "rates": {"*": "2/s", "c": "none"}},
+            "order",
+            "the whole job is paused; paused: b; rates: * 2/s, c none",
+        ),
+        ("command_obeyed", {"command": "stop", "given": {"reason": None}, "obeyed": True}, "order", "told to stop"),
+        (
+            "command_obeyed",
+            {"command": "abort", "given": {"reason": "no VAT"}, "obeyed": False},
+            "order",
+            "told to abort: no VAT, which was not obeyed",
+        ),
         ("checkpoint_corrupted", {"checkpoint_id": "c-1", "reason": "torn"}, "damaged", "checkpoint c-1: torn"),
         ("ledger_damaged", {"damaged": 2, "lost": 1}, "damaged", "2 damaged rows in the ledger, mended; 1 items lost"),
     ],
@@ -287,6 +300,8 @@ def test_a_log_full_of_nonsense_makes_a_report(report, entry):
                     "attempt",
                     "duration",
                     "paused",
+                    "rates",
+                    "given",
                 )
             },
             key="k",
@@ -303,6 +318,7 @@ def test_a_log_full_of_nonsense_makes_a_report(report, entry):
             "abort_triggered",
             "checkpoint_created",
             "orders_changed",
+            "command_obeyed",
         )
     ]
     told = report(*nonsense)

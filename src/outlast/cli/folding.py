@@ -12,6 +12,11 @@ WIDTH_MIN = 30
 _PIECE = re.compile(r"`[^`]*`\S*|outlast [a-z-]+ .*|\S+")
 """A word, or a command: in backticks, or from its name to the end of the line."""
 
+_LABELS = re.compile(r" *(?:\S+(?: \S+)? {2,})+")
+"""What stands in the first columns of a row; what is broken goes on below the last of them."""
+LABELS_PART_MAX = 3
+"""Where they take more than a third of the line, it goes on further to the left."""
+
 
 class Whole(str):
     """A line that is never broken: what is to be typed, or read by a program."""
@@ -39,7 +44,9 @@ def width_of(stream: IO[Any]) -> int | None:
 
 
 def _rows(line: str, width: int) -> Iterator[str]:
-    hang = " " * (len(line) - len(line.lstrip(" ")) + 2)
+    labels = _LABELS.match(line)
+    indent = len(line) - len(line.lstrip(" ")) + 2
+    hang = " " * (labels.end() if labels is not None and labels.end() <= width // LABELS_PART_MAX else indent)
     row, end = "", 0
     for piece in _PIECE.finditer(line):
         gap = line[end : piece.start()]

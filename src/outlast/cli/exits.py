@@ -113,7 +113,7 @@ def tell(error: BaseException, settings: Settings, *, as_json: bool) -> int:
     first, *rest = message.split("\n")
     say(f"outlast: error: {safe(first, MESSAGE_MAX)}", color=settings.color, style="red")
     lines = [f"  {safe(line.strip(), MESSAGE_MAX)}" for line in rest]
-    lines += [safe(line, MESSAGE_MAX) for line in _frames(error)] if verdict.trace else []
+    lines += [Whole(safe(line, MESSAGE_MAX)) for line in _frames(error)] if verdict.trace else []
     if lines:
         say(lines)
     return verdict.code

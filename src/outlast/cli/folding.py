@@ -9,7 +9,7 @@ __all__ = ["Whole", "folded", "width_of"]
 
 WIDTH_MIN = 30
 """In fewer columns nothing is gained by words that are whole."""
-_PIECE = re.compile(r"`[^`]*`\S*|outlast [a-z-]+ .*|\S+")
+_PIECE = re.compile(r"`[^`]*`\S*|\(?outlast [a-z-]+ .*|\S+")
 """A word, or a command: in backticks, or from its name to the end of the line."""
 
 _LABELS = re.compile(r" *(?:\S+(?: \S+)? {2,})+")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from outlast.cli.folding import Whole
 from outlast.cli.grouping import Grouped, NamedGroup
 from outlast.cli.phrases import columns, commands, moment, plainly, quoted, safe, units
 from outlast.failure.groups import Seen
@@ -154,7 +155,7 @@ def _rows(group: NamedGroup, *, hosts_max: int | None) -> list[_Row]:
 def _sample_lines(group: NamedGroup) -> list[str]:
     sample = group.group.sample
     told = sample.traceback or f"{sample.type}: {sample.message}"
-    lines = [f"    {safe(line, LINE_WIDTH_MAX)}" for line in told.split("\n")]
+    lines = [Whole(f"    {safe(line, LINE_WIDTH_MAX)}") for line in told.split("\n")]
     return lines if sample.traceback else [*lines, "    (no traceback was kept)"]
 
 

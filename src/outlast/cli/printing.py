@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import IO, Any
 
 import click
@@ -17,6 +18,7 @@ __all__ = [
     "answer",
     "colored",
     "is_live",
+    "left_drawing",
     "put",
     "put_lines",
     "reader_left",
@@ -45,6 +47,14 @@ def put(text: str) -> bool:
 def put_lines(lines: Iterable[str]) -> bool:
     """Write lines of words to standard output, each as wide as the terminal at most."""
     return put("\n".join(folded(lines, width_of(sys.stdout))) + "\n")
+
+
+def left_drawing(stream: IO[Any], environ: Mapping[str, str]) -> None:
+    """Begin a row, and show the cursor again, on a terminal that a process which has died was drawing on."""
+    if is_live(stream, environ):
+        with suppress(OSError, ValueError):
+            stream.write("\x1b[?25h\n")
+            stream.flush()
 
 
 def reader_left(error: OSError) -> bool:

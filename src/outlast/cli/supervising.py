@@ -16,7 +16,7 @@ from typing import Any
 
 from outlast.cli.lives import UNBORN_MAX, Again, Death, DiedInVainError, Lives, Over, told_death
 from outlast.cli.phrases import duration, moment
-from outlast.cli.printing import remark
+from outlast.cli.printing import left_drawing, remark
 from outlast.runtime import Clock, SystemClock
 
 __all__ = ["Life", "supervised"]
@@ -97,8 +97,11 @@ class _Supervisor:
         assert child is not None
         _, status = os.waitpid(child, 0)
         self._child = None
+        code = os.waitstatus_to_exitcode(status)
+        if code < 0 and not self._quiet and not self._as_json:
+            left_drawing(sys.stderr, os.environ)
         return Death(
-            status=os.waitstatus_to_exitcode(status),
+            status=code,
             seconds=self._clock.monotonic() - started,
             begun=bool(self._begun[0]),
             asked=self._asked,

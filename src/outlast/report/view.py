@@ -1,5 +1,6 @@
 """What the page shows, prepared: tiles, rows of the tables behind the pictures, and the numbers the pictures are drawn from."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from math import sqrt
@@ -115,6 +116,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "percent": percent,
     "size": size,
     "duration": duration,
+    "joints": lambda host: re.findall(r"[.:]?[^.:]+|[.:]", str(host)),
     "words": lambda text: str(text).replace("_", " "),
     "short_id": lambda text: f"…{str(text)[-8:]}",
 }

@@ -32,6 +32,9 @@ def test_what_is_to_be_typed_stays_in_one_piece():
         "What was recorded is kept. When that is mended:",
         "  outlast resume a-shop",
     ]
+    assert folded(["'F-5' is no group: they have names (outlast failures JOB lists them)"], 40)[1] == (
+        "  (outlast failures JOB lists them)"
+    )
     assert folded(["Stopped by somebody who typed `outlast stop` after 4 s."], 40)[1] == "  `outlast stop` after 4 s."
 
 

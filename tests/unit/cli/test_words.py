@@ -212,7 +212,8 @@ def test_the_first_line_says_what_is_begun_or_gone_on_with():
     assert beginning("docs", "01J", Counts(), store=".outlast", fresh=False) == (
         "run 01J of job docs: beginning, kept in .outlast. The same command goes on."
     )
-    assert "starting over" in beginning("docs", "01J", Counts(), store=".outlast", fresh=True)
+    over = beginning("docs", "01J", Counts(), store=".outlast", fresh=True)
+    assert over.endswith("starting over, kept in .outlast. Without --fresh the same command goes on.")
     counts = Counts(done=46_118, pending=74_360, failed=2)
     assert beginning("docs", "01J", counts, store=".outlast", fresh=False) == (
         "run 01J of job docs: resuming, 46118 of 120480 done, 2 failed. Start over: --fresh"

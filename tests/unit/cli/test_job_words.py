@@ -35,8 +35,8 @@ def test_the_status_of_a_job_that_was_stopped(no_price):
         "not running; the run of 2026-11-23T00:00:00Z ended 2026-11-23T01:00:00Z: stopped (exit code 130)",
         f"  {no_price.name}  188  ValueError selector <text> not found  e.g. https://a.com/9",
         "  go on                 outlast resume docs",
-        f"  retry one group       outlast retry docs --group {no_price.name}",
         "  see why they failed   outlast failures docs",
+        f"  retry one group       outlast retry docs --group {no_price.name}",
         "  records               outlast results docs",
     ]
 

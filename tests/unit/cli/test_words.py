@@ -85,8 +85,8 @@ def test_finished_with_failures_names_their_causes_and_the_way_to_try_them_again
         f"  {blocked.name}  1204  HTTPStatusError 403 Forbidden         e.g. https://b.de/1",
         f"  {no_price.name}   188  ValueError selector <text> not found  e.g. https://a.com/9",
         "  try the failed ones again   outlast retry docs --store s && outlast resume docs --store s",
-        f"  retry one group             outlast retry docs --group {blocked.name} --store s",
         "  see why they failed         outlast failures docs --store s",
+        f"  retry one group             outlast retry docs --group {blocked.name} --store s",
         "  report                      outlast report docs --store s",
         "  records                     outlast results docs --store s",
     ]

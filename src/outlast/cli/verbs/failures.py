@@ -69,13 +69,10 @@ def command(
     )
     if settings.json:
         answer(_document(grouped, telling, in_full=group is not None))
+    elif group is None or not grouped.groups:
+        put_lines(groups_lines(grouped, telling))
     else:
-        lines = (
-            groups_lines(grouped, telling)
-            if group is None or not grouped.groups
-            else group_lines(grouped.groups[0], telling)
-        )
-        put_lines(lines)
+        put_lines(group_lines(grouped.groups[0], telling))
     return 0
 
 

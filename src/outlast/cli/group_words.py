@@ -155,7 +155,7 @@ def _rows(group: NamedGroup, *, hosts_max: int | None) -> list[_Row]:
 def _sample_lines(group: NamedGroup) -> list[str]:
     sample = group.group.sample
     told = sample.traceback or f"{sample.type}: {sample.message}"
-    lines = [Whole(f"    {safe(line, LINE_WIDTH_MAX)}") for line in told.split("\n")]
+    lines: list[str] = [Whole(f"    {safe(line, LINE_WIDTH_MAX)}") for line in told.split("\n")]
     return lines if sample.traceback else [*lines, "    (no traceback was kept)"]
 
 

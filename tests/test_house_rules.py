@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -79,11 +80,14 @@ def exported(tree):
     return None
 
 
-def foreign_imports(tree):
-    for node in ast.walk(tree):
+@cache
+def foreign_imports(path):
+    found = set()
+    for node in ast.walk(parsed(path)):
         names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
         names += [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
-        yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"outlast"}
+        found |= {name.partition(".")[0] for name in names}
+    return found - sys.stdlib_module_names - {"outlast"}
 
 
 @each_module
@@ -168,7 +172,7 @@ def test_catching_everything_has_a_reason(path):
 
 @each_module
 def test_a_foreign_library_is_imported_where_it_belongs(path):
-    for library in foreign_imports(parsed(path)):
+    for library in foreign_imports(path):
         assert library in FOREIGN, f"{library} has no place in the house yet"
         place = FOREIGN[library]
         places = (place,) if isinstance(place, str) else place or ("",)
@@ -177,7 +181,7 @@ def test_a_foreign_library_is_imported_where_it_belongs(path):
 
 @pytest.mark.parametrize("library", [name for name, place in FOREIGN.items() if place is None])
 def test_one_module_alone_speaks_to_a_library(library):
-    assert len([path for path in MODULES if library in set(foreign_imports(parsed(path)))]) <= 1
+    assert len([path for path in MODULES if library in foreign_imports(path)]) <= 1
 
 
 def test_no_interface_name_outside_the_contract():

@@ -7,8 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -95,7 +95,9 @@ def test_a_run_that_is_stopped_from_elsewhere_loses_and_doubles_nothing(outlast,
 def test_a_run_is_slowed_down_paused_saved_and_aborted(outlast, running, tmp_path):
     process = running("--concurrency", 1)
     assert outlast("rate", "shop", "A.test=1/h")[0] == 0
-    before = settled(tmp_path)
+    # By the time of the answer it has looked at what was ordered before.
+    assert outlast("checkpoint", "now", "shop", "-q")[0] == 0
+    before = len(fetched(tmp_path))
     code, out, err = outlast("rate", "shop")
     assert (code, out, err) == (0, "a.test  1/h  by the order\n", "")
     assert outlast("pause", "shop")[0] == 0
@@ -103,7 +105,7 @@ def test_a_run_is_slowed_down_paused_saved_and_aborted(outlast, running, tmp_pat
     code, made, _ = outlast("checkpoint", "now", "shop", "-q")
     assert code == 0
     assert made.strip() in outlast("checkpoint", "ls", "shop")[1]
-    # By the time of the answer it has looked at what was ordered before: it is paused, and has a rate no more.
+    # It is paused, and has a rate no more.
     assert len(fetched(tmp_path)) <= before + 1
     status = json.loads(outlast("status", "shop", "--json")[1])
     assert (status["job_paused"], status["rates"]) == (True, [])
@@ -122,18 +124,13 @@ def test_a_run_is_slowed_down_paused_saved_and_aborted(outlast, running, tmp_pat
     assert "aborted by `outlast abort`: no VAT\\x1b[31m\n" in outlast("status", "shop")[1]
     assert "no VAT" in outlast("report", "shop", "--md", "-o", "-")[1]
     events = outlast("events", "shop", "--type", "command_obeyed", "--json")[1]
-    assert [json.loads(line)["data"]["command"] for line in events.splitlines()] == ["checkpoint", "abort"]
+    assert [json.loads(line)["data"]["command"] for line in events.splitlines()] == [
+        "checkpoint",
+        "checkpoint",
+        "abort",
+    ]
     assert outlast("resume", "shop", "--concurrency", "100")[0] == 0
     assert records(tmp_path) == sorted(URLS)
-
-
-def settled(tmp_path):
-    """How many were begun when for two seconds no other was: the run has noticed."""
-    while True:
-        before = len(fetched(tmp_path))
-        time.sleep(2)
-        if len(fetched(tmp_path)) == before:
-            return before
 
 
 def test_a_run_that_is_frozen_does_not_answer_and_what_it_was_told_dies_with_it(outlast, running, start, tmp_path):
@@ -252,10 +249,16 @@ def test_an_encrypted_job_is_told_nothing_without_its_key(outlast, tmp_path, mon
 )
 def test_a_run_that_ends_by_itself_meanwhile_was_not_aborted(outlast, tmp_path, verb, code):
     assert outlast("run", "scrape.py:scrape", "urls.txt", "--job", "shop")[0] == 0
-    lock = job_directory(tmp_path / ".outlast", "shop").lock("shop", "2026-01-01T00:00:00Z")
-    ending = threading.Timer(1.0, lock.close)
-    ending.start()
-    found, out, err = outlast(*verb, "shop")
-    ending.join()
+    directory = job_directory(tmp_path / ".outlast", "shop")
+    lock = directory.lock("shop", "2026-01-01T00:00:00Z")
+
+    def end_when_it_is_told():
+        wait_until(directory.orders.exists)
+        lock.close()
+
+    with ThreadPoolExecutor(1) as beside:
+        ending = beside.submit(end_when_it_is_told)
+        found, out, err = outlast(*verb, "shop")
+        ending.result()
     assert (found, out) == (code, "")
     assert ("ended by itself, finished; 6 of 6 done" in err) is (verb[0] != "checkpoint")

@@ -124,6 +124,8 @@ def test_where_nobody_knows_the_code_the_same_cannot_be_promised(outlast, tmp_pa
     asyncio.run(started_from_code(tmp_path))
     status, _, err = outlast("run", "scrape.py:scrape", "urls.txt", "--job", "mine", "--require-same-code")
     assert (status, "nobody knows with which code job 'mine' ran last" in err) == (2, True)
+    dry = json.loads(outlast("run", "scrape.py:scrape", "urls.txt", "--job", "mine", "--dry-run", "--json")[1])
+    assert dry["code_changed"] is None
     assert CHANGED not in outlast("run", "scrape.py:scrape", "urls.txt", "--job", "mine")[2]
 
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import outlast
 from outlast import config, contracts, errors
 from outlast.abort import AbortPolicy
 from outlast.cli.entry import VERBS
+from outlast.cli.reading import Notes
 from outlast.checkpoint.names import JOB_ID_MAX
 from outlast.events import EVENTS, SINK_QUEUE_MAX
 from outlast.failure import model
@@ -241,6 +243,13 @@ def test_the_numbers_are_those_of_the_code():
     said = {part: [float(row[1]) for row in rows if part in row[0]] for part in NUMBERS}
     assert said == {part: [float(value)] for part, value in NUMBERS.items()}
     assert len(rows) == len(NUMBERS)
+
+
+def test_what_runs_note_for_whoever_asks_later_is_told_where_it_is_kept_and_where_it_is_shown():
+    kept = table(section(page("reference/jobs.md"), "The store"))
+    notes = {field.name for field in fields(Notes)}
+    assert notes <= {name for row in kept for name in re.findall(r"`(\w+)`", row[0])}
+    assert notes <= set(re.findall(r"`(\w+)`", re.search(r"`notes` \(([^)]*)\)", page("reference/cli.md"))[1]))
 
 
 def test_how_deep_a_result_may_be_nested_is_told_alike_everywhere():

@@ -22,13 +22,16 @@ def why(note: Mapping[str, Any]) -> str:
     return safe(plainly(str(note.get("reason") or "going on seemed pointless")), REASON_WIDTH_MAX)
 
 
-def suspended_line(note: Mapping[str, Any]) -> str:
-    """Where a job stands that runs, and hands out nothing but probes."""
+def suspended_line(note: Mapping[str, Any], *, paused: bool = False) -> str:
+    """Where a job stands that runs, and hands out nothing but probes; `paused` as a whole, not even those, and it gives nothing up."""
+    since = f"suspended since {moment(str(note.get('since')))}: {why(note)}"
+    if paused:
+        return f"{since}; nobody is probed while the job is paused"
     probe = note.get("next_probe")
     rest = f"probing, next at {moment(str(probe))}" if probe else "waiting for what is in flight"
     if note.get("silence"):
         rest = "each of them is probed"
-    return f"suspended since {moment(str(note.get('since')))}: {why(note)}; {rest}; gives up at {moment(str(note.get('gives_up')))}"
+    return f"{since}; {rest}; gives up at {moment(str(note.get('gives_up')))}"
 
 
 def aborted_lines(note: Mapping[str, Any]) -> list[str]:

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import outlast
-from outlast.cli.phrases import safe, units
+from outlast.cli.phrases import first_few, safe
 from outlast.cli.reading import begun_with
 from outlast.errors import ConfigurationError, LedgerError
 from outlast.jobs.store import JobDirectory
 
-__all__ = ["changed_line", "changes", "code_before", "code_beside", "refuse_other_code"]
+__all__ = ["changed_line", "changes", "code_before", "code_beside", "code_noted", "refuse_other_code"]
 
 FILES_MAX = 500
-FILES_SHOWN_MAX = 5
 DIGEST_CHARACTERS = 32
 
 _PACKAGES = frozenset({"site-packages", "dist-packages"})
@@ -44,10 +43,14 @@ def code_beside(file: Path | None) -> dict[str, str]:
 async def code_before(directory: JobDirectory) -> Code | None:
     """What the last run of a job has noted; None: nobody knows."""
     try:
-        begun = await begun_with(directory)
+        return code_noted((await begun_with(directory)).invocation)
     except LedgerError:
         return None  # the run itself will say what is wrong with it
-    code = (begun.invocation or {}).get("code")
+
+
+def code_noted(invocation: Mapping[str, Any] | None) -> Code | None:
+    """The code that was noted with the command of a run; None: none was."""
+    code = (invocation or {}).get("code")
     return code if isinstance(code, dict) and code else None
 
 
@@ -83,9 +86,7 @@ def _is_installed(file: Path, base: Path) -> bool:
 
 
 def _named(files: tuple[str, ...]) -> str:
-    shown = ", ".join(safe(name) for name in files[:FILES_SHOWN_MAX])
-    left = len(files) - FILES_SHOWN_MAX
-    return f"{shown} and {units(left, 'other')}" if left > 0 else shown
+    return first_few([safe(name) for name in files])
 
 
 def _file_of(module: Any) -> str | None:

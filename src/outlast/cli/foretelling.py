@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from outlast.cli.code import changes
+from outlast.cli.code import changes, code_noted
 from outlast.cli.opening import opened
 from outlast.cli.plan import Plan
 from outlast.cli.reading import JobRecord, record_of
@@ -27,7 +27,7 @@ class Foretold:
     """What there is to do. `read` items are in the sources, `new` of them are not in the ledger; None: it has too many to tell.
 
     `record` is None for a job that is not there yet, or is to be started over; then `aside` is what would be put aside. `more`: there
-    is more than was looked at. `changed` are the files of the code that are others than in the last run.
+    is more than was looked at. `changed` are the files of the code that are others than in the last run; None: there was none, or nobody knows.
     """
 
     plan: Plan
@@ -37,7 +37,7 @@ class Foretold:
     record: JobRecord | None = None
     aside: JobRecord | None = None
     output: str | None = None
-    changed: tuple[str, ...] = ()
+    changed: tuple[str, ...] | None = None
 
     @property
     def counts(self) -> Counts:
@@ -52,7 +52,7 @@ class Foretold:
 
 @dataclass(slots=True)
 class _Keys:
-    """The keys that were seen, by their hashes: of a million, the odds that two are taken for one are one in ten millions."""
+    """The keys that were seen, by their hashes: of two millions, the odds that two are taken for one are one in nine millions."""
 
     hashes: set[int] = field(default_factory=set)
 
@@ -83,7 +83,7 @@ async def foretold(plan: Plan, *, fresh: bool) -> Foretold:
             output = output or await Output.noted(ledger)
             looked = not plan.sources or await _known(ledger, keys)
     count, new, over = await _read(plan, keys)
-    code = None if record is None else (record.invocation or {}).get("code")
+    before = None if record is None else code_noted(record.invocation)
     return Foretold(
         plan=plan,
         read=count,
@@ -92,7 +92,7 @@ async def foretold(plan: Plan, *, fresh: bool) -> Foretold:
         record=record,
         aside=there if fresh else None,
         output=output,
-        changed=changes(code, plan.code) or (),
+        changed=changes(before, plan.code),
     )
 
 

@@ -50,7 +50,7 @@ def foretold_document(told: Foretold) -> dict[str, Any]:
         "on_hold": record is not None and record.notes.hold is not None,
         "job_paused": record is not None and record.paused.job,
         "paused_hosts": [] if record is None else list(record.paused.hosts),
-        "code_changed": list(told.changed),
+        "code_changed": None if told.changed is None else list(told.changed),
     }
 
 

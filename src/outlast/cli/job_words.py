@@ -77,13 +77,12 @@ def status_document(record: JobRecord, groups: Sequence[NamedGroup] | None) -> d
 
 def _standing(record: JobRecord) -> list[str]:
     """Why the run is suspended that goes on now, or why the last one was aborted."""
-    notes, run = record.notes, record.run.get("id")
     if record.running is not None:
-        return [suspended_line(notes.suspended)] if notes.suspended and notes.suspended.get("run") == run else []
-    if notes.aborted is None or notes.aborted.get("run") != run:
+        return [] if record.suspended is None else [suspended_line(record.suspended, paused=record.paused.job)]
+    if record.aborted is None:
         return []
-    by = " by `outlast abort`" if notes.aborted.get("ordered") else ""
-    return [f"aborted{by}: {why(notes.aborted)}", *aborted_lines(notes.aborted)]
+    by = " by `outlast abort`" if record.aborted.get("ordered") else ""
+    return [f"aborted{by}: {why(record.aborted)}", *aborted_lines(record.aborted)]
 
 
 def _paused(record: JobRecord) -> list[str]:
@@ -98,8 +97,8 @@ def _paused(record: JobRecord) -> list[str]:
 
 def _resources(record: JobRecord) -> list[str]:
     """What a run that goes on holds of the machine, as it noted last."""
-    noted = record.notes.resources
-    if record.running is None or noted is None or noted["run"] != record.run.get("id") or noted["memory_mb"] is None:
+    noted = record.resources
+    if record.running is None or noted is None or noted["memory_mb"] is None:
         return []
     browser = noted["browser_mb"]
     parts = [
@@ -136,10 +135,7 @@ def status_steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hin
         return [*_by_script(record.counts, name, hint), *rest]
     if record.notes.hold:
         return [("when that is mended", f"outlast resume {name}{hint} --release-hold"), *rest]
-    aborted = record.notes.aborted
-    around = (
-        aborted_steps(record.name, aborted, hint, ()) if aborted and aborted.get("run") == record.run.get("id") else []
-    )
+    around = [] if record.aborted is None else aborted_steps(record.name, record.aborted, hint, ())
     on = go_on_steps(record.name, record.counts, hint, record.paused.hosts, job_paused=record.paused.job)
     if empty and record.counts.done:
         on = [("when that is mended", f"outlast resume {name}{hint} --fresh")]

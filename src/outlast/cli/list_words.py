@@ -86,7 +86,7 @@ def _day(at: datetime, now: datetime) -> str:
 def _state(record: JobRecord) -> str:
     """One word for how the job stands, two at most."""
     if record.running is not None:
-        return "paused" if record.paused.job else "suspended" if _suspended(record) else "running"
+        return "paused" if record.paused.job else "running" if record.suspended is None else "suspended"
     standing = (
         ("encrypted", record.locked),
         ("DAMAGED", record.damage is not None or record.met_damage),
@@ -123,7 +123,9 @@ def _ordered(record: JobRecord) -> Iterator[str]:
 def _why(record: JobRecord) -> str:
     if record.running is not None:
         holder = f"pid {record.running.pid} on {record.running.host}"
-        return f"{holder}; {suspended_line(_suspended(record))}" if _suspended(record) else holder
+        if record.suspended is None:
+            return holder
+        return f"{holder}; {suspended_line(record.suspended, paused=record.paused.job)}"
     if record.damage is not None:
         return record.damage
     return next(_reasons(record), "")
@@ -139,17 +141,12 @@ def _reasons(record: JobRecord) -> Iterator[str]:
         yield note_lines(Notes(hold=notes.hold))[0].removeprefix("ON HOLD ")
     if record.was_killed:
         return
-    if ended.get("outcome") == Outcome.ABORTED and notes.aborted and notes.aborted.get("run") == ended.get("run"):
-        yield why(notes.aborted)
+    if ended.get("outcome") == Outcome.ABORTED and record.aborted is not None:
+        yield why(record.aborted)
     yield from (str(ended[name]) for name in ("error", "reason") if ended.get(name))
     yield from (f"not as expected: {each['name']}: {each['reason']}" for each in _unmet(record))
     if ended.get("outcome") == Outcome.STOPPED and record.paused.hosts and record.counts.waiting:
         yield f"paused: {paused_text(record.paused.hosts)}"
-
-
-def _suspended(record: JobRecord) -> Mapping[str, Any]:
-    noted = record.notes.suspended
-    return noted if noted is not None and noted.get("run") == record.run.get("id") else {}
 
 
 def _unmet(record: JobRecord) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -15,11 +15,8 @@ from outlast.cli.folding import folded
 from outlast.cli.notices import told
 from outlast.cli.phrases import safe
 from outlast.cli.picture import KEYS, picture
-from outlast.cli.view import View
+from outlast.cli.view import LastShown, View
 from outlast.events import ResilienceEvent
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 __all__ = ["REDRAW_SECONDS", "Drawn", "LiveScreen", "live_screen"]
 
@@ -27,8 +24,6 @@ REDRAW_SECONDS = 0.25
 # What only time has changed is drawn as often as this.
 UNCHANGED_SECONDS = 1.0
 TITLE_MAX = 30
-# A clock that was late this time may be early the next.
-TOLERANCE = 0.01
 
 _STYLES: Mapping[str, Style] = {
     name: Style.parse(name or "none")
@@ -66,18 +61,12 @@ class LiveScreen:
         self._live = live
         self._title = title
         self._foot = foot
-        self._drawn_at: datetime | None = None
-        self._facts: View | None = None
+        self._last = LastShown(news=REDRAW_SECONDS, any_other=UNCHANGED_SECONDS)
 
     def show(self, view: View, /) -> None:
         """Draw it, where it is new or old enough: a terminal far away has to take every line of it."""
-        facts, drawn_at = view.facts, self._drawn_at
-        if drawn_at is not None:
-            wait = UNCHANGED_SECONDS if facts == self._facts else REDRAW_SECONDS
-            if 0 <= (view.now - drawn_at).total_seconds() < wait - TOLERANCE:
-                return
-        self._drawn_at, self._facts = view.now, facts
-        self._live.update(Drawn(self._title, view, self._foot), refresh=True)
+        if self._last.gives_way_to(view):
+            self._live.update(Drawn(self._title, view, self._foot), refresh=True)
 
     def say(self, line: str, /) -> None:
         console = self._live.console

@@ -16,7 +16,7 @@ from outlast.cli.trend import Trend
 from outlast.cli.view import View, seen
 from outlast.events import EventType
 from outlast.jobs import Progress
-from outlast.jobs.causes import Cause
+from outlast.jobs.causes import HOSTS_TOLD_MAX, Cause
 from outlast.jobs.diary import about_events
 from outlast.jobs.gate import Waiting
 from outlast.jobs.host import Reason
@@ -30,7 +30,6 @@ __all__ = ["Look", "Looks"]
 
 # All failures have to be read to know their causes: that takes no more than this share of the time.
 CAUSES_SHARE = 0.05
-HOSTS_TOLD_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +111,7 @@ class Looks:
         if self._started is None and record.run.get("started"):
             # Without an event log.
             self._started = datetime.fromisoformat(str(record.run["started"])).astimezone(UTC)
-        note = record.notes.suspended
-        if note is not None and note.get("run") != record.run.get("id"):
-            note = None
-        down = self._hosts.down()
+        note, down = record.suspended, self._hosts.down()
         progress = Progress(
             counts=counts,
             done=counts.done,
@@ -126,7 +122,7 @@ class Looks:
             waiting=tuple(Waiting(host, Reason.PAUSED, None) for host in record.paused.hosts),
             paused=record.paused.job,
             suspended="" if note is None or note.get("silence") else str(note.get("reason")),
-            trouble=None if note is None else _trouble(note, now),
+            trouble=None if note is None else _trouble(note, now, stands_still=record.paused.job),
             causes=self._causes if counts.failed else (),
             memory_mb=_megabytes(sample, "memory_bytes"),
             memory_limit_mb=_megabytes(sample, "memory_limit_bytes"),
@@ -153,7 +149,9 @@ def _cause(group: NamedGroup) -> Cause:
     )
 
 
-def _trouble(note: Mapping[str, Any], now: datetime) -> Trouble:
+def _trouble(note: Mapping[str, Any], now: datetime, *, stands_still: bool) -> Trouble:
+    """The numbers of a note; of a job that is paused nobody knows when it probes or gives up."""
+
     def seconds(name: str) -> float | None:
         told = note.get(name)
         return None if told is None else (datetime.fromisoformat(str(told)) - now).total_seconds()
@@ -164,8 +162,8 @@ def _trouble(note: Mapping[str, Any], now: datetime) -> Trouble:
         seconds=None if since is None else max(0.0, -since),
         probes=int(note.get("probes", 0)),
         good_probes=int(note.get("good_probes", 0)),
-        next_probe_in=None if probe is None or note.get("silence") else max(0.0, probe),
-        gives_up_in=None if gives_up is None else max(0.0, gives_up),
+        next_probe_in=None if probe is None or stands_still or note.get("silence") else max(0.0, probe),
+        gives_up_in=None if gives_up is None or stands_still else max(0.0, gives_up),
     )
 
 

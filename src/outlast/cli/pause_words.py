@@ -5,12 +5,11 @@ from typing import Any
 
 from outlast.cli.group_words import host_named
 from outlast.cli.pausing import Ordered
-from outlast.cli.phrases import BY_SCRIPT, commands, quoted, safe, typed
+from outlast.cli.phrases import BY_SCRIPT, commands, first_few, quoted, safe, typed
 from outlast.cli.rate_words import rates_text
 
 __all__ = ["ordered_document", "orders_line", "paused_lines", "paused_text", "unpaused_lines"]
 
-HOSTS_SHOWN_MAX = 5
 NOTICES = "the run notices within a second"
 
 
@@ -72,10 +71,7 @@ def orders_line(data: Mapping[str, Any], job: str, hint: str) -> str:
 
 def paused_text(hosts: Iterable[str]) -> str:
     """The hosts in a row, the first few."""
-    named = [host_named(host) for host in hosts]
-    shown = ", ".join(named[:HOSTS_SHOWN_MAX])
-    more = len(named) - HOSTS_SHOWN_MAX
-    return f"{shown} and {more} more" if more > 0 else shown
+    return first_few([host_named(host) for host in hosts])
 
 
 def _not_paused(ordered: Ordered) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "columns",
     "commands",
     "duration",
+    "first_few",
     "moment",
     "over",
     "percent",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 SAFE_MAX = 160
+NAMES_SHOWN_MAX = 5
 MEBIBYTE = 1 << 20
 BY_SCRIPT = "run the script that started it again"
 """How a job goes on that was not begun on the command line."""
@@ -69,6 +71,12 @@ def over(name: str) -> str:
 
 def units(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def first_few(names: Sequence[str], most: int = NAMES_SHOWN_MAX) -> str:
+    """Names in a row, the first few of them, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def percent(part: float, whole: float) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from outlast.cli.group_words import host_named
 from outlast.cli.phrases import MEBIBYTE, about, between, duration, percent, plainly, rate, safe, size
-from outlast.cli.progress import JOB_PAUSED, group_of
+from outlast.cli.progress import JOB_PAUSED, group_of, stopping_text
 from outlast.cli.rows import Line, Piece, Row, cut, fitted, flowed, padded, plain, wide
 from outlast.cli.trend import sparkline
 from outlast.cli.view import InTrouble, View
@@ -235,7 +235,7 @@ class _Table:
 
 def _where(cause: Cause) -> str:
     more = f" +{cause.hosts_seen - 1}" if cause.hosts_seen > 1 else ""
-    return host_named(cause.hosts[0])[: HOST_WIDTH_MAX - len(more)] + more
+    return plain(cut([(host_named(cause.hosts[0]), "")], HOST_WIDTH_MAX - len(more))) + more
 
 
 def _hosts(view: View) -> Iterator[Line]:
@@ -263,7 +263,7 @@ def _standing(each: InTrouble, word: str, now: datetime) -> Iterator[str]:
 
 def _foot(view: View, foot: Sequence[str], width: int) -> Sequence[Line]:
     if view.stopping:
-        return [Line(0, [(f"stopping: {view.in_flight} in flight ... (again: stop now)", "bold yellow")])]
+        return [Line(0, [(stopping_text(view.in_flight), "bold yellow")])]
     apart = [Line(9, [])] if view.causes or view.hosts else []
     return [*apart, Line(5, [(next((each for each in foot if len(each) <= width), foot[-1]), "dim")])]
 

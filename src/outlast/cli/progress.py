@@ -18,6 +18,7 @@ __all__ = [
     "memory_text",
     "plain_line",
     "status_object",
+    "stopping_text",
     "suspended_text",
     "told_eta",
 ]
@@ -43,6 +44,11 @@ def counted(view: View) -> dict[str, str]:
     if view.pages_max is not None:
         numbers["pages_max"] = str(view.pages_max)
     return numbers | _waiting(view) | _happened(view)
+
+
+def stopping_text(in_flight: int) -> str:
+    """What is said from the first Ctrl-C on."""
+    return f"stopping: {in_flight} in flight ... (again: stop now)"
 
 
 def told_eta(eta: Eta | None) -> str:

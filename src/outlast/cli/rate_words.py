@@ -7,11 +7,10 @@ from typing import Any
 
 from outlast.cli.group_words import host_named
 from outlast.cli.pausing import Ordered
-from outlast.cli.phrases import columns, commands, quoted, safe
+from outlast.cli.phrases import columns, commands, first_few, quoted, safe
 
 __all__ = ["InForce", "rate_document", "rate_lines", "rate_table", "rates_in_force", "rates_text"]
 
-HOSTS_SHOWN_MAX = 5
 BY_ORDER, BY_JOB = "order", "job"
 
 
@@ -34,9 +33,7 @@ def rates_in_force(own: Mapping[str, Any], ordered: Mapping[str, str]) -> list[I
 def rates_text(rates: Mapping[str, str], by: Mapping[str, str] = MappingProxyType({})) -> str:
     """Hosts and their rates in a row, the first few; `by` says whose they are."""
     whose = {host: f" (by the {name})" for host, name in by.items()}
-    named = [f"{host_named(host)} {safe(rate, 20)}{whose.get(host, '')}" for host, rate in rates.items()]
-    more = len(named) - HOSTS_SHOWN_MAX
-    return ", ".join(named[:HOSTS_SHOWN_MAX]) + (f" and {more} more" if more > 0 else "")
+    return first_few([f"{host_named(host)} {safe(rate, 20)}{whose.get(host, '')}" for host, rate in rates.items()])
 
 
 def rate_table(rates: Sequence[InForce]) -> list[str]:
@@ -82,5 +79,4 @@ def _said(ordered: Ordered, now: Mapping[str, str]) -> Iterator[str]:
     if again:
         yield f"as the job itself says: {rates_text(again)}"
     if free := [host_named(host) for host in sorted(gone.keys() - again.keys())]:
-        more = f" and {len(free) - HOSTS_SHOWN_MAX} more" if len(free) > HOSTS_SHOWN_MAX else ""
-        yield f"nothing is ordered any more for {', '.join(free[:HOSTS_SHOWN_MAX])}{more}"
+        yield f"nothing is ordered any more for {first_few(free)}"

@@ -99,11 +99,29 @@ class JobRecord:
         return self.running is None and bool(self.run) and self.ended.get("run") != self.run.get("id")
 
     @property
+    def suspended(self) -> dict[str, Any] | None:
+        """Why the newest run does nothing but probe, if it does."""
+        return self._of_newest_run(self.notes.suspended)
+
+    @property
+    def aborted(self) -> dict[str, Any] | None:
+        """Why the newest run was aborted, if it was."""
+        return self._of_newest_run(self.notes.aborted)
+
+    @property
+    def resources(self) -> dict[str, Any] | None:
+        """What the newest run held of the machine, as it noted last."""
+        return self._of_newest_run(self.notes.resources)
+
+    @property
     def met_damage(self) -> bool:
         """Whether the last run ended because its ledger is damaged, and no repair has followed."""
         repaired = self.notes.repaired
         ended = str(self.ended.get("error", "")).startswith(LedgerCorruptionError.__name__) and not self.was_killed
         return ended and (repaired is None or repaired["at"] < self.ended["at"])
+
+    def _of_newest_run(self, note: dict[str, Any] | None) -> dict[str, Any] | None:
+        return note if note is not None and note.get("run") == self.run.get("id") else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def _foretell(order: Order, settings: Settings) -> int:
         settings.job, settings.hint = plan.name, plan.hint
         told = asyncio.run(foretold(plan, fresh=order.once.fresh))
     if order.once.require_same_code and told.record is not None:
-        refuse_other_code(plan.name, changes((told.record.invocation or {}).get("code"), plan.code))
+        refuse_other_code(plan.name, told.changed)
     if settings.json:
         answer(foretold_document(told))
     else:

@@ -23,7 +23,10 @@ LINE_SECONDS = 30.0
 
 
 class Screen(Protocol):
-    """Shows a view when it is given one, `every` so many seconds; `say` writes a line that stays, `tell` one about an event, with what another verb needs to find the store."""
+    """Shows a view when it is given one, `every` so many seconds.
+
+    `say` writes a line that stays, `tell` one about an event, with what another verb needs to find the store.
+    """
 
     every: float
 
@@ -71,7 +74,10 @@ class PlainScreen(SilentScreen):
 
 
 class JsonScreen:
-    """An object a line, for programs: where the run stands at its beginning, every half minute, and when that is another; and events."""
+    """An object a line, for programs: where the run stands, and events.
+
+    Where it stands is told at its beginning, every half minute, and at once when it is stopped, suspended or paused, or goes on.
+    """
 
     every = LOOK_SECONDS
 

@@ -26,9 +26,10 @@ def standing_of(record: JobRecord) -> Standing:
     """How the last run of a job ended, or that it goes on."""
     run = str(record.run.get("id", ""))
     if record.running is not None:
-        noted = record.notes.suspended
-        suspended = suspended_line(noted) if noted and noted.get("run") == run else ""
+        suspended = "" if record.suspended is None else suspended_line(record.suspended, paused=record.paused.job)
         word, grade = ("suspended", Grade.WARNING) if suspended else ("running", Grade.GOOD)
+        if record.paused.job:
+            word, grade = "paused", Grade.WARNING
         return Standing(word=word, grade=grade, detail=suspended, run=run, running=True)
     if not record.run:
         return Standing(word="not begun", grade=Grade.WARNING)
@@ -54,17 +55,17 @@ def _ended(record: JobRecord, run: str) -> Standing:
     return Standing(
         word="on hold" if record.notes.hold else word,
         grade=grade,
-        detail=_detail(record, run),
+        detail=_detail(record),
         run=run,
         exit_code=code if isinstance(code, int) else None,
         at=moment_told(ended.get("at")),
     )
 
 
-def _detail(record: JobRecord, run: str) -> str:
+def _detail(record: JobRecord) -> str:
     """Why it ended so, where that was noted."""
-    ended, aborted = record.ended, record.notes.aborted
-    if ended.get("outcome") == Outcome.ABORTED and aborted is not None and aborted.get("run") == run:
+    ended, aborted = record.ended, record.aborted
+    if ended.get("outcome") == Outcome.ABORTED and aborted is not None:
         told = [why(aborted), *(line.strip() for line in aborted_lines(aborted))]
         return f"{ABORTED}{'; '.join(told)}."
     for name in ("error", "reason"):

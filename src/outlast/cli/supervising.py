@@ -126,6 +126,7 @@ class _Supervisor:
                 f"{when} WARN the process of the run {told_death(death.status)}; it begins again in {duration(delay)}"
             )
             remark(told, as_json=self._as_json)
+        # Whoever is asked to stop meanwhile leaves it by an error; the sleep of a clock needs an event loop.
         threading.Event().wait(delay)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from outlast.cli.options import Settings
@@ -64,11 +64,12 @@ class Teller:
         return code
 
     async def _tell(self, after: float | None, reason: str) -> int:
-        command = Command(id=self._runtime.new_id(), run="?", word=self.word, after=after, reason=reason)
+        # Before anybody is looked for: what cannot be told is refused, whether there is a run or not.
+        command = Command(id=self._runtime.new_id(), run="", word=self.word, after=after, reason=reason)
         steered = await run_at_work(self._directory, self._runtime.clock)
         if steered is None:
             return await self._nobody()
-        command = Command(id=command.id, run=steered.run, word=self.word, after=after, reason=reason)
+        command = replace(command, run=steered.run)
         tell(steered, command)
         self._given = command
         if not self.settings.quiet:

@@ -13,9 +13,11 @@ from outlast.jobs.host import Reason
 from outlast.jobs.progress import Trouble
 from outlast.ledger.port import Counts
 
-__all__ = ["WAITS", "InTrouble", "View", "hosts_waiting", "in_trouble", "seen"]
+__all__ = ["WAITS", "InTrouble", "LastShown", "View", "hosts_waiting", "in_trouble", "seen"]
 
 HOSTS_KEPT_MAX = 10
+# A clock that was late this time may be early the next.
+TOLERANCE = 0.01
 
 # The first ones are the ones to be told where there is no room for all.
 WAITS = (Reason.PARKED, Reason.PAUSED, Reason.ASKED_TO_WAIT, Reason.RATE)
@@ -36,9 +38,10 @@ class InTrouble:
 class View:
     """What a progress view shows at one moment.
 
-    `hosts` are the first of the `hosts_waiting` whose items wait. `suspended` says why nobody but probes may go; empty: anybody may; `trouble` are the numbers of
-    it. `job_paused`: the whole job waits for whoever paused it. `causes`: why items fail, the most frequent first. `memory_mb` is what the job holds, where that is known, `memory_trend` how that
-    went since the run began, and `pages_max` how many pages memory is enough for, where those are fewer than were asked for.
+    `hosts` are the first of the `hosts_waiting` whose items wait. `suspended` says why nobody but probes may go; empty: anybody may;
+    `trouble` are the numbers of it. `job_paused`: the whole job waits for whoever paused it. `causes`: why items fail, the most frequent
+    first. `memory_mb` is what the job holds, where that is known, of `memory_limit_mb`; `memory_trend` is how that went since the run
+    began, and `pages_max` how many pages memory is enough for, where those are fewer than were asked for.
     """
 
     now: datetime
@@ -84,6 +87,27 @@ class View:
             memory_mb=None,
             memory_trend=(),
         )
+
+
+class LastShown:
+    """What was shown last, and when a view is to be shown after it: one with news after `news` seconds, any after `any_other`."""
+
+    def __init__(self, *, news: float, any_other: float) -> None:
+        self._news = news
+        self._any_other = any_other
+        self._at: datetime | None = None
+        self._facts: View | None = None
+
+    def gives_way_to(self, view: View) -> bool:
+        """Whether this one is to be shown now; then it is the last one."""
+        facts = view.facts
+        if self._at is not None:
+            wait = self._any_other if facts == self._facts else self._news
+            # A clock that was put back says nothing of how long it has been.
+            if 0 <= (view.now - self._at).total_seconds() < wait - TOLERANCE:
+                return False
+        self._at, self._facts = view.now, facts
+        return True
 
 
 def seen(

@@ -10,7 +10,7 @@ from outlast.cli.happened import Happenings
 from outlast.cli.hosts import HostWatch
 from outlast.cli.pace import Pace
 from outlast.cli.phrases import moment
-from outlast.cli.progress import suspended_text
+from outlast.cli.progress import stopping_text, suspended_text
 from outlast.cli.screens import Screen
 from outlast.cli.trend import Trend
 from outlast.cli.view import View, seen
@@ -119,5 +119,5 @@ def _suspension(view: View) -> str:
 
 def _stopping(asked: int, in_flight: int) -> str:
     if asked == 1:
-        return f"stopping: {in_flight} in flight ... (again: stop now)"
+        return stopping_text(in_flight)
     return "stopping now: what is in flight is left for the next run"

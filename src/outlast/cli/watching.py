@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from outlast.cli.jsonlines import object_line
 from outlast.cli.looks import Looks
@@ -14,11 +14,8 @@ from outlast.cli.options import Settings
 from outlast.cli.printing import colored, is_live, put
 from outlast.cli.progress import plain_line, status_object
 from outlast.cli.reading import JobRecord
-from outlast.cli.view import View
+from outlast.cli.view import LastShown, View
 from outlast.runtime import Runtime
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 __all__ = ["LookLines", "look_on"]
 
@@ -40,15 +37,11 @@ class LookLines:
     def __init__(self, job: str, *, as_json: bool) -> None:
         self._job = job
         self._as_json = as_json
-        self._shown_at: datetime | None = None
-        self._facts: View | None = None
+        self._last = LastShown(news=CHANGED_SECONDS, any_other=UNCHANGED_SECONDS)
 
     def __call__(self, view: View, /) -> bool:
-        facts = view.facts
-        wait = UNCHANGED_SECONDS if facts == self._facts else CHANGED_SECONDS
-        if self._shown_at is not None and 0 <= (view.now - self._shown_at).total_seconds() < wait:
+        if not self._last.gives_way_to(view):
             return True
-        self._shown_at, self._facts = view.now, facts
         line = (
             object_line("status", {"job_id": self._job, **status_object(view)}) if self._as_json else plain_line(view)
         )

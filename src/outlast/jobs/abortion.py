@@ -112,12 +112,14 @@ class Abortion:
         verdict = suspension.verdict(now)
         if verdict is None or verdict.should_abort:
             return None
+        # In a silence each host is probed for itself, and in a pause none is.
+        is_still = suspension.is_silence or self._throttle.is_shut
         return Trouble(
             reason=_why(verdict, silence=suspension.is_silence),
             seconds=_seconds(now, verdict.since),
             probes=suspension.turns.probes,
             good_probes=suspension.turns.good_probes,
-            next_probe_in=None if suspension.is_silence else _seconds(verdict.next_probe_at, now),
+            next_probe_in=None if is_still else _seconds(verdict.next_probe_at, now),
             gives_up_in=_seconds(verdict.gives_up_at, now) if suspension.aborts else None,
         )
 

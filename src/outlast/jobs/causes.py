@@ -7,7 +7,7 @@ from typing import Any
 
 from outlast.failure.groups import OTHER
 
-__all__ = ["Cause", "Causes"]
+__all__ = ["HOSTS_TOLD_MAX", "Cause", "Causes"]
 
 KINDS_MAX = 256
 HOSTS_MAX = 20

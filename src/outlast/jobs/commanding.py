@@ -37,15 +37,14 @@ class Commanding:
                 return await self._checkpoint(command)
 
     def _stop(self, command: Command) -> Answer:
-        is_first = not self._engine.stopping
-        if not is_first and command.after is None:
-            return self._answer(command, f"{STOPPING}: {self._in_flight()} in flight", in_flight=self._in_flight())
+        if self._engine.stopping and command.after is None:
+            return self._ending(command, f"{STOPPING}: {self._in_flight()} in flight")
         within = self._drain if command.after is None else command.after
-        if is_first:
+        if not self._engine.stopping:
             self._session.told.ending = Ending.COMMANDED
         self._engine.stop(Ending.COMMANDED, within=within)
         how = f"stopping: {self._in_flight()} in flight" if within else "stopping now: what is in flight is cut off"
-        return self._answer(command, how, in_flight=self._in_flight(), within=within)
+        return self._ending(command, how)
 
     def _abort(self, command: Command) -> Answer:
         if self._engine.stopping:
@@ -53,8 +52,7 @@ class Commanding:
         told = self._session.told
         told.ending, told.why = Ending.ABORTED, command.reason
         self._engine.stop(Ending.ABORTED, within=self._drain)
-        says = f"aborting: {self._in_flight()} in flight"
-        return self._answer(command, says, in_flight=self._in_flight(), within=self._drain)
+        return self._ending(command, f"aborting: {self._in_flight()} in flight")
 
     async def _checkpoint(self, command: Command) -> Answer:
         session = self._session
@@ -71,6 +69,11 @@ class Commanding:
             f"nothing has changed since checkpoint {session.newest}" if saved is None else f"checkpoint {saved} taken"
         )
         return self._answer(command, says, checkpoint_id=session.newest, is_new=saved is not None)
+
+    def _ending(self, command: Command, says: str) -> Answer:
+        # A stop that came before may leave less time than this one asks for.
+        within = round(self._engine.seconds_left, 3)
+        return self._answer(command, says, in_flight=self._in_flight(), within=within)
 
     @staticmethod
     def _answer(command: Command, says: str, **facts: Any) -> Answer:

@@ -74,6 +74,12 @@ class Engine:
     def stopping(self) -> bool:
         return self._dispatch.ending is not None
 
+    @property
+    def seconds_left(self) -> float:
+        """How long the work in hand of a run that was asked to stop may still go on."""
+        due = self._deadline.when()
+        return 0.0 if due is None else max(0.0, due - asyncio.get_running_loop().time())
+
     async def run(
         self, items: Items, key_of: KeyFunction | None, *, concurrency: int, services: list[Service]
     ) -> Ending:

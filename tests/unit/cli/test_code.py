@@ -68,7 +68,7 @@ def test_other_new_and_gone_files_are_changes_and_what_is_not_known_is_none():
 
 def test_of_many_files_some_are_named():
     assert changed_line(tuple("abcdefg")).startswith(
-        "The code has changed since the last run: a, b, c, d, e and 2 others. "
+        "The code has changed since the last run: a, b, c, d, e and 2 more. "
     )
     assert "a\\x1b.py." in changed_line(("a\x1b.py",))
 

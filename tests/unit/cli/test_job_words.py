@@ -91,6 +91,12 @@ def test_what_a_job_was_told_stands_in_its_status():
     assert "  unpause   outlast unpause docs" in status_lines(record(running=running, paused=Paused(job=True)), [], "")
 
 
+def test_a_paused_job_is_not_called_running_in_its_report():
+    running = Holder(42, "box", "x")
+    assert standing_of(record(running=running)).word == "running"
+    assert standing_of(record(running=running, paused=Paused(job=True))).word == "paused"
+
+
 def test_a_paused_job_that_does_not_run_is_unpaused_before_it_goes_on():
     lines = status_lines(record(paused=Paused(job=True)), [], "")
     assert "  go on     outlast unpause docs && outlast resume docs" in lines

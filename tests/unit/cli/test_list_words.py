@@ -96,6 +96,16 @@ STANDING = {
         r"pid 42 on box\x1b; suspended since 2026-11-23T01:02:03Z: all fail; waiting for what is in flight; "
         "gives up at 2026-11-28T09:00:00Z",
     ),
+    "suspended and paused": (
+        record(
+            running=RUNNING,
+            notes=noted("suspended", reason="all fail", gives_up=NOW.isoformat()),
+            paused=Paused(job=True),
+        ),
+        "paused",
+        r"pid 42 on box\x1b; suspended since 2026-11-23T01:02:03Z: all fail; nobody is probed while the job is paused; "
+        "the whole job is paused",
+    ),
     "not begun": (record(run={}, ended={}), "not begun", None),
     "damaged": (record(damage="the ledger is damaged", counts=Counts()), "DAMAGED", "the ledger is damaged"),
     "met damage": (

@@ -14,6 +14,7 @@ from outlast.config import JobConfiguration
 from outlast.events import EventType
 from outlast.jobs import Run
 from outlast.jobs.abortion import SUSPENDED
+from outlast.jobs.orders import Orders, write_orders
 from outlast.jobs.store import job_directory
 from outlast.ledger import SqliteLedger
 from outlast.runtime import Runtime
@@ -130,6 +131,10 @@ async def test_why_a_job_is_suspended_is_seen_while_that_run_goes_on(job, runtim
     assert (silent.suspended, silent.trouble.reason) == ("", "no host answers")
     assert (silent.trouble.next_probe_in, silent.trouble.gives_up_in, silent.trouble.seconds) == (None, None, None)
     assert (await noted(run="another")).trouble is None
+    write_orders(directory, Orders(job_paused=True), None)
+    paused = await noted()
+    assert (paused.job_paused, paused.trouble.reason) == (True, "it fails")
+    assert (paused.trouble.next_probe_in, paused.trouble.gives_up_in) == (None, None)  # neither comes nearer
 
 
 async def test_the_causes_are_read_again_only_when_there_are_more_and_not_too_often(

@@ -190,6 +190,11 @@ def test_what_strangers_wrote_reaches_no_terminal(width, height):
     assert "[bold]" in text or width < 60, "markup is text like any other"
 
 
+def test_a_host_that_is_cut_says_so():
+    [row] = [row for row in shown(causes=(cause("E x", 1, host="h" * 40, hosts_seen=3),)) if "hhh" in row]
+    assert f"  {'h' * 18}... +2  " in row
+
+
 def test_the_end_of_the_bar_is_red_where_items_failed_and_told_apart_without_colour():
     [row, *_] = picture("shop", view(counts=Counts(pending=50, done=49, failed=1)), width=80, height=24)
     bars = [(text[0], style, len(text)) for text, style in row if text[:1] in {"━", "─"}]

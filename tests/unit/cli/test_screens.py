@@ -107,15 +107,17 @@ def test_a_program_is_told_at_the_beginning_each_half_minute_and_when_the_run_st
     screen = JsonScreen("docs")
     screen.say("words")
     for elapsed in range(0, 70):
-        stopping = elapsed >= 65
-        screen.show(view(float(elapsed), stopping=stopping, suspended="it fails" if 40 <= elapsed < 45 else ""))
+        standing = {"stopping": elapsed >= 65, "job_paused": 50 <= elapsed < 55}
+        screen.show(view(float(elapsed), **standing, suspended="it fails" if 40 <= elapsed < 45 else ""))
     told = objects(capsys)
-    assert [(each["elapsed"], each["suspended"], each["stopping"]) for each in told] == [
-        (0, False, False),
-        (30, False, False),
-        (40, True, False),
-        (45, False, False),
-        (65, False, True),
+    assert [(each["elapsed"], each["suspended"], each["job_paused"], each["stopping"]) for each in told] == [
+        (0, False, False, False),
+        (30, False, False, False),
+        (40, True, False, False),
+        (45, False, False, False),
+        (50, False, True, False),
+        (55, False, False, False),
+        (65, False, False, True),
     ]
     assert {(each["message_type"], each["schema_version"], each["job_id"]) for each in told} == {("status", 1, "docs")}
 

@@ -230,7 +230,8 @@ async def test_a_suspended_job_that_is_paused_probes_nobody_and_is_not_given_up(
         asked = len(begun)
         await clock.sleep(800)
         assert len(begun) == asked
-        assert (await run.progress()).suspended
+        progress = await run.progress()
+        assert (bool(progress.suspended), progress.trouble.next_probe_in) == (True, None)
         told.order(job_paused=False)
         await clock.sleep(30)
         assert len(begun) > asked
@@ -433,6 +434,8 @@ async def test_a_second_stop_does_not_cut_off_and_one_that_is_now_does(options, 
         second = told.command(run, Word.STOP)
         await clock.sleep(100)
         assert told.answer(second).says == "the run is stopping already: 4 in flight"
+        # Whoever waits for the end has to know how long that may take.
+        assert 590 <= told.answer(second).facts["within"] <= 600
         now = told.command(run, Word.STOP, after=0.0)
         start = clock.monotonic()
     assert clock.monotonic() - start <= NOTICED
@@ -445,9 +448,10 @@ async def test_a_stop_that_waits_longer_takes_nothing_from_one_that_was_given_be
     async with at_work(fetch, urls("a", 4), options) as run:
         await clock.sleep(5)
         told.command(run, Word.STOP, after=10.0)
-        told.command(run, Word.STOP, after=500.0)
+        longer = told.command(run, Word.STOP, after=500.0)
         start = clock.monotonic()
     assert clock.monotonic() - start <= 10 + NOTICED
+    assert told.answer(longer).facts["within"] <= 10
 
 
 async def test_an_abort_is_one_with_its_reason_and_its_actions(options, clock, events, tmp_path):

@@ -103,8 +103,8 @@ async def test_a_host_that_stays_down_ends_the_run_after_its_patience_and_the_ne
 @pytest.mark.parametrize(
     ("settings", "seconds"),
     [
-        ({"patience": "2h"}, 7_200),
-        ({"patience": 5_000, "abort": {"default_policy": "conservative"}}, 5_000),
+        ({"patience": "20m"}, 1_200),
+        ({"patience": 300, "abort": {"default_policy": "conservative"}}, 300),
         ({"abort": {"default_policy": "conservative"}}, 3_600),
         ({}, 900),
     ],
@@ -175,9 +175,9 @@ async def test_parking_and_recovery_are_announced(options):
     assert events[1].data["down_for"] == pytest.approx(20, abs=6)
 
 
-async def test_a_day_of_retry_after_holds_no_worker(options):
+async def test_hours_of_retry_after_hold_no_worker(options):
     class Throttled(Exception):
-        retry_after = 86_400.0
+        retry_after = 10_000.0
         status = 429
 
     clock = options["runtime"].clock
@@ -193,7 +193,7 @@ async def test_a_day_of_retry_after_holds_no_worker(options):
     summary = await fetch.run(range(20), **options)
     assert summary.done == 20
     assert max(sorted(others)[:-1]) < 1
-    assert others[-1] >= 86_400
+    assert others[-1] >= 10_000
 
 
 class ProxyDown(Exception):

@@ -24,7 +24,7 @@ __all__ = ["command"]
 def command(settings: Settings, /, job: str, hosts: tuple[str, ...], *, every: bool) -> int:
     """Take back `pause`: for the whole job, for these hosts, or for all of it. A run that works notices within a second."""
     if hosts and every:
-        raise click.UsageError("which hosts? Say --host HOST, or --all")
+        raise click.UsageError("--host or --all, not both")
     directory = found(store_of(settings), job)
     named = frozenset(host.lower() for host in hosts)
 

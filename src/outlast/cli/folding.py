@@ -9,8 +9,8 @@ __all__ = ["Whole", "folded", "width_of"]
 
 WIDTH_MIN = 30
 """In fewer columns nothing is gained by words that are whole."""
-_PIECE = re.compile(r"`[^`]*`\S*|\(?outlast [a-z-]+ .*|\S+")
-"""A word, or a command: in backticks, or from its name to the end of the line."""
+_PIECE = re.compile(r"`[^`]*`\S*|\(?outlast [a-z-]+ .*|e\.g\. \S+|\S+")
+"""A word, an example with what it is one for, or a command: in backticks, or from its name to the end of the line."""
 
 _LABELS = re.compile(r" *(?:\S+(?: \S+)? {2,})+")
 """What stands in the first columns of a row; what is broken goes on below the last of them."""

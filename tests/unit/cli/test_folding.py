@@ -18,8 +18,8 @@ def test_a_sentence_is_broken_between_words_and_what_follows_is_set_in():
 
 def test_a_row_goes_on_below_its_last_column():
     assert folded(["  F-664f73  2  ValueError of one page  e.g. http://127.0.0.1/6"], 46) == [
-        "  F-664f73  2  ValueError of one page  e.g.",
-        "               http://127.0.0.1/6",
+        "  F-664f73  2  ValueError of one page",
+        "               e.g. http://127.0.0.1/6",
     ]
     assert folded(["ok  open files  20000 at once, which is more than enough"], 48)[1] == " " * 16 + "than enough"
     assert folded([f"  {'label' * 3}   and what it is about"], 30)[1] == "    it is about"

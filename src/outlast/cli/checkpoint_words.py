@@ -21,27 +21,32 @@ __all__ = [
 ]
 
 KEYS_SHOWN_MAX = 20
+_SIZES = frozenset({2})
 _QUARANTINED = "quarantined"
 VALUE_WIDTH_MAX = 60
 # What a job's own checkpoint consists of; anything else is somebody's data.
 _OF_A_JOB = frozenset({"state", "counts", "position"})
 
 
-def checkpoint_table(rows: Sequence[Mapping[str, Any]], quarantined: Collection[str] = ()) -> list[str]:
-    """The checkpoints of a job, newest first."""
-    table: list[Sequence[str]] = [("id", "taken", "size", "status", "written", "why")]
+def checkpoint_table(
+    rows: Sequence[Mapping[str, Any]], quarantined: Collection[str] = (), width: int | None = None
+) -> list[str]:
+    """The checkpoints of a job, newest first; where that is wider than `width`, without how they are written."""
+    table: list[Sequence[str]] = [("id", "taken", "size", "status", "why", "written")]
     table += [
         (
             row["id"],
             _taken(row),
             size(row["size_bytes"]),
             _QUARANTINED if row["id"] in quarantined else _status(row["status"]),
-            _written(row),
             "restored" if "restored_from" in row["metadata"] else safe(str(row["metadata"].get("reason", "")), 30),
+            _written(row),
         )
         for row in rows
     ]
-    return columns(table, right=frozenset({2}))
+    lines = columns(table, right=_SIZES)
+    fits = width is None or max(map(len, lines)) <= width
+    return lines if fits else columns([row[:-1] for row in table], right=_SIZES)
 
 
 def shown_lines(row: Mapping[str, Any], opened: LoadedCheckpoint | None) -> list[str]:

@@ -125,5 +125,7 @@ def _digest(signature: str) -> str:
 def _digits(group: str) -> str:
     match = _GROUP.fullmatch(group.strip().lower())
     if match is None:
-        raise ValidationError(f"{group!r} is no group: they are called like F-3a9c2f (outlast failures JOB lists them)")
+        raise ValidationError(
+            f"{group!r} is no group: they are called like F-3a9c2f, and four digits of it will do (outlast failures JOB lists them)"
+        )
     return match[1]

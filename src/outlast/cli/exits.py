@@ -12,6 +12,7 @@ import click
 
 import outlast
 from outlast.cli.choice import GroupNotFoundError
+from outlast.cli.folding import Whole
 from outlast.cli.lives import DiedInVainError
 from outlast.cli.options import Settings
 from outlast.cli.phrases import safe
@@ -107,12 +108,12 @@ def tell(error: BaseException, settings: Settings, *, as_json: bool) -> int:
             "error_code": verdict.error_code,
             "message": message,
         }
-        say(json.dumps(document | ({"traceback": _frames(error)} if verdict.trace else {})))
+        say(Whole(json.dumps(document | ({"traceback": _frames(error)} if verdict.trace else {}))))
         return verdict.code
     first, *rest = message.split("\n")
     say(f"outlast: error: {safe(first, MESSAGE_MAX)}", color=settings.color, style="red")
     lines = [f"  {safe(line.strip(), MESSAGE_MAX)}" for line in rest]
-    lines += [safe(line, MESSAGE_MAX) for line in _frames(error)] if verdict.trace else []
+    lines += [Whole(safe(line, MESSAGE_MAX)) for line in _frames(error)] if verdict.trace else []
     if lines:
         say(lines)
     return verdict.code

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TypeAlias
 
+from outlast.cli.folding import Whole
 from outlast.cli.grouping import Grouped, NamedGroup
 from outlast.cli.phrases import columns, commands, moment, plainly, quoted, safe, units
 from outlast.failure.groups import Seen
@@ -16,7 +18,11 @@ HOST_WIDTH_MAX = 40
 HOSTS_SHOWN_MAX = 5
 LINE_WIDTH_MAX = 500
 _HEAD = ("group", "items", "class", "host", "first seen", "last seen", "attempts")
-_RIGHT = frozenset({1, 6})
+_RIGHT = frozenset({"items", "attempts"})
+_NARROW = frozenset({"first seen", "attempts"})
+"""What is left out of a table for which the terminal is too narrow even when its times are short."""
+
+_Row: TypeAlias = tuple[tuple[str, str, str], Seen]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +30,7 @@ class Telling:
     """Whose failures, and what has to be added to a command to find them.
 
     `taken` is how many stand on the other side: are ignored, or failed. `chosen`: options have said which are meant.
+    `width`: how many columns there are for a table; None: as many as it likes.
     """
 
     job: str
@@ -33,6 +40,7 @@ class Telling:
     taken: int = 0
     traceback: bool = False
     chosen: bool = False
+    width: int | None = None
 
     @property
     def word(self) -> str:
@@ -62,7 +70,7 @@ def group_lines(group: NamedGroup, telling: Telling) -> list[str]:
     return [
         first,
         safe(group.group.signature, LINE_WIDTH_MAX),
-        *columns([_HEAD, *_rows(group, hosts_max=None)], right=_RIGHT),
+        *_columns(_rows(group, hosts_max=None), telling.width),
         f"items: {keys}{', ...' if group.count > len(group.group.keys) else ''}",
         "one of them:",
         *_sample_lines(group),
@@ -91,7 +99,7 @@ def _title(grouped: Grouped, telling: Telling) -> str:
 
 def _table(groups: Sequence[NamedGroup], telling: Telling) -> Iterator[str]:
     tables = [_rows(group, hosts_max=HOSTS_SHOWN_MAX) for group in groups]
-    lines = iter(columns([_HEAD, *(row for rows in tables for row in rows)], right=_RIGHT))
+    lines = iter(_columns([row for rows in tables for row in rows], telling.width))
     yield next(lines)
     for group, rows in zip(groups, tables, strict=True):
         for _ in rows:
@@ -101,36 +109,53 @@ def _table(groups: Sequence[NamedGroup], telling: Telling) -> Iterator[str]:
             yield from _sample_lines(group)
 
 
-def _rows(group: NamedGroup, *, hosts_max: int | None) -> list[tuple[str, ...]]:
+def _columns(rows: Sequence[_Row], width: int | None) -> list[str]:
+    """The rows below their heads. Where there is no room for them, times are short, and then what matters least is left out."""
+    moments = [at for _, seen in rows for at in (seen.first, seen.last) if at is not None]
+    one_day = len({at.astimezone(UTC).date() for at in moments}) == 1
+    brief = "%H:%M:%S" if one_day else "%m-%d %H:%M"
+    lines: list[str] = []
+    for form, left_out in ((None, frozenset[str]()), (brief, frozenset[str]()), (brief, _NARROW)):
+        heads = [head for head in _HEAD if head not in left_out]
+        cells = [dict(zip(_HEAD, _cells(row, form), strict=True)) for row in rows]
+        table = [heads, *([each[head] for head in heads] for each in cells)]
+        lines = columns(table, right=frozenset(place for place, head in enumerate(heads) if head in _RIGHT))
+        if width is None or max(map(len, lines)) <= width:
+            break
+    return lines
+
+
+def _cells(row: _Row, form: str | None) -> tuple[str, ...]:
+    (group, failure_class, host), seen = row
+    when = (_when(at, form) for at in (seen.first, seen.last))
+    return (group, f"{seen.count}", failure_class, host, *when, f"{seen.attempts}")
+
+
+def _when(at: datetime | None, form: str | None) -> str:
+    return "?" if at is None else moment(at) if form is None else f"{at.astimezone(UTC):{form}}"
+
+
+def _rows(group: NamedGroup, *, hosts_max: int | None) -> list[_Row]:
     """A row for the group, and where it has several hosts one for each of them."""
     hosts = sorted(group.group.hosts.items(), key=lambda each: -each[1].count)
     where = host_named(hosts[0][0]) if len(hosts) == 1 else units(len(hosts), "host")
-    rows = [_row((group.name, group.group.failure_class.value, where), group.group.seen)]
+    rows: list[_Row] = [((group.name, group.group.failure_class.value, where), group.group.seen)]
     if len(hosts) == 1:
         return rows
     shown = hosts[:hosts_max]
-    rows += [_row(("", "", f"  {host_named(host)}"), seen) for host, seen in shown]
+    rows += [(("", "", f"  {host_named(host)}"), seen) for host, seen in shown]
     if len(hosts) > len(shown):
         rest = Seen()
         for _, seen in hosts[len(shown) :]:
             rest.add(seen)
-        rows.append(_row(("", "", f"  {units(len(hosts) - len(shown), 'other host')}"), rest))
+        rows.append((("", "", f"  {units(len(hosts) - len(shown), 'other host')}"), rest))
     return rows
-
-
-def _row(names: tuple[str, str, str], seen: Seen) -> tuple[str, ...]:
-    group, failure_class, host = names
-    return (group, f"{seen.count}", failure_class, host, _when(seen.first), _when(seen.last), f"{seen.attempts}")
-
-
-def _when(at: datetime | None) -> str:
-    return "?" if at is None else moment(at)
 
 
 def _sample_lines(group: NamedGroup) -> list[str]:
     sample = group.group.sample
     told = sample.traceback or f"{sample.type}: {sample.message}"
-    lines = [f"    {safe(line, LINE_WIDTH_MAX)}" for line in told.split("\n")]
+    lines: list[str] = [Whole(f"    {safe(line, LINE_WIDTH_MAX)}") for line in told.split("\n")]
     return lines if sample.traceback else [*lines, "    (no traceback was kept)"]
 
 

@@ -91,7 +91,8 @@ def _paused(record: JobRecord) -> list[str]:
     lines = ["paused: the whole job; nothing is begun until it is unpaused"] if paused.job else []
     lines += [f"paused: {paused_text(paused.hosts)}"] if paused.hosts else []
     rates = rates_in_force(record.notes.rates or {}, paused.rates)
-    lines += [f"rates: {rates_text({each.host: f'{each.rate} (by the {each.by})' for each in rates})}"] if rates else []
+    by_host, whose = {each.host: each.rate for each in rates}, {each.host: each.by for each in rates}
+    lines += [f"rates: {rates_text(by_host, whose)}"] if rates else []
     return [*lines, *([safe(paused.problem, 500)] if paused.problem else [])]
 
 

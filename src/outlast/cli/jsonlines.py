@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from outlast.cli.folding import Whole
 from outlast.cli.notices import words
 from outlast.cli.printing import SCHEMA_VERSION, say
 from outlast.events import ResilienceEvent
@@ -18,7 +19,7 @@ def object_line(kind: str, content: Mapping[str, Any]) -> str:
 
 def put_object(kind: str, content: Mapping[str, Any]) -> None:
     """Write it to standard error."""
-    say(object_line(kind, content))
+    say(Whole(object_line(kind, content)))
 
 
 def event_object(event: ResilienceEvent, hint: str = "") -> Mapping[str, Any]:

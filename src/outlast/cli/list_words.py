@@ -114,7 +114,9 @@ def _reason(record: JobRecord) -> str:
 def _ordered(record: JobRecord) -> Iterator[str]:
     orders = record.paused
     if orders.job:
-        yield "the whole job is paused"
+        yield f"the whole job is paused{f', and {paused_text(orders.hosts)}' if orders.hosts else ''}"
+    elif orders.hosts and record.running is not None:
+        yield f"paused: {paused_text(orders.hosts)}"
     if orders.rates:
         yield f"{units(len(orders.rates), 'rate')} ordered"
 

@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
+from outlast.cli.folding import folded
 from outlast.cli.notices import told
 from outlast.cli.phrases import safe
 from outlast.cli.picture import KEYS, picture
@@ -99,7 +100,8 @@ class LiveScreen:
             self._live.update(Drawn(self._title, view, self._foot), refresh=True)
 
     def say(self, line: str, /) -> None:
-        self._live.console.print(Text(line))
+        console = self._live.console
+        console.print(Text("\n".join(folded([line], console.width))), soft_wrap=True)
 
     def tell(self, event: ResilienceEvent, hint: str = "", /) -> None:
         self.say(told(event, hint))

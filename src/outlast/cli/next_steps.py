@@ -34,4 +34,4 @@ def failure_steps(
     first = next((group.name for group in groups if group.takes_verbs), None)
     if first is None or running:
         return steps
-    return [("retry one group", f"outlast retry {word} --group {first}{hint}"), *steps]
+    return [*steps, ("retry one group", f"outlast retry {word} --group {first}{hint}")]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import ceil
 
+from outlast.cli.folding import Whole
 from outlast.logs.text import escaped
 
 __all__ = [
@@ -165,7 +166,7 @@ def moment(when: datetime | str) -> str:
 def commands(rows: Sequence[tuple[str, str]]) -> list[str]:
     """What can be typed next, after what it is for."""
     width = max((len(what) for what, _ in rows), default=0)
-    return [f"  {what:<{width}}   {typed(command)}" for what, command in rows]
+    return [Whole(f"  {what:<{width}}   {typed(command)}") for what, command in rows]
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:

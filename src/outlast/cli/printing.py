@@ -5,13 +5,27 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import IO, Any
 
 import click
 
+from outlast.cli.folding import Whole, folded, width_of
 from outlast.errors import OutputError
 
-__all__ = ["SCHEMA_VERSION", "answer", "colored", "is_live", "put", "reader_left", "remark", "say", "wants_color"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "answer",
+    "colored",
+    "is_live",
+    "left_drawing",
+    "put",
+    "put_lines",
+    "reader_left",
+    "remark",
+    "say",
+    "wants_color",
+]
 
 SCHEMA_VERSION = 1
 
@@ -28,6 +42,19 @@ def put(text: str) -> bool:
         _let_go()
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
     return True
+
+
+def put_lines(lines: Iterable[str]) -> bool:
+    """Write lines of words to standard output, each as wide as the terminal at most."""
+    return put("\n".join(folded(lines, width_of(sys.stdout))) + "\n")
+
+
+def left_drawing(stream: IO[Any], environ: Mapping[str, str]) -> None:
+    """Begin a row, and show the cursor again, on a terminal that a process which has died was drawing on."""
+    if is_live(stream, environ):
+        with suppress(OSError, ValueError):
+            stream.write("\x1b[?25h\n")
+            stream.flush()
 
 
 def reader_left(error: OSError) -> bool:
@@ -52,11 +79,14 @@ def answer(document: Mapping[str, Any]) -> bool:
 
 
 def say(lines: Iterable[str] | str, *, color: str = "auto", style: str | None = None) -> None:
-    """Write lines to standard error; the first one in `style`, where colours are wanted."""
+    """Write lines to standard error, each as wide as the terminal at most; the first one in `style`, where colours are wanted."""
     first, *rest = [lines] if isinstance(lines, str) else list(lines)
-    head = click.style(first, fg=style, bold=True) if style and colored(color, sys.stderr) else first
+    width = width_of(sys.stderr)
+    head = folded([first], width)
+    if style and colored(color, sys.stderr):
+        head = [click.style(row, fg=style, bold=True) for row in head]
     try:
-        sys.stderr.write("\n".join([head, *rest]) + "\n")
+        sys.stderr.write("\n".join([*head, *folded(rest, width)]) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         # Whoever closed standard error did not want to be told; the job matters more.
@@ -66,7 +96,7 @@ def say(lines: Iterable[str] | str, *, color: str = "auto", style: str | None = 
 def remark(text: str, *, as_json: bool) -> None:
     """Say what has to be known about an answer, and is no part of it."""
     document = {"schema_version": SCHEMA_VERSION, "message_type": "remark", "message": text}
-    say(json.dumps(document) if as_json else text)
+    say(Whole(json.dumps(document)) if as_json else text)
 
 
 def colored(choice: str, stream: IO[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from outlast.cli.group_words import host_named
@@ -29,9 +30,10 @@ def rates_in_force(own: Mapping[str, Any], ordered: Mapping[str, str]) -> list[I
     return [InForce(host, rate, by) for host, (rate, by) in sorted(told.items())]
 
 
-def rates_text(rates: Mapping[str, str]) -> str:
-    """Hosts and their rates in a row, the first few."""
-    return first_few([f"{host_named(host)} {safe(rate, 20)}" for host, rate in rates.items()])
+def rates_text(rates: Mapping[str, str], by: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Hosts and their rates in a row, the first few; `by` says whose they are."""
+    whose = {host: f" (by the {name})" for host, name in by.items()}
+    return first_few([f"{host_named(host)} {safe(rate, 20)}{whose.get(host, '')}" for host, rate in rates.items()])
 
 
 def rate_table(rates: Sequence[InForce]) -> list[str]:

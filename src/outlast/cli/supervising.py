@@ -16,7 +16,7 @@ from typing import Any
 
 from outlast.cli.lives import UNBORN_MAX, Again, Death, DiedInVainError, Lives, Over, told_death
 from outlast.cli.phrases import duration, moment
-from outlast.cli.printing import is_live, remark
+from outlast.cli.printing import left_drawing, remark
 from outlast.runtime import Clock, SystemClock
 
 __all__ = ["Life", "supervised"]
@@ -24,7 +24,6 @@ __all__ = ["Life", "supervised"]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 # Whoever began it so (nohup) does not want it to end by them.
 _MAY_BE_IGNORED = frozenset({signal.SIGHUP, signal.SIGQUIT})
-_SHOW_CURSOR = "\n\x1b[?25h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +105,8 @@ class _Supervisor:
         _, status = os.waitpid(child, 0)
         self._child = None
         begun, ended = bool(self._noted[0]), bool(self._noted[1])
-        if not ended:
-            _put_in_order()
+        if not ended and not self._quiet:
+            left_drawing(sys.stderr, os.environ)
         return Death(
             status=os.waitstatus_to_exitcode(status),
             seconds=self._clock.monotonic() - started,
@@ -153,14 +152,6 @@ def _in_vain(death: Death) -> DiedInVainError:
 
 def _is_ignored(number: signal.Signals) -> bool:
     return number in _MAY_BE_IGNORED and signal.getsignal(number) is signal.SIG_IGN
-
-
-def _put_in_order() -> None:
-    """Give the terminal its cursor back, which whoever was killed had hidden, below what is drawn there."""
-    if is_live(sys.stderr, os.environ):
-        with suppress(OSError, ValueError):
-            sys.stderr.write(_SHOW_CURSOR)
-            sys.stderr.flush()
 
 
 def _is_in_the_foreground() -> bool:

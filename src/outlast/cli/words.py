@@ -53,8 +53,12 @@ def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool
     """The first line: what is begun, or gone on with."""
     title = f"run {safe(run_id)} of job {safe(name)}"
     if not counts.total:
-        again = "starting over" if fresh else "beginning"
-        return f"{title}: {again}, kept in {safe(store)}. The same command goes on."
+        again, on = (
+            ("starting over", "Without --fresh the same command goes on")
+            if fresh
+            else ("beginning", "The same command goes on")
+        )
+        return f"{title}: {again}, kept in {safe(store)}. {on}."
     failed = f", {counts.failed} failed" if counts.failed else ""
     return f"{title}: resuming, {counts.done} of {counts.total} done{failed}. Start over: --fresh"
 

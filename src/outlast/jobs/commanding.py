@@ -65,7 +65,9 @@ class Commanding:
         except ResilienceException as error:
             session.runtime.emit(EventType.CHECKPOINT_FAILED, session.job_id, reason=error.message)
             return Answer(id=command.id, obeyed=False, says=error.message)
-        says = f"nothing has changed since checkpoint {session.newest}" if saved is None else f"checkpoint {saved}"
+        says = (
+            f"nothing has changed since checkpoint {session.newest}" if saved is None else f"checkpoint {saved} taken"
+        )
         return self._answer(command, says, checkpoint_id=session.newest, is_new=saved is not None)
 
     def _ending(self, command: Command, says: str) -> Answer:

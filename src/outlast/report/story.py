@@ -136,7 +136,7 @@ def _main_cause(failures: FailureTable, span: float) -> Iterator[str]:
         where = f", on {number(cause.hosts)} hosts"
     since = f", first at {clock(cause.first_seen, span)}" if cause.first_seen is not None else ""
     share = percent(cause.count, failures.total)
-    yield f"{share} of what was given up is one cause, {cause.name}: {cause.type} {cause.message}{where}{since}."
+    yield f"{share} of what was given up is one cause, {cause.name}: {cause.type} {cause.message.rstrip('.')}{where}{since}."
 
 
 def _all(count: int) -> str:

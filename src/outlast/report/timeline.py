@@ -14,6 +14,8 @@ from outlast.report.chronicle import RunSeen, Stood
 __all__ = ["Known", "Timeline", "step_for", "timeline"]
 
 STEPS_MAX = 600
+LEAST_SECONDS = 5.0
+"""A run that was shorter counts as one of so many seconds: its pace says nothing about a minute, and would dwarf that of the others."""
 _STEPS = (1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 
 Known: TypeAlias = int | float | None
@@ -76,7 +78,7 @@ def timeline(runs: Sequence[RunSeen]) -> Timeline:
     count = int((ended - began) // step) + 1
     work = [_Work() for _ in range(count)]
     for run in seen:
-        _spread(run, began, step, work)
+        _spread(run, began, step, work, least=min(LEAST_SECONDS, ended - began))
     return Timeline(
         step=step,
         times=tuple(began + place * step for place in range(count)),
@@ -86,17 +88,19 @@ def timeline(runs: Sequence[RunSeen]) -> Timeline:
     )
 
 
-def _spread(run: RunSeen, began: float, step: float, work: list[_Work]) -> None:
+def _spread(run: RunSeen, began: float, step: float, work: list[_Work], *, least: float) -> None:
     first = run.stood[0]
     # What a run had done before its first sample that is there is only known where its beginning is there.
     start = Stood(run.first.timestamp(), 0, 0, 0) if run.resumed is not None else first
+    lasted = run.stood[-1].at - start.at
+    stretched = max(1.0, least / lasted) if lasted > 0 else 1.0
     for before, after in pairwise([start, *run.stood]):
         for place, seconds, share in _shares(before.at - began, after.at - began, step, len(work)):
             each = work[place]
             each.done += share * max(0, after.done - before.done)
             each.failed += share * max(0, after.failed - before.failed)
             each.retries += share * max(0, after.retries - before.retries)
-            each.seconds += seconds
+            each.seconds += seconds * stretched if lasted > 0 else least * share
 
 
 def _shares(start: float, end: float, step: float, count: int) -> Iterable[tuple[int, float, float]]:

@@ -1,5 +1,6 @@
 """What the page shows, prepared: tiles, rows of the tables behind the pictures, and the numbers the pictures are drawn from."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from math import sqrt
@@ -21,6 +22,8 @@ MARKS_SHOWN_MAX = 300
 DRAWN_MAX = 250
 """How many marks of one kind are drawn, evenly chosen."""
 LEVELS = 9
+LIMIT_DRAWN_MAX = 4
+"""A limit of more than so many times what was used is told in words: a picture that reached up to it would have its curve at the foot."""
 
 
 class _Heat(NamedTuple):
@@ -44,6 +47,7 @@ def view(report: Report) -> dict[str, Any]:
         "kinds": [kind for kind in MarkKind if report.marked.get(kind)],
         "has_memory": any(each is not None for each in line.memory),
         "has_browser": any(line.browser),
+        "limit_told": report.numbers.memory_limit if not _is_limit_drawn(line) else None,
         "has_progress": any(line.total),
         "stretch_heads": stretch_heads(line),
         "stretches": stretches(line, span),
@@ -83,11 +87,17 @@ def _pictures(line: Timeline, marks: Sequence[Mark]) -> dict[str, Any]:
             "retried": closed(line.retried_rate),
             "given_up": closed(line.given_up_rate),
         },
-        **{name: closed(getattr(line, name)) for name in ("memory", "browser", "limit", "done", "total")},
+        **{name: closed(getattr(line, name)) for name in ("memory", "browser", "done", "total")},
+        "limit": closed(line.limit) if _is_limit_drawn(line) else [],
         "down": line.down,
         "marks": [(round(mark.at.timestamp(), 1), mark.kind, mark.text) for mark in _drawn(marks)],
         "shapes": {kind: asdict(shape) for kind, shape in SHAPES.items()},
     }
+
+
+def _is_limit_drawn(line: Timeline) -> bool:
+    limits = [each for each in line.limit if each]
+    return bool(limits) and min(limits) <= LIMIT_DRAWN_MAX * max((each or 0 for each in line.memory), default=0)
 
 
 def _drawn(marks: Sequence[Mark]) -> list[Mark]:
@@ -106,6 +116,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "percent": percent,
     "size": size,
     "duration": duration,
+    "joints": lambda host: re.findall(r"[.:]?[^.:]+|[.:]", str(host)),
     "words": lambda text: str(text).replace("_", " "),
     "short_id": lambda text: f"…{str(text)[-8:]}",
 }

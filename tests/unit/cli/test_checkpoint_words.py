@@ -54,14 +54,19 @@ JOB_DATA = {
 
 
 def test_a_table_has_a_row_for_each_and_question_marks_for_what_is_lost():
-    assert checkpoint_table(
-        [row(), DAMAGED, row(compressed=False, encrypted=False, metadata={"reason": "\x1b[2J" * 20})]
-    ) == [
-        "id                              taken                    size  status     written          why",
-        f"{ID}  2026-11-23T02:35:12Z  4.9 MiB  available  gzip, encrypted  end",
+    rows = [row(), DAMAGED, row(compressed=False, encrypted=False, metadata={"reason": "\x1b[2J" * 20})]
+    assert checkpoint_table(rows) == [
+        "id                              taken                    size  status     why                             written",
+        f"{ID}  2026-11-23T02:35:12Z  4.9 MiB  available  end                             gzip, encrypted",
         f"{ID}  ?                     4.9 MiB  DAMAGED",
-        f"{ID}  2026-11-23T02:35:12Z  4.9 MiB  available                   \\x1b[2J\\x1b[2J\\x1b[2J\\x1b[2...",
+        f"{ID}  2026-11-23T02:35:12Z  4.9 MiB  available  \\x1b[2J\\x1b[2J\\x1b[2J\\x1b[2...",
     ]
+
+
+def test_in_a_narrow_terminal_a_table_does_not_say_how_they_are_written():
+    narrow = checkpoint_table([row()], width=80)
+    assert narrow[0].split() == ["id", "taken", "size", "status", "why"]
+    assert narrow[1].endswith("available  end")
 
 
 def test_a_jobs_checkpoint_is_told_as_one():

@@ -35,6 +35,23 @@ def test_the_groups_of_a_job_are_a_table_with_what_can_be_typed(group):
     ]
 
 
+def test_in_a_narrow_terminal_times_are_short_and_then_what_matters_least_is_left_out(group):
+    blocked = group("E x", {"b.de": 3}, failure_class="blocked", at=AT)
+    wide = len("group     items  class    host  first seen            last seen             attempts")
+
+    def table(width, *more):
+        return groups_lines(Grouped((blocked, *more)), Telling(job="docs", hint="", width=width))[1:3]
+
+    assert table(wide) == table(None)
+    assert table(wide - 1) == [
+        "group     items  class    host  first seen  last seen  attempts",
+        f"{blocked.name}      3  blocked  b.de  02:35:12    02:35:12          6",
+    ]
+    assert table(50) == ["group     items  class    host  last seen", f"{blocked.name}      3  blocked  b.de  02:35:12"]
+    later = group("E y", {"b.de": 1}, failure_class="blocked", at=AT + timedelta(days=1))
+    assert table(50, later)[1].endswith("b.de  11-23 02:35")
+
+
 def test_a_cause_that_is_all_particulars_is_told_by_its_type_code_and_place(group):
     signature = "aiohttp.client_exceptions.ClientResponseError 404 shop.py:get <n>, message=<text>, url=<text>"
     assert cause_of(group(signature, {"b.de": 1})) == "ClientResponseError 404 shop.py:get"

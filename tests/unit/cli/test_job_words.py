@@ -35,8 +35,8 @@ def test_the_status_of_a_job_that_was_stopped(no_price):
         "not running; the run of 2026-11-23T00:00:00Z ended 2026-11-23T01:00:00Z: stopped (exit code 130)",
         f"  {no_price.name}  188  ValueError selector <text> not found  e.g. https://a.com/9",
         "  go on                 outlast resume docs",
-        f"  retry one group       outlast retry docs --group {no_price.name}",
         "  see why they failed   outlast failures docs",
+        f"  retry one group       outlast retry docs --group {no_price.name}",
         "  records               outlast results docs",
     ]
 
@@ -72,7 +72,7 @@ def test_the_status_of_a_job_that_was_killed_or_never_ran():
     assert status_lines(record(run={}, ended={}), [], "")[2] == "never run"
 
 
-ORDERED = Paused(("a.de",), job=True, rates={"b.fr": "none", "*": "2/s"})
+ORDERED = Paused(("a.de",), job=True, rates={"b.fr": "none", "*": "600/min"})
 
 
 def test_what_a_job_was_told_stands_in_its_status():
@@ -82,7 +82,7 @@ def test_what_a_job_was_told_stands_in_its_status():
     assert lines[3:7] == [
         "paused: the whole job; nothing is begun until it is unpaused",
         "paused: a.de",
-        r"rates: * 2/s (by the order), b.fr none (by the order), c\x1b 1/h (by the job)",
+        r"rates: * 600/min (by the order), b.fr none (by the order), c\x1b 1/h (by the job)",
         "  unpause   outlast unpause docs --all --store s",
     ]
     document = status_document(told, None)

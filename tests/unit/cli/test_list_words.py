@@ -83,10 +83,11 @@ STANDING = {
     ),
     "paused": (record(paused=Paused(("b.de", ""))), "stopped", "paused: b.de, (no host)"),
     "told": (
-        record(running=RUNNING, paused=Paused(job=True, rates={"b.fr": "none", "*": "2/s"})),
+        record(running=RUNNING, paused=Paused(("b.de",), job=True, rates={"b.fr": "none", "*": "2/s"})),
         "paused",
-        r"pid 42 on box\x1b; the whole job is paused; 2 rates ordered",
+        r"pid 42 on box\x1b; the whole job is paused, and b.de; 2 rates ordered",
     ),
+    "host": (record(running=RUNNING, paused=Paused(("b.de",))), "running", r"pid 42 on box\x1b; paused: b.de"),
     "told before": (record(paused=Paused(job=True)), "stopped", "the whole job is paused"),
     "running": (record(running=RUNNING), "running", r"pid 42 on box\x1b"),
     "suspended": (

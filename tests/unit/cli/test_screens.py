@@ -12,7 +12,7 @@ from outlast.cli.hosts import Down, HostWatch
 from outlast.cli.notices import NOTICED, told
 from outlast.cli.live import LiveScreen
 from outlast.cli.options import Settings
-from outlast.cli.printing import is_live, say, wants_color
+from outlast.cli.printing import is_live, left_drawing, say, wants_color
 from outlast.cli.pace import Eta, Pace
 from outlast.cli.screens import JsonScreen, MuteScreen, PlainScreen, SilentScreen, chosen_progress, screen
 from outlast.cli.view import View, seen
@@ -83,6 +83,13 @@ def test_forced_colour_does_not_make_a_pipe_live():
     assert not is_live(io.StringIO(), {"TERM": "xterm", "FORCE_COLOR": "1"})
     assert not is_live(FakeTerminal(), {"TERM": "dumb"})
     assert is_live(FakeTerminal(), {"TERM": "xterm"})
+
+
+def test_where_a_process_died_while_it_drew_a_row_is_begun_and_the_cursor_shown():
+    terminal, pipe = FakeTerminal(), io.StringIO()
+    left_drawing(terminal, {"TERM": "xterm"})
+    left_drawing(pipe, {"TERM": "xterm"})
+    assert (terminal.getvalue(), pipe.getvalue()) == ("\x1b[?25h\n", "")
 
 
 def test_the_plain_view_is_one_line_each_half_minute(capsys):

@@ -85,8 +85,8 @@ def test_finished_with_failures_names_their_causes_and_the_way_to_try_them_again
         f"  {blocked.name}  1204  HTTPStatusError 403 Forbidden         e.g. https://b.de/1",
         f"  {no_price.name}   188  ValueError selector <text> not found  e.g. https://a.com/9",
         "  try the failed ones again   outlast retry docs --store s && outlast resume docs --store s",
-        f"  retry one group             outlast retry docs --group {blocked.name} --store s",
         "  see why they failed         outlast failures docs --store s",
+        f"  retry one group             outlast retry docs --group {blocked.name} --store s",
         "  report                      outlast report docs --store s",
         "  records                     outlast results docs --store s",
     ]
@@ -212,7 +212,8 @@ def test_the_first_line_says_what_is_begun_or_gone_on_with():
     assert beginning("docs", "01J", Counts(), store=".outlast", fresh=False) == (
         "run 01J of job docs: beginning, kept in .outlast. The same command goes on."
     )
-    assert "starting over" in beginning("docs", "01J", Counts(), store=".outlast", fresh=True)
+    over = beginning("docs", "01J", Counts(), store=".outlast", fresh=True)
+    assert over.endswith("starting over, kept in .outlast. Without --fresh the same command goes on.")
     counts = Counts(done=46_118, pending=74_360, failed=2)
     assert beginning("docs", "01J", counts, store=".outlast", fresh=False) == (
         "run 01J of job docs: resuming, 46118 of 120480 done, 2 failed. Start over: --fresh"

@@ -534,7 +534,7 @@ async def test_a_checkpoint_is_taken_when_it_is_wanted(options, clock, events):
         answer = told.answer(command)
         assert answer.obeyed
         assert answer.facts == {"checkpoint_id": created["checkpoint_id"], "is_new": True}
-        assert answer.says == f"checkpoint {created['checkpoint_id']}"
+        assert answer.says == f"checkpoint {created['checkpoint_id']} taken"
     assert run.summary().outcome is Outcome.COMPLETED
 
 

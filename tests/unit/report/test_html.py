@@ -16,7 +16,7 @@ from outlast.report.model import report_of
 from outlast.report.told import Grade, KeptCheckpoint, Standing
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}'\"`\x1b[31m\u202e\n\u2028"
-VOID = {"meta", "link", "br", "path", "rect", "img"}
+VOID = {"meta", "link", "br", "path", "rect", "img", "wbr"}
 
 
 class Page(HTMLParser):

@@ -58,6 +58,17 @@ def test_the_last_moment_of_a_run_is_no_minute(started, sample):
     assert line.finished_rate[60] == pytest.approx(60 * 10 / 15)
 
 
+@pytest.mark.parametrize("lasted", [0.3, 0])
+def test_a_run_of_a_moment_does_not_dwarf_the_others(started, sample, lasted):
+    first = [started(0), sample(0), sample(90, 900)]
+    second = [started(100, run="R2", resumed=True), sample(100 + lasted, 150, run="R2")]
+    assert drawn(*first, *second).finished_rate[20] == pytest.approx(60 * 150 / 5)
+
+
+def test_a_job_of_a_moment_has_the_pace_that_it_had(started, sample):
+    assert drawn(started(0), sample(0.5, 10)).finished_rate == (pytest.approx(60 * 10 / 0.5),)
+
+
 def test_memory_is_the_most_of_a_step_and_holds_until_it_is_measured_again(started, sample):
     points = [(0, 100), (10, 900), (50, 200), (200, 300), (3_000, 400)]
     line = drawn(started(0), *(sample(second, memory_bytes=amount) for second, amount in points))

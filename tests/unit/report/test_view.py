@@ -5,6 +5,7 @@ import pytest
 from outlast.ledger.port import Counts
 from outlast.report.attempts import attempt_rows
 from outlast.report.chronicle import Chronicle
+from outlast.report.html import page
 from outlast.report.marks import MarkKind
 from outlast.report.model import report_of
 from outlast.report.stretches import ROWS_MAX
@@ -67,6 +68,21 @@ def test_the_table_of_marks_is_not_about_many_checkpoints_and_has_the_newest(rep
     assert len(shown) == MARKS_SHOWN_MAX
     assert shown[-1].text.startswith(f"h{MARKS_SHOWN_MAX + 4}:")
     assert len(view(report(*saved[:-1], standing=running))["events"]) == CHECKPOINTS_SHOWN_MAX
+
+
+def test_a_host_is_broken_at_its_joints_and_a_share_nowhere(report, group):
+    told = page(report(groups=[group("a.No", {"shop.a-b.test:8102": 3})], counts=Counts(done=1, failed=3)))
+    assert "<wbr>shop<wbr>.a-b<wbr>.test<wbr>:8102</th>" in told
+    assert "(25.0\u202f%)" in told
+
+
+def test_a_limit_far_above_what_was_used_is_told_and_not_drawn(report, sample):
+    def shown(limit):
+        return view(report(sample(0, memory_bytes=1 << 30), sample(60, memory_bytes=2 << 30, memory_limit_bytes=limit)))
+
+    far, near = shown((8 << 30) + 1), shown(8 << 30)
+    assert (far["limit_told"], far["pictures"]["limit"]) == ((8 << 30) + 1, [])
+    assert (near["limit_told"], max(filter(None, near["pictures"]["limit"]))) == (None, 8 << 30)
 
 
 def test_the_table_behind_the_pictures_is_short_and_misses_nothing(report, started, sample):

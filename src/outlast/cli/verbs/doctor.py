@@ -8,7 +8,7 @@ import click
 from outlast.cli.doctor import State, examined
 from outlast.cli.doctor.words import document, lines, verdict
 from outlast.cli.options import Settings, common
-from outlast.cli.printing import answer, put, say
+from outlast.cli.printing import answer, put_lines, say
 from outlast.jobs import ExitCode
 
 __all__ = ["command"]
@@ -29,7 +29,7 @@ def command(settings: Settings, /) -> int:
         answer(document(checks))
     else:
         if not settings.quiet:
-            put("\n".join(lines(checks)) + "\n")
+            put_lines(lines(checks))
         style = "red" if worst is State.BAD else "green"
         say(verdict(checks), color=settings.color, style=style)
     return ExitCode.TOO_MANY_FAILED if worst is State.BAD else ExitCode.FINISHED

@@ -9,10 +9,11 @@ import click
 
 from outlast.cli.choosing import moment_in
 from outlast.cli.event_words import Asked, cloudevent_line, entry_json, entry_line
+from outlast.cli.folding import Whole
 from outlast.cli.opening import key_missing, keys_at_hand, keys_if_good
 from outlast.cli.options import Settings, common
 from outlast.cli.phrases import safe, units
-from outlast.cli.printing import put, remark
+from outlast.cli.printing import put_lines, remark
 from outlast.cli.reading import begun_with, found, holder_of, store_of
 from outlast.errors import LedgerCorruptionError
 from outlast.events import EventType
@@ -102,7 +103,7 @@ async def _show(
             async for some in entries:
                 shown = shown or bool(some)
                 lines = [line for entry in some if asked.wants(entry) and (line := form(entry)) is not None]
-                if lines and not put("\n".join(lines) + "\n"):
+                if lines and not put_lines(lines if form is entry_line else map(Whole, lines)):
                     return []
     if reader.missing_key is not None and not shown:
         raise key_missing(f"job {job!r}", str(reader.missing_key.context.get("key_id")), keys)

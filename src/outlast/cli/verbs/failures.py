@@ -1,6 +1,7 @@
 """`outlast failures JOB [GROUP]`."""
 
 import asyncio
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -8,11 +9,12 @@ import click
 
 from outlast.cli.choice import Choice
 from outlast.cli.choosing import choice_options
+from outlast.cli.folding import width_of
 from outlast.cli.group_words import Telling, group_lines, groups_lines
 from outlast.cli.grouping import Grouped, failure_groups
 from outlast.cli.item_rows import Form, put_items
 from outlast.cli.options import Settings, common
-from outlast.cli.printing import answer, put
+from outlast.cli.printing import answer, put_lines
 from outlast.cli.reading import chosen, store_hint, store_of
 from outlast.ledger.port import ItemStatus
 
@@ -63,16 +65,14 @@ def command(
         taken=record.counts.failed if ignored else record.counts.ignored,
         traceback=traceback,
         chosen=not choice.everything,
+        width=width_of(sys.stdout),
     )
     if settings.json:
         answer(_document(grouped, telling, in_full=group is not None))
+    elif group is None or not grouped.groups:
+        put_lines(groups_lines(grouped, telling))
     else:
-        lines = (
-            groups_lines(grouped, telling)
-            if group is None or not grouped.groups
-            else group_lines(grouped.groups[0], telling)
-        )
-        put("\n".join(lines) + "\n")
+        put_lines(group_lines(grouped.groups[0], telling))
     return 0
 
 

@@ -8,7 +8,7 @@ from outlast.cli.grouping import Grouped, failure_groups
 from outlast.cli.job_words import status_document, status_lines
 from outlast.cli.jsonlines import object_line
 from outlast.cli.options import Settings, common
-from outlast.cli.printing import answer, put
+from outlast.cli.printing import answer, put, put_lines
 from outlast.cli.reading import chosen, store_hint, store_of
 from outlast.cli.watching import look_on
 from outlast.runtime import Runtime
@@ -39,5 +39,5 @@ def command(settings: Settings, /, job: str | None, *, watch: bool) -> int:
     elif settings.json:
         answer(status_document(record, grouped.groups))
     else:
-        put("\n".join(status_lines(record, grouped.groups, store_hint(settings))) + "\n")
+        put_lines(status_lines(record, grouped.groups, store_hint(settings)))
     return 0

@@ -1,15 +1,17 @@
 """`outlast checkpoint ls JOB`."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from outlast.cli.checkpoint_words import checkpoint_table
+from outlast.cli.folding import width_of
 from outlast.cli.options import Settings, common, kept_in
 from outlast.cli.phrases import commands, quoted, safe
-from outlast.cli.printing import answer, put, say
+from outlast.cli.printing import answer, put_lines, say
 from outlast.cli.shelves import Shelf, shelf_of
 from outlast.jobs import ExitCode
 
@@ -31,7 +33,7 @@ def command(settings: Settings, /, job: str, limit: int | None, path: Path | Non
     if settings.json:
         answer({"job_id": shelf.job_id, "directory": shelf.config.storage_path, "checkpoints": rows})
     elif rows:
-        put("\n".join(checkpoint_table(rows, shelf.quarantined)) + "\n")
+        put_lines(checkpoint_table(rows, shelf.quarantined, width_of(sys.stdout)))
         _advise(shelf, rows, settings)
     else:
         say(f"job {safe(shelf.job_id)} has no checkpoints in {safe(shelf.config.storage_path)}")

@@ -75,7 +75,8 @@ class Gate:
         for name, host in self._refused.items():
             wait = host.wait(now, retry=False)
             if wait is not None and wait.reason in TOLD_REASONS and wait.reason is not Reason.PAUSED:
-                found.append(Waiting(name, wait.reason, wait.opens_at - now))
+                is_asked = wait.reason is Reason.PARKED and host.is_probed
+                found.append(Waiting(name, wait.reason, 0.0 if is_asked else wait.opens_at - now))
         return found
 
     def admit(self, name: str, now: float, *, retry: bool = False) -> Probe:

@@ -44,7 +44,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A host whose items wait: why, and for how many seconds yet (None: until something happens)."""
+    """A host whose items wait: why, and for how many seconds yet (None: until something happens; 0: it is asked now)."""
 
     host: str
     reason: Reason

@@ -103,6 +103,11 @@ class Host:
         return self.breaker.state is not BreakerState.CLOSED and not self.doubted
 
     @property
+    def is_probed(self) -> bool:
+        """Whether a probe of it is under way."""
+        return self.breaker.state is BreakerState.HALF_OPEN
+
+    @property
     def is_well(self) -> bool:
         """Whether nothing speaks against it, and it will be asked when its time has come."""
         return not self.paused and not self.parked and self.in_a_row < CAREFUL_AFTER

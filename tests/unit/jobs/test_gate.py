@@ -121,6 +121,17 @@ def test_one_probe_at_a_time():
     assert gate.admit("a", 101.0) is Probe.WAIT
 
 
+def test_who_is_being_probed_is_not_told_to_be_asked_when_the_lease_of_the_probe_ends():
+    gate = parked_gate(now=100.0)
+    assert gate.admit("a", 100.5) is Probe.WAIT
+    assert [each.seconds for each in gate.waiting(100.5)] == [0.5]
+    assert gate.admit("a", 101.0) is Probe.PROBE
+    assert gate.admit("a", 101.0) is Probe.WAIT
+    assert [each.seconds for each in gate.waiting(101.0)] == [0.0]
+    gate.failed("a", "probe", 102.0, probe=True)
+    assert [each.seconds for each in gate.waiting(102.0)] == [2.0]
+
+
 def test_probes_come_at_doubling_intervals_up_to_five_seconds():
     gate = parked_gate(now=0.0)
     now, waits = 0.0, []

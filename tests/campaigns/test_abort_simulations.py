@@ -13,7 +13,7 @@ import pytest
 from outlast.abort import AbortPolicy, Guard, Kind, State
 from outlast.abort.evidence import Evidence
 
-SEEDS, SOAK_SEEDS = 4, 300
+SEEDS, SOAK_SEEDS = 2, 300
 ONSET = 400.0
 PATIENCE_BLOCKED, PATIENCE = 185.0, 900.0
 NEVER = 1e9

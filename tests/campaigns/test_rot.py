@@ -197,7 +197,7 @@ def test_a_damaged_ledger_is_repaired_without_a_wrong_row_or_a_silent_loss(speci
         unchanged = files == specimen.files
         return {"cases": 1, **judged(specimen, directory, unchanged=unchanged, tail=tail)}
 
-    campaign(history, 800, shard=shard, shards=2)
+    campaign(history, 400, shard=shard, shards=2)
 
 
 def judged(specimen, directory, *, unchanged, tail):

@@ -108,7 +108,7 @@ async def test_a_power_cut_after_the_recovery_from_a_power_cut(
         await crashes.judge(None, check, 1)
     else:
         recorder.run(workload, argument)
-        for _, told, disk in recording.crash_states(recorder.calls(), crashes.label(), range(campaign_size(5))):
+        for _, told, disk in recording.crash_states(recorder.calls(), crashes.label(), range(campaign_size(3))):
             recorder.begin_with(disk, told)
             await crashes.judge(lambda recorder: recorder.run(workload, argument), check, 30)
     crashes.fail_if_broken()
@@ -130,7 +130,7 @@ async def test_what_is_acknowledged_after_a_failed_sync_or_write_holds_as_well(
     check = {"checkpoints": promises.check_checkpoints, "ledger": promises.check_ledger}[workload]
     if "OUTLAST_RECORDING" in os.environ:
         await crashes.judge(None, check, 1)
-    for round_ in range(0 if "OUTLAST_RECORDING" in os.environ else campaign_size(5)):
+    for round_ in range(0 if "OUTLAST_RECORDING" in os.environ else campaign_size(3)):
         number = 1 + int(40 * Random(round_).random() ** 2)
 
         def record(recorder, number=number):

@@ -103,7 +103,8 @@ class OwnProcess(FakeLauncher):
 
 
 @pytest.mark.parametrize(
-    ("policy", "reason"), [({"driver_memory": 1}, "driver memory"), ({"driver_age": 15}, "driver age")]
+    ("policy", "reason"),
+    [({"driver_memory": 1}, "driver memory"), ({"driver_age": 15, "driver_memory": None}, "driver age")],
 )
 async def test_a_driver_that_has_served_enough_is_replaced_with_its_browser(
     stage, of_kind, policy, reason, monkeypatch

@@ -1,7 +1,7 @@
 """What a run can be told, and from where: code, files, environment, arguments."""
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -66,6 +66,7 @@ class RunOptions(Settings, total=False):
 # Those that code may give, whole or by their keys.
 _SECTIONS = frozenset({"abort", "browser", "expect"})
 _SETTINGS = frozenset(Settings.__annotations__)
+_OPTIONS = frozenset(RunOptions.__annotations__)
 
 
 def configured(options: RunOptions, defaults: RunOptions) -> "JobConfiguration":
@@ -75,6 +76,7 @@ def configured(options: RunOptions, defaults: RunOptions) -> "JobConfiguration":
     """
     from outlast.config import JobConfiguration, load_configuration  # noqa: PLC0415 - pydantic is loaded on first use
 
+    _refuse_unknown(options.keys() | defaults.keys())
     given, fallback = _settings(options), _settings(defaults)
     config = options.get("config", defaults.get("config"))
     if isinstance(config, JobConfiguration):
@@ -118,6 +120,21 @@ def _without(settings: Mapping[str, Any], origins: set[str]) -> dict[str, Any]:
         elif name not in names:
             rest[name] = value
     return rest
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    from outlast.config import JobConfiguration  # noqa: PLC0415 - pydantic is loaded on first use
+    from outlast.config.complaints import Complaint, nearest, refusal  # noqa: PLC0415 - pydantic is loaded on first use
+
+    complaints: list[Complaint] = []
+    for name in sorted(set(names) - _OPTIONS):
+        if name in JobConfiguration.model_fields:
+            told = "is said in the job file, or in the JobConfiguration that is given as config="
+            complaints.append({"path": name, "problem": told, "nearest": None})
+        else:
+            complaints.append({"path": name, "problem": "unknown option of a job", "nearest": nearest(name, _OPTIONS)})
+    if complaints:
+        raise refusal(complaints)
 
 
 def _settings(options: RunOptions) -> dict[str, Any]:

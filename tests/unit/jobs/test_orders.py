@@ -93,7 +93,7 @@ def test_rates_are_by_host_as_items_have_them_and_have_to_be_rates():
 
 def test_sealed_orders_do_not_show_a_host_nor_a_reason(directory):
     write_orders(directory, replace(ALL, paused=SHOP.paused), Keyring.of([NEW]))
-    assert b"shop" not in directory.orders.read_bytes()
+    assert b"shop.example" not in directory.orders.read_bytes()
     assert b"prices" not in directory.orders.read_bytes()
 
 

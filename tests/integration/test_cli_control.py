@@ -16,6 +16,7 @@ import pytest
 from outlast.cli import reading, steering
 from outlast.jobs.store import job_directory
 from outlast.storage.keys import KEY_VARIABLE
+from outlast.testing import wait_until
 
 pytestmark = pytest.mark.real_time
 
@@ -40,13 +41,6 @@ print(summary.outcome, summary.exit_code, summary.reason)
 def ended(process):
     out, err = process.communicate(timeout=LIMIT)
     return process.returncode, out.decode(), err.decode()
-
-
-def wait_until(holds):
-    deadline = time.monotonic() + LIMIT
-    while not holds():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.02)
 
 
 def fetched(tmp_path):

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from outlast.storage.keys import KEY_VARIABLE
+from outlast.testing import wait_until
 
 pytestmark = pytest.mark.real_time
 
@@ -237,13 +238,6 @@ def test_a_run_that_goes_on_notices_a_pause_and_its_end(start, tmp_path):
 def begun(tmp_path, host):
     path = tmp_path / "fetched.txt"
     return path.read_text().count(f"//{host}.test/") if path.exists() else 0
-
-
-def wait_until(holds):
-    deadline = time.monotonic() + 100
-    while not holds():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.02)
 
 
 def test_a_rate_is_kept_and_a_resume_keeps_it(outlast, shop, tmp_path):

@@ -12,19 +12,14 @@ import time
 
 import pytest
 
+from outlast.testing import wait_until
+
 pytestmark = pytest.mark.real_time
 
 
 def ended(process, timeout=100):
     out, err = process.communicate(timeout=timeout)
     return process.returncode, out.decode(), err.decode()
-
-
-def wait_until(holds, timeout=100):
-    deadline = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.02)
 
 
 def told(process, text):

@@ -8,6 +8,8 @@ from contextlib import suppress
 
 import pytest
 
+from outlast.testing import wait_until
+
 pytestmark = pytest.mark.real_time
 
 WAIT = 60
@@ -62,13 +64,6 @@ def ended(process):
 def fetched(tmp_path):
     path = tmp_path / "fetched.txt"
     return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def wait_until(holds):
-    deadline = time.monotonic() + WAIT
-    while not holds():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.02)
 
 
 def test_a_run_that_is_killed_goes_on_and_does_not_start_over_again(supervise, start, tmp_path):

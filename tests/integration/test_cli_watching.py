@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from outlast.testing import wait_until
+
 pytestmark = pytest.mark.real_time
 
 PATIENCE = 60
@@ -28,13 +30,6 @@ async def scrape(item):
         raise ValueError(f"no price on \\x1b[31m{item}")
     return {"item": item}
 """
-
-
-def wait_until(holds):
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from outlast.jobs.store import job_directory
+from outlast.testing import wait_until
 
 pytestmark = pytest.mark.real_time
 
@@ -154,7 +155,7 @@ def test_a_start_with_a_new_key_takes_the_event_log_along(outlast, tmp_path, mon
 def test_whoever_follows_sees_a_run_to_its_end(start, tmp_path):
     run = start("run", "scrape.py:scrape", "urls.txt", "--job", "docs", "--concurrency", "2")
     path = job_directory(tmp_path / ".outlast", "docs").path / "events.ndjson"
-    _until(path.exists)
+    wait_until(path.exists)
     follower = start("events", "docs", "--follow", "--json")
     out, err = follower.communicate(timeout=60)
     assert run.wait(60) == 0
@@ -167,7 +168,7 @@ def test_whoever_follows_sees_a_run_to_its_end(start, tmp_path):
 def test_a_job_that_was_killed_tells_what_happened_up_to_then(start, tmp_path):
     run = start("run", "scrape.py:stuck", "urls.txt", "--job", "docs")
     path = job_directory(tmp_path / ".outlast", "docs").path / "events.ndjson"
-    _until(lambda: path.exists() and b"run_started" in path.read_bytes())
+    wait_until(lambda: path.exists() and b"run_started" in path.read_bytes())
     run.send_signal(signal.SIGKILL)
     run.communicate()
     reader = start("events", "docs", "--follow")
@@ -199,13 +200,6 @@ def test_a_trace_goes_through_the_job_to_what_its_handlers_start(start, tmp_path
     assert "00f067aa0ba902b7" not in {each[2] for each in told}
     out, _ = start("events", "docs", "--json").communicate(timeout=60)
     assert {row["correlation_id"] for row in rows(out.decode())} == {trace}
-
-
-def _until(happened, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 HOSTILE = """

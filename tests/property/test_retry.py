@@ -10,25 +10,9 @@ from hypothesis import strategies as st
 from outlast.config import RetryConfiguration
 from outlast.errors import MaxRetriesExceededError, PermanentFailureError
 from outlast.retry import RetryManager
+from outlast.testing import ManualClock
 
 STEPS = st.sampled_from([ConnectionError, TimeoutError, RuntimeError, KeyError, "page"])
-
-
-class Clock:
-    def __init__(self):
-        self.seconds = 0.0
-        self.sleeps = []
-
-    def now(self):
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-    def monotonic(self):
-        return self.seconds
-
-    async def sleep(self, seconds, /):
-        self.sleeps.append(seconds)
-        self.seconds += seconds
-        await asyncio.sleep(0)
 
 
 @given(
@@ -39,7 +23,7 @@ class Clock:
     st.integers(0, 2**32),
 )
 async def test_a_call_keeps_to_its_policy(steps, max_attempts, max_elapsed, jitter, seed):
-    clock, calls = Clock(), []
+    clock, calls = ManualClock(), []
     manager = RetryManager(RetryConfiguration(), clock=clock, rng=random.Random(seed))
     policy = {"name": "p", "max_attempts": max_attempts, "max_elapsed": max_elapsed, "jitter": jitter, "max_delay": 20}
     await manager.create_retry_policy(policy)
@@ -70,7 +54,7 @@ async def test_a_call_keeps_to_its_policy(steps, max_attempts, max_elapsed, jitt
 
 @given(st.lists(st.lists(st.booleans(), max_size=4), min_size=1, max_size=6), st.lists(st.integers(0, 60), max_size=6))
 async def test_permits_are_conserved_whoever_is_cancelled_whenever(scripts, cancellations):
-    clock = Clock()
+    clock = ManualClock()
     manager = RetryManager(RetryConfiguration(max_concurrent_retries=2), clock=clock)
     await manager.create_retry_policy({"name": "p", "max_attempts": 9, "base_delay": 0})
     retrying = 0

@@ -6,25 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from outlast.events import EventBus
-
-
-class ManualClock:
-    """Sleeping moves it on at once, is written down, and lets others run."""
-
-    def __init__(self):
-        self.sleeps = []
-        self.seconds = 0.0
-
-    def now(self):
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-    def monotonic(self):
-        return self.seconds
-
-    async def sleep(self, seconds, /):
-        self.sleeps.append(seconds)
-        self.seconds += seconds
-        await asyncio.sleep(0)
+from outlast.testing import ManualClock
 
 
 class Chance:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from outlast.testing.faulty_disk import FaultyDisk
     from outlast.testing.flaky_site import FlakySite
     from outlast.testing.ledger_spec import LedgerSpec
+    from outlast.testing.manual_clock import ManualClock
     from outlast.testing.simulated_disk import SimulatedDisk
     from outlast.testing.simulated_vfs import SimulatedVfs
     from outlast.testing.throttle import Throttle
     from outlast.testing.virtual_time import VirtualClock, VirtualTimeLoop
+    from outlast.testing.waiting import wait_until
 
 __all__ = [
     "HANG",
@@ -33,6 +35,7 @@ __all__ = [
     "FaultyDisk",
     "FlakySite",
     "LedgerSpec",
+    "ManualClock",
     "Outage",
     "PageFault",
     "SimulatedDisk",
@@ -41,6 +44,7 @@ __all__ = [
     "Trick",
     "VirtualClock",
     "VirtualTimeLoop",
+    "wait_until",
 ]
 
 _HOMES = {
@@ -56,6 +60,7 @@ _HOMES = {
     "FlakySite": "flaky_site",
     "HANG": "fake_browser",
     "LedgerSpec": "ledger_spec",
+    "ManualClock": "manual_clock",
     "Outage": "faults",
     "PageFault": "browser_site",
     "SimulatedDisk": "simulated_disk",
@@ -64,6 +69,7 @@ _HOMES = {
     "Trick": "browser_tricks",
     "VirtualClock": "virtual_time",
     "VirtualTimeLoop": "virtual_time",
+    "wait_until": "waiting",
 }
 
 

@@ -8,21 +8,7 @@ import pytest
 from outlast.abort import AbortManager, AbortPolicy, Decision, Guard
 from outlast.config import AbortConfiguration
 from outlast.events import EventBus
-
-
-class ManualClock:
-    def __init__(self):
-        self.seconds = 1_000.0
-
-    def now(self):
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-    def monotonic(self):
-        return self.seconds
-
-    async def sleep(self, seconds, /):
-        self.seconds += seconds
-        await asyncio.sleep(0)
+from outlast.testing import ManualClock
 
 
 class Driven:
@@ -81,7 +67,7 @@ def driven():
 
 @pytest.fixture
 def clock():
-    return ManualClock()
+    return ManualClock(1_000.0)
 
 
 @pytest.fixture

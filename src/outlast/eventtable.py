@@ -121,13 +121,13 @@ def _table() -> Mapping[EventType, EventSpec]:
 
 
 def _of_orders() -> Mapping[EventType, EventSpec]:
-    info, warning, *_ = Severity
+    info, *_ = Severity
     kind = EventType
     ordered = ("changed", "job_paused", "paused", "rates")
     commanded = ("command_id", "command", "given", "obeyed", "answer")
     return {
         kind.ORDERS_CHANGED: EventSpec("job", info, ordered, published=False),
-        kind.COMMAND_OBEYED: EventSpec("job", warning, commanded, published=False),
+        kind.COMMAND_OBEYED: EventSpec("job", info, commanded, published=False),
     }
 
 

@@ -79,7 +79,7 @@ def test_a_run_that_is_stopped_from_elsewhere_loses_and_doubles_nothing(outlast,
     assert "  go on     outlast resume shop" in steps
     returned, _, said = ended(process)
     assert returned == 130
-    assert re.search(r"WARN `outlast stop`: stopping: [0-2] in flight\nStopped by `outlast stop` after ", said)
+    assert re.search(r"INFO `outlast stop`: stopping: [0-2] in flight\nStopped by `outlast stop` after ", said)
     assert "SIGINT" not in said
     code, out, _ = outlast("status", "shop")
     assert ": stopped (exit code 130): stopped by `outlast stop`" in out

@@ -317,15 +317,15 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
         ),
         (
             event(EventType.COMMAND_OBEYED, command="stop", given={}, obeyed=True, answer="stopping: 2 in flight"),
-            "WARN `outlast stop`: stopping: 2 in flight",
+            "INFO `outlast stop`: stopping: 2 in flight",
         ),
         (
             event(EventType.COMMAND_OBEYED, command="abort", given={"reason": "x\x1b"}, obeyed=True, answer="aborting"),
-            r"WARN `outlast abort` (x\x1b): aborting",
+            r"INFO `outlast abort` (x\x1b): aborting",
         ),
         (
             event(EventType.COMMAND_OBEYED, command="checkpoint", given={}, obeyed=False, answer="the disk is full"),
-            "WARN `outlast checkpoint now`: the disk is full",
+            "INFO `outlast checkpoint now`: the disk is full",
         ),
         (
             event(EventType.BROWSER_CRASHED, incident_id="i", reason="its driver died", generation=1),

@@ -7,6 +7,9 @@ PEERS := .venv-peers
 # Many tests wait for real clocks and processes: two workers a core keep the cores busy.
 WORKERS := $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 
+# Some images forbid Python to keep what it compiled; then each of the thousand processes that the tests start would compile all anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak check bench browser peers docs pictures requirements clean
 

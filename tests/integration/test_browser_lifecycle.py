@@ -143,6 +143,27 @@ async def test_a_page_in_an_endless_loop_ends_at_its_deadline_and_takes_nobody_a
     it.nothing_is_left(temporary)
 
 
+async def test_a_body_may_close_its_page_and_its_context_and_the_session_goes_on(temporary, site):
+    cookie = {"name": "sid", "value": "s3cret", "url": site.url}
+    it = Stage()
+    async with asyncio.timeout(SECONDS_MAX), it.lifecycle as lifecycle:
+        async with lifecycle.page() as neighbour:
+            async with lifecycle.page() as page, page.context as context:
+                await context.add_cookies([cookie])
+                await page.close()
+            await neighbour.goto(site.urls[1])
+            assert await neighbour.inner_text("#token") == site.record(1)["token"]
+            assert neighbour.context is context
+        await lifecycle.get_browser_state("default")
+        # What closes it all the same: a command to the browser itself, say.
+        await type(context).close(context)
+        async with lifecycle.page() as page:
+            await page.goto(site.urls[2])
+            assert [each["name"] for each in await page.context.cookies()] == ["sid"]
+        assert lifecycle.generation == 1
+    it.nothing_is_left(temporary)
+
+
 async def test_a_restart_does_not_wait_for_a_page_in_an_endless_loop(temporary, site):
     it = Stage(policy={"drain": 1.0})
 

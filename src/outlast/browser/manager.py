@@ -160,7 +160,8 @@ class BrowserLifecycle(IBrowserLifecycleIntegration):
     async def restore_browser_state(self, session_id: str, state: Dict[str, Any]) -> bool:
         """Let the session hold this state; True when all of it is there afterwards. Starts the browser if need be.
 
-        Raises `ValidationError` for what is no state of this version. Pages in use are waited for.
+        Raises `ValidationError` for what is no state of this version. Pages in use are waited for, up to `drain`; those that
+        stay longer keep the context they have, with the state before.
         """
         wanted = checked(state)
         generation = await self._keeper.admitted()

@@ -256,8 +256,8 @@ class Restart:
             if self._verify is not None and not await self._calls.wait(self._verify(page), deadlines.verify, "verify"):
                 return [f"session {session.name}: not verified"]
         finally:
-            # A page that stays open is left behind, together with its context.
-            room.is_broken = not await self._calls.closed(page, deadlines.close_page, "page.close")
+            if not await self._calls.closed(page, deadlines.close_page, "page.close"):
+                room.is_broken = True  # it is left behind, together with its context
         return []
 
     def _tell(self, generation: Generation, report: Report) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from outlast.browser.calls import Calls
@@ -19,7 +19,12 @@ __all__ = ["Session", "Sessions"]
 
 
 class Session:
-    """One session: its context in the present browser, and the last state that was known to be good."""
+    """One session: its context in the present browser, and the last state that was known to be good.
+
+    Its room is open; or it is being left: who holds `leaving` waits until it is empty, and newcomers wait for that; or it is changed:
+    under `opening` alone it is closed and opened, and its state replaced. Nobody waits for users with that one in hand, so who is in
+    the browser already goes past the first and always gets the second.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -27,6 +32,7 @@ class Session:
         self.state: dict[str, Any] | None = None
         self.missing: list[str] = []
         self.was_open = False
+        self.leaving = asyncio.Lock()
         self.opening = asyncio.Lock()
         self._turns: dict[str, asyncio.Lock] = {}
 
@@ -64,21 +70,21 @@ class Sessions:
 
     def to_restore(self) -> list[Session]:
         """Those that have something to lose with the browser."""
-        return [each for each in self._known.values() if each.room is not None]
+        return [each for each in self._known.values() if each.was_open]
 
     async def enter(self, session: Session, generation: Generation, *, nested: bool) -> Room:
         """The session's context in this browser, for one more user; it is opened, restored or renewed first where need be.
 
         `nested`: the one who asks uses the browser already, and must not wait for itself.
         """
-        async with session.opening:
+        async with nullcontext() if nested else session.leaving:
             room = session.room_in(generation)
-            if room is None:
-                room = await self._open(session, generation)
-            elif room.is_due(self._now()) and not nested:
-                room = await self._renew(session, room)
-            room.enter()
-            return room
+            if room is not None and room.is_due(self._now()) and not nested:
+                await self._renew(session, room)
+            async with session.opening:
+                room = session.room_in(generation) or await self._open(session, generation)
+                room.enter()
+                return room
 
     async def alone(self, generation: Generation) -> Room:
         """A context that belongs to no session."""
@@ -115,19 +121,23 @@ class Sessions:
             "engine": _engine(browser),
             "engine_version": str(getattr(browser, "version", "")) or None,
         }
+        if session.room_in(generation) is not room:
+            # Another has taken its place meanwhile: what was in there is not what the session holds.
+            return session.state or state
         session.state = state
         return state
 
     async def replace(self, session: Session, generation: Generation, state: dict[str, Any]) -> list[str]:
         """Let the session hold this state instead of its own; what of it is not there afterwards."""
-        async with session.opening:
+        wanted = reduced(state, _engine(generation.browser) or "")
+        async with session.leaving:
             room = session.room_in(generation)
-            session.state = reduced(state, _engine(generation.browser) or "")
             if room is not None:
                 await room.emptied(self._policy.deadlines.drain)
-                await self._close(room)
-            await self._open(session, generation, whole=True)
-            return [*session.state["missing"], *session.missing]
+            async with session.opening:
+                session.state = wanted
+                await self._open(session, generation, whole=True)
+                return [*wanted["missing"], *session.missing]
 
     async def restore(self, session: Session, generation: Generation) -> list[str]:
         """Open the session in a new browser as it was; what of it is not there afterwards."""
@@ -143,13 +153,15 @@ class Sessions:
         What the browser refuses of a state that somebody brought is an error, and of one that it gave itself is left out.
         """
         old = session.room
-        if old is not None and old.generation is generation and old.is_broken:
+        if old is not None and old.generation is generation:
+            session.room = None
             # Others may still be in it: it is closed when the last of them has left.
             self._calls.spawn(self._close_when_left(old))
         state = session.state
         context, missing = await self._context(generation, state, lenient=whole or session.was_open)
         limits = self._limits.spread(self._policy.jitter, self._runtime.roll())
         room = Room(context, generation, self._now(), limits)
+        room.share()
         try:
             missing += await self._filled(room, state, whole=whole)
         except BaseException:
@@ -182,27 +194,25 @@ class Sessions:
         generation.contexts.add(context)
         return context, missing
 
-    async def _renew(self, session: Session, room: Room) -> Room:
-        if await room.emptied(self._policy.deadlines.drain):
-            return await self._reopen(session, room)
-        # Somebody keeps it for long: another time.
-        room.pages, room.opened_at = 0, self._now()
-        return room
+    async def _renew(self, session: Session, room: Room) -> None:
+        if not await room.emptied(self._policy.deadlines.drain):
+            room.put_off(self._now())
+            return
+        async with session.opening:
+            if session.room_in(room.generation) is room and not room.users:
+                await self._reopen(session, room)
 
-    async def _reopen(self, session: Session, room: Room) -> Room:
+    async def _reopen(self, session: Session, room: Room) -> None:
         await self.take(session, room.generation)
-        room.is_broken = True
-        await self._close(room)
-        session.room = None
-        return await self._open(session, room.generation)
+        await self._open(session, room.generation)
 
     async def _close(self, room: Room) -> None:
         room.generation.contexts.discard(room.context)
-        if not await self._calls.closed(room.context, self._policy.deadlines.close_context, "context.close"):
+        if not await self._calls.closed(room, self._policy.deadlines.close_context, "context.close"):
             room.generation.is_tainted = True
 
     async def _close_when_left(self, room: Room) -> None:
-        await room.emptied(self._policy.deadlines.drain)
+        await room.emptied(None)
         await self._close(room)
 
     def _now(self) -> float:

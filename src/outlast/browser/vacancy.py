@@ -19,8 +19,8 @@ class Vacancy:
         else:
             self._vacant.set()
 
-    async def comes_within(self, seconds: float) -> bool:
-        """Whether everybody leaves within `seconds`."""
+    async def comes_within(self, seconds: float | None) -> bool:
+        """Whether everybody leaves within `seconds`; None: it may take for ever."""
         try:
             async with asyncio.timeout(seconds):
                 await self._vacant.wait()

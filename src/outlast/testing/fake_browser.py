@@ -183,11 +183,12 @@ class FakeContext(_Emitter):
         return found
 
     async def close(self) -> None:
-        await self._step("context.close")
+        await self.browser.launcher.step("context.close", self.browser)
         if self in self.browser.contexts:
             self.browser.contexts.remove(self)
-        for page in tuple(self.pages):
-            page.shut()
+            for page in tuple(self.pages):
+                page.shut()
+            self.emit("close", self)
 
     async def _step(self, call: str) -> None:
         await self.browser.launcher.step(call, self.browser)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from outlast.browser.calls import Calls
 from outlast.browser.policy import Deadlines
-from outlast.browser.state import VERSION, empty
+from outlast.browser.state import VERSION, can_be_restored, empty
 from outlast.errors import BrowserTimeoutError
 
 __all__ = ["Capture"]
@@ -100,14 +101,15 @@ class Capture:
         if page.is_closed():
             missing.append(f"page {name}")
             return None
-        try:
+        with suppress(Exception):
             found = await self._calls.wait(page.evaluate(PAGE_SCRIPT), self._deadlines.probe, "page.evaluate")
-        except Exception:  # noqa: BLE001 - a page that does not answer still has its address
-            missing.append(f"session storage of page {name}")
-            if before is not None and before["url"] == page.url:
-                return dict(before)
-            return {"name": name, "url": page.url, "origin": "", "session_storage": [], "scroll": [0, 0]}
-        return {"name": name, **found}
+            if can_be_restored(recorded := {"name": name, **found}):
+                return recorded
+        # A page that does not answer, or talks nonsense, still has its address.
+        missing.append(f"session storage of page {name}")
+        if before is not None and before["url"] == page.url:
+            return dict(before)
+        return {"name": name, "url": page.url, "origin": "", "session_storage": [], "scroll": [0, 0]}
 
 
 def _with_databases(storage: dict[str, Any], last_good: Mapping[str, Any]) -> dict[str, Any]:

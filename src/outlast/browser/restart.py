@@ -165,15 +165,21 @@ class Restart:
     async def snapshot(self, generation: Generation, *, closing_hung: bool = False) -> dict[str, Any]:
         """The states of all sessions, kept as the last good ones."""
         sessions = self.sessions.open_in(generation)
-        taken = await self._each(
-            sessions, lambda session: self.sessions.take(session, generation, closing_hung=closing_hung)
-        )
-        states = {session.name: state for session, state in zip(sessions, taken, strict=True)}
+        taken = await self._each(sessions, lambda session: self._take(session, generation, closing_hung=closing_hung))
+        states = {session.name: state for session, state in zip(sessions, taken, strict=True) if state is not None}
         try:
             await self._keep(states)
         except Exception as error:  # noqa: BLE001 - the states are still held here, and everything goes on without the file
             self._runtime.emit(EventType.CHECKPOINT_FAILED, self._job_id, reason=f"the browser's state: {error}")
         return states
+
+    async def _take(self, session: Session, generation: Generation, *, closing_hung: bool) -> dict[str, Any] | None:
+        try:
+            return await self.sessions.take(session, generation, closing_hung=closing_hung)
+        except Exception as error:  # noqa: BLE001 - one session must not take the browser from all
+            reason = f"the browser's state: {type(error).__name__}"
+            self._runtime.emit(EventType.CHECKPOINT_FAILED, self._job_id, reason=reason)
+            return session.state
 
     async def _part(self, old: Generation, cause: Cause, report: Report) -> None:
         """Let the work end, and take down what the sessions hold."""

@@ -3,12 +3,12 @@
 It is a secret: whoever has it is logged in. Only `described` is for logs and events.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from outlast.errors import ValidationError
 
-__all__ = ["VERSION", "checked", "cookie_names", "described", "empty", "missing_after", "reduced"]
+__all__ = ["VERSION", "can_be_restored", "checked", "cookie_names", "described", "empty", "missing_after", "reduced"]
 
 VERSION = 1
 
@@ -41,10 +41,13 @@ def checked(state: object) -> dict[str, Any]:
         raise ValidationError(
             f"a browser state of version {state.get('version')!r}: this release restores version {VERSION}"
         )
-    wrong = [*_storage_complaints(state.get("storage_state")), *_page_complaints(state.get("pages", []))]
+    wrong = [*_storage_complaints(state.get("storage_state")), *_complaints("$.pages", state.get("pages", []))]
+    if not _are(_is_text, state.get("missing", [])):
+        wrong.append("$.missing: must be a list of texts")
     if wrong:
         raise ValidationError("the browser state is not valid: " + "; ".join(wrong), context={"complaints": wrong})
-    return {**empty(str(state.get("session_id", ""))), **state}
+    blank = empty(str(state.get("session_id", "")))
+    return {**blank, **state, "storage_state": {**blank["storage_state"], **state["storage_state"]}}
 
 
 def reduced(state: dict[str, Any], engine: str) -> dict[str, Any]:
@@ -88,28 +91,67 @@ def described(state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def can_be_restored(page: Mapping[str, Any]) -> bool:
+    """Whether this is a named page as `checked` wants it: a hostile one may say anything of itself."""
+    return not _complaints("$.pages", [page])
+
+
 def _storage_complaints(storage: object) -> list[str]:
     if not isinstance(storage, Mapping):
         return ["$.storage_state: must be a mapping"]
+    places = ("$.storage_state.cookies", "$.storage_state.origins")
+    return [each for place in places for each in _complaints(place, storage.get(place.rpartition(".")[2], []))]
+
+
+def _complaints(place: str, rows: object) -> list[str]:
+    """What is wrong with these rows; without values, for they are secrets."""
+    if not isinstance(rows, list):
+        return [f"{place}: must be a list"]
+    needed, optional = _ROWS[place]
     told = []
-    for key, needed in (("cookies", _IDENTITY), ("origins", ("origin",))):
-        rows = storage.get(key, [])
-        if not isinstance(rows, list):
-            told.append(f"$.storage_state.{key}: must be a list")
+    for n, row in enumerate(rows):
+        if not isinstance(row, Mapping) or not all(isinstance(row.get(key), str) for key in needed):
+            told.append(f"{place}[{n}]: needs {', '.join(needed)}")
             continue
         told += [
-            f"$.storage_state.{key}[{n}]: needs {', '.join(needed)}"
-            for n, row in enumerate(rows)
-            if not _has(row, needed)
+            f"{place}[{n}].{key}: must be {words}"
+            for key, (words, fits) in optional.items()
+            if key in row and not fits(row[key])
         ]
     return told
 
 
-def _page_complaints(pages: object) -> list[str]:
-    if not isinstance(pages, list):
-        return ["$.pages: must be a list"]
-    return [f"$.pages[{n}]: needs name, url" for n, page in enumerate(pages) if not _has(page, ("name", "url"))]
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
-def _has(row: object, keys: tuple[str, ...]) -> bool:
-    return isinstance(row, Mapping) and all(isinstance(row.get(key), str) for key in keys)
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are(fits: Callable[[object], bool], value: object, length: int | None = None) -> bool:
+    return isinstance(value, list | tuple) and length in (None, len(value)) and all(fits(each) for each in value)
+
+
+def _are_mappings(value: object) -> bool:
+    return _are(lambda each: isinstance(each, Mapping), value)
+
+
+_ROWS: Mapping[str, tuple[tuple[str, ...], Mapping[str, tuple[str, Callable[[object], bool]]]]] = {
+    "$.storage_state.cookies": (_IDENTITY, {"expires": ("a number", _is_number)}),
+    "$.storage_state.origins": (
+        ("origin",),
+        dict.fromkeys(("localStorage", "indexedDB"), ("a list of mappings", _are_mappings)),
+    ),
+    "$.pages": (
+        ("name", "url"),
+        {
+            "origin": ("a text", _is_text),
+            "scroll": ("two numbers", lambda value: _are(_is_number, value, 2)),
+            "session_storage": (
+                "a list of pairs of texts",
+                lambda value: _are(lambda each: _are(_is_text, each, 2), value),
+            ),
+        },
+    ),
+}

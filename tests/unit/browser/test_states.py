@@ -17,6 +17,14 @@ ORIGIN = {"origin": "http://x", "localStorage": [{"name": "theme", "value": "dar
 STATE = {**empty("default"), "storage_state": {"cookies": [COOKIE], "origins": [ORIGIN]}, "engine": "fake"}
 
 
+def storing(**changed):
+    return {**STATE, "storage_state": {**STATE["storage_state"], **changed}}
+
+
+def standing(**changed):
+    return {**STATE, "pages": [{"name": "inbox", "url": "http://x", **changed}]}
+
+
 async def log_in(lifecycle):
     async with lifecycle.page() as page:
         await page.context.add_cookies([COOKIE])
@@ -151,12 +159,73 @@ async def test_a_primed_session_begins_with_its_state_and_starts_no_browser(stag
         ({**STATE, "storage_state": {"origins": [{}]}}, r"origins\[0\]: needs origin"),
         ({**STATE, "pages": {}}, r"\$\.pages: must be a list"),
         ({**STATE, "pages": [{"url": "s3cret"}]}, r"\$\.pages\[0\]: needs name, url"),
+        ({**STATE, "pages": None}, r"\$\.pages: must be a list"),
+        ({**STATE, "missing": None}, r"\$\.missing: must be a list of texts"),
+        (storing(cookies=[{**COOKIE, "expires": "s3cret"}]), r"cookies\[0\]\.expires: must be a number"),
+        (storing(cookies=[{**COOKIE, "expires": True}]), r"cookies\[0\]\.expires: must be a number"),
+        (
+            storing(origins=[{**ORIGIN, "localStorage": None}]),
+            r"origins\[0\]\.localStorage: must be a list of mappings",
+        ),
+        (storing(origins=[{**ORIGIN, "localStorage": ["s3cret"]}]), r"localStorage: must be a list of mappings"),
+        (storing(origins=[{**ORIGIN, "indexedDB": {}}]), r"origins\[0\]\.indexedDB: must be a list of mappings"),
+        (standing(session_storage=5), r"\$\.pages\[0\]\.session_storage: must be a list of pairs of texts"),
+        (standing(session_storage=[["s3cret"]]), r"session_storage: must be a list of pairs of texts"),
+        (standing(session_storage=[["s3cret", 1]]), r"session_storage: must be a list of pairs of texts"),
+        (standing(scroll=7), r"\$\.pages\[0\]\.scroll: must be two numbers"),
+        (standing(scroll=[0, "s3cret"]), r"\$\.pages\[0\]\.scroll: must be two numbers"),
+        (standing(origin=None), r"\$\.pages\[0\]\.origin: must be a text"),
     ],
 )
 def test_what_is_no_state_is_refused_without_its_values(state, complaint):
     with pytest.raises(ValidationError, match=complaint) as caught:
         checked(state)
     assert "s3cret" not in str(caught.value)
+
+
+def test_what_a_state_need_not_have_is_there_once_it_was_checked():
+    bare = {"version": 1, "storage_state": {"origins": [{"origin": "http://x"}]}, "pages": [{"name": "a", "url": "b"}]}
+    state = checked(bare)
+    assert state["storage_state"] == {"cookies": [], "origins": [{"origin": "http://x"}]}
+    assert (state["missing"], state["engine"], state["session_id"]) == ([], None, "")
+
+
+async def test_a_state_without_cookies_does_not_cost_a_restart(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        lifecycle.prime("default", {"version": 1, "storage_state": {"origins": []}})
+        async with lifecycle.page():
+            it.launcher.always("cookies", FakeBrowserError("broken"))
+            it.launcher.always("storage_state", FakeBrowserError("broken"))
+        assert await lifecycle.on_browser_restart_required("test", {})
+
+
+async def test_what_a_hostile_page_says_of_itself_is_not_kept_unless_it_can_be_restored(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        async with lifecycle.page(name="inbox") as page:
+            await page.goto("http://x/inbox")
+            page.session_storage, page.scroll = "all yours", [0, 1234]
+        state = await lifecycle.get_browser_state("default")
+        assert "session storage of page inbox" in state["missing"]
+        assert checked(state) == state
+        assert await lifecycle.on_browser_restart_required("test", {})
+        async with lifecycle.page(name="inbox") as again:
+            assert again.url == "http://x/inbox"
+
+
+async def test_a_session_that_cannot_be_read_at_all_takes_the_browser_from_nobody(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        async with lifecycle.page("odd") as page:
+            page.context.storage["cookies"] = [5]
+        assert await lifecycle.on_browser_restart_required("test", {})
+        assert of_kind(it.told, "checkpoint_failed") == [{"reason": "the browser's state: TypeError"}]
+        async with lifecycle.page() as page:
+            assert page.context.storage["cookies"] == [COOKIE]
+        async with lifecycle.page("odd") as page:
+            assert page.context.storage["cookies"] == []
 
 
 def test_another_engine_takes_cookies_and_storage_and_says_what_it_does_not():

@@ -43,6 +43,7 @@ class Keeper:
         self.generation: Generation | None = None
         self.pages_served = 0
         self._restart = restart
+        self._limits = restart.limits()
         self._health = Health(policy, runtime, calls)
         self._budget = Budget(policy.restarts_max, policy.restart_window)
         self._gate = Gate()
@@ -72,9 +73,10 @@ class Keeper:
             generation = self.generation
             if generation is not None and generation.look() and (self._gate.is_open or nested):
                 # A probe takes its time: what was true before it is asked again.
-                if self._is_fresh(generation):
+                if not self._is_fresh(generation):
+                    await self.healthy(generation)
+                elif not self._has_served(generation) or not self.plan("pages"):
                     return generation
-                await self.healthy(generation)
                 continue
             if self._work is None:
                 self._start()
@@ -104,10 +106,13 @@ class Keeper:
         await asyncio.wait({work})
         return not work.cancelled() and work.result()
 
-    def plan(self, reason: str) -> None:
-        """Renew it when nothing else is under way: it works, and has done enough."""
-        if self._work is None and not self._is_closed and self.generation is not None and self._restart.is_possible:
-            self._begin(Cause(Kind.PLANNED, reason))
+    def plan(self, reason: str) -> bool:
+        """Renew it when nothing else is under way: it works, and has done enough. Whether that was begun."""
+        is_possible = self.policy.restart_enabled and self._restart.is_possible and not self._is_closed
+        if not is_possible or self._work is not None or self.generation is None:
+            return False
+        self._begin(Cause(Kind.PLANNED, reason))
+        return True
 
     def adopt(self, generation: Generation) -> None:
         """Use a browser that somebody else launched."""
@@ -172,6 +177,10 @@ class Keeper:
     def _is_fresh(self, generation: Generation) -> bool:
         return self.now() - generation.answered <= self.policy.idle_before_probe
 
+    def _has_served(self, generation: Generation) -> bool:
+        """Whether it has lent as many pages as it may; at a quick pace that cannot wait until it is looked at next."""
+        return self._limits[0].reached(pages=generation.pages) is not None
+
     def _start(self) -> None:
         """Start the first browser, or one after starting failed; only the first is free."""
         self._refuse_if_closed()
@@ -232,12 +241,12 @@ class Keeper:
     def _use(self, generation: Generation) -> None:
         self.generation = generation
         self._stop_watching()
+        self._limits = self._restart.limits()
         self._watching = self.calls.start(self._watch(generation))
 
     async def _watch(self, generation: Generation) -> None:
         """Ask it now and then, keep what its sessions hold, and say when it has done enough."""
         snapshot_at = self.now() + self.policy.snapshot_interval
-        limits = self._restart.limits()
         while generation.failure is None:
             await self.runtime.clock.sleep(min(self.policy.health_interval, self.policy.snapshot_interval))
             if not await self.healthy(generation):
@@ -245,14 +254,12 @@ class Keeper:
             if self.now() >= snapshot_at:
                 await self._restart.snapshot(generation)
                 snapshot_at = self.now() + self.policy.snapshot_interval
-            reason = self._reason_to_renew(generation) or await self._restart.due(generation, limits)
-            if reason is not None:
+            if self._health.is_slow:
+                self.plan("slow")
+            elif generation.is_tainted:
+                self.plan("a context that does not close")
+            elif (reason := await self._restart.due(generation, self._limits)) is not None:
                 self.plan(reason)
-
-    def _reason_to_renew(self, generation: Generation) -> str | None:
-        if self._health.is_slow:
-            return "slow"
-        return "a context that does not close" if generation.is_tainted else None
 
     def _stop_watching(self) -> None:
         watching, self._watching = self._watching, None

@@ -390,6 +390,44 @@ async def test_no_value_of_a_state_is_ever_told(stage):
     assert "s3cret" not in repr(it.told)
 
 
+async def test_a_quick_crawl_has_its_browser_renewed_after_so_many_pages_and_not_when_it_is_next_looked_at(
+    stage, of_kind
+):
+    it = stage(policy={"browser_pages": 5})
+    served = []
+
+    async def visits(lifecycle):
+        for _ in range(10):
+            async with lifecycle.page() as page, lifecycle.page():
+                served.append(lifecycle.generation)
+                assert await page.title()
+
+    async with it.lifecycle as lifecycle:
+        await asyncio.gather(visits(lifecycle), visits(lifecycle))
+        counts = [served.count(each) * 2 for each in range(1, lifecycle.generation + 1)]
+        # Those who were let in already are not sent away, and a lease within a lease never waits.
+        assert max(counts) <= 5 + 2 * 2 - 1
+        assert sum(counts) == 40
+        told = of_kind(it.told, "browser_restarted")
+        assert {(each["reason"], each["planned"], each["redone"]) for each in told} == {("pages", True, 0)}
+
+
+async def test_a_browser_is_not_renewed_where_restarts_are_off_or_impossible(stage, of_kind):
+    it = stage(policy={"browser_pages": 2, "restart_enabled": False})
+    async with it.lifecycle as lifecycle:
+        for _ in range(5):
+            async with lifecycle.page():
+                assert lifecycle.generation == 1
+        await asyncio.sleep(30)
+        assert not of_kind(it.told, "browser_restarted")
+    running = (await FakeLauncher()()).browser
+    async with stage(launcher=None, policy={"browser_pages": 2}).lifecycle as lifecycle:
+        lifecycle.attach(running)
+        for _ in range(5):
+            async with lifecycle.page() as page:
+                assert page.context.browser is running
+
+
 @pytest.mark.parametrize(
     ("policy", "reason"),
     [({"browser_pages": 3}, "pages"), ({"browser_age": 25}, "age")],

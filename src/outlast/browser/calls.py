@@ -72,7 +72,7 @@ class Calls:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Like `start`, for what nobody waits for."""
-        self._running.add(self.start(work))
+        _ = self.start(work)
 
     async def end(self, seconds: float) -> None:
         """Give what still runs `seconds` to end, then cancel it."""

@@ -54,7 +54,7 @@ class Keeper:
         self._work: asyncio.Task[bool] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._was_started = False
-        self._is_closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     @property
     def restarts_left(self) -> int:
@@ -75,7 +75,8 @@ class Keeper:
                 # A probe takes its time: what was true before it is asked again.
                 if not self._is_fresh(generation):
                     await self.healthy(generation)
-                elif not self._has_served(generation) or not self.plan("pages"):
+                # At a quick pace this cannot wait until it is looked at next.
+                elif self._limits[0].reached(pages=generation.pages) is None or not self.plan("pages"):
                     return generation
                 continue
             if self._work is None:
@@ -93,7 +94,7 @@ class Keeper:
 
     async def asked(self, cause: Cause) -> bool:
         """Restart it; whoever asks while one is under way gets what comes of that one."""
-        if self._is_closed or not self._restart.is_possible:
+        if self._closing is not None or not self._restart.is_possible:
             return False
         if self._work is None:
             if self.generation is not None and not self._budget.spend(self.now()):
@@ -108,7 +109,7 @@ class Keeper:
 
     def plan(self, reason: str) -> bool:
         """Renew it when nothing else is under way: it works, and has done enough. Whether that was begun."""
-        is_possible = self.policy.restart_enabled and self._restart.is_possible and not self._is_closed
+        is_possible = self.policy.restart_enabled and self._restart.is_possible and self._closing is None
         if not is_possible or self._work is not None or self.generation is None:
             return False
         self._begin(Cause(Kind.PLANNED, reason))
@@ -123,25 +124,10 @@ class Keeper:
             self._gate.open()
 
     async def close(self) -> None:
-        """End everything, in order; whoever waits or works is told."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        gone = BrowserUnavailableError("the browser was closed", context={"scope": "browser"})
-        work, generation = self._work, self.generation
-        if work is not None:
-            work.cancel()
-            await asyncio.wait({work})
-            generation = self.generation
-        self._gate.fail(gone)
-        self._stop_watching()
-        if generation is not None:
-            generation.retire()
-            generation.fail_leases(gone)
-            await generation.drained(self.policy.deadlines.close_context)
-        self.generation = None
-        await self._restart.close(generation)
-        await self.calls.end(self.policy.deadlines.stop)
+        """End everything, in order; whoever waits or works is told. It goes on when who waits for its end gives up."""
+        if self._closing is None:
+            self._closing = self.calls.start(self._close())
+        await asyncio.shield(self._closing)
 
     async def close_page(self, page: Any, room: Room) -> None:
         """Close a page; when that does not work, its context is given up too, and the browser is asked whether it lives."""
@@ -171,15 +157,28 @@ class Keeper:
         pages = [page for context in tuple(generation.browser.contexts) for page in tuple(context.pages)]
         await asyncio.gather(*(self._collect(each) for each in pages if hasattr(each, "request_gc")))
 
+    async def _close(self) -> None:
+        gone = BrowserUnavailableError("the browser was closed", context={"scope": "browser"})
+        work, generation = self._work, self.generation
+        if work is not None:
+            work.cancel()
+            await asyncio.wait({work})
+            generation = self.generation
+        self._gate.fail(gone)
+        self._stop_watching()
+        if generation is not None:
+            generation.retire()
+            generation.fail_leases(gone)
+            await generation.drained(self.policy.deadlines.close_context)
+        self.generation = None
+        await self._restart.close(generation)
+        await self.calls.end(self.policy.deadlines.stop)
+
     async def _collect(self, page: Any) -> None:
         await self.calls.tried(page.request_gc(), GC_SECONDS, "page.request_gc")
 
     def _is_fresh(self, generation: Generation) -> bool:
         return self.now() - generation.answered <= self.policy.idle_before_probe
-
-    def _has_served(self, generation: Generation) -> bool:
-        """Whether it has lent as many pages as it may; at a quick pace that cannot wait until it is looked at next."""
-        return self._limits[0].reached(pages=generation.pages) is not None
 
     def _start(self) -> None:
         """Start the first browser, or one after starting failed; only the first is free."""
@@ -197,7 +196,7 @@ class Keeper:
         is_wanted = self.is_wanted()
         self._tell_crash(failure.incident, failure.reason, generation.number, replaced=is_wanted)
         # A restart that is under way finds it out by itself.
-        if self._work is None and not self._is_closed and generation is self.generation:
+        if self._work is None and self._closing is None and generation is self.generation:
             if is_wanted:
                 self._replace(failure.reason)
             else:
@@ -284,7 +283,7 @@ class Keeper:
         )
 
     def _refuse_if_closed(self) -> None:
-        if self._is_closed:
+        if self._closing is not None:
             raise BrowserUnavailableError("the browser was closed", context={"scope": "browser"})
 
     def _tell_crash(self, incident: str, reason: str, number: int, *, replaced: bool) -> None:

@@ -212,7 +212,10 @@ class BrowserLifecycle(IBrowserLifecycleIntegration):
         await self._keeper.collect_garbage(generation)
 
     async def close(self) -> None:
-        """End the browser and its driver, for good. Whoever still holds a page of it is told."""
+        """End the browser and its driver, for good. Whoever still holds a page of it is told.
+
+        Who is cancelled meanwhile does not cut it short, and may wait for its end by a second call.
+        """
         await self._keeper.close()
 
     def _session(self, session_id: str | None) -> Session | None:

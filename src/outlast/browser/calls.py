@@ -5,6 +5,7 @@ Playwright leaks what a cancelled call would have returned, and most of its call
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -75,14 +76,16 @@ class Calls:
         _ = self.start(work)
 
     async def end(self, seconds: float) -> None:
-        """Give what still runs `seconds` to end, then cancel it."""
-        running = self._running - {asyncio.current_task()}
-        if running:
-            _, late = await asyncio.wait(running, timeout=seconds)
+        """Give what still runs, and what is disposed of when it ends, `seconds` to end, then cancel it."""
+        own = asyncio.current_task()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while running := self._running - {own}:
+                    await asyncio.wait(running)
+        if late := self._running - {own}:
             for task in late:
                 task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=seconds)
+            await asyncio.wait(late, timeout=seconds)
 
     def _abandon(self, task: asyncio.Task[T], late: Callable[[T], Awaitable[Any]] | None) -> None:
         if late is not None:

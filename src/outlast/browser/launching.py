@@ -39,6 +39,7 @@ class Launching:
         self.driver_since = 0.0
         self._driver: Process | None = None
         self._last: Launched | None = None
+        self._is_closed = False
 
     @property
     def is_possible(self) -> bool:
@@ -65,6 +66,11 @@ class Launching:
             f"the browser cannot be started: {error}", context={"scope": "browser", "attempts": attempts + 1}
         ) from error
 
+    async def close(self) -> None:
+        """End the driver, and when a browser still arrives that nobody waits for any more, then again."""
+        self._is_closed = True
+        await self.stop_driver()
+
     async def stop_driver(self, *, at_once: bool = False) -> None:
         """End the driver, if there is one, so that the next launch gets a new one. `at_once`: it does not answer anyway."""
         last, self._last = self._last, None
@@ -79,7 +85,7 @@ class Launching:
     async def _once(self, number: int) -> Generation:
         assert self._launcher is not None
         call = self._launcher()
-        launched = await self._calls.wait(call, self._policy.deadlines.launch, "the launch", late=_dispose)
+        launched = await self._calls.wait(call, self._policy.deadlines.launch, "the launch", late=self._dispose)
         self._last = launched
         driver = None if launched.driver_pid is None else look(launched.driver_pid)
         if driver != self._driver or not self.driver_since:
@@ -97,12 +103,13 @@ class Launching:
         await self._custody.began(generation)
         return generation
 
-
-async def _dispose(launched: Launched) -> None:
-    try:
-        await launched.browser.close()
-    finally:
-        await asyncio.to_thread(remove_temporary, launched.directories)
+    async def _dispose(self, launched: Launched) -> None:
+        try:
+            await launched.browser.close()
+        finally:
+            await asyncio.to_thread(remove_temporary, launched.directories)
+            if self._is_closed and launched.stop is not None:
+                await launched.stop()
 
 
 def _browser_of(driver: Process, marker: str) -> Process | None:

@@ -149,7 +149,7 @@ class Restart:
         # A restart that was cut short may have left two: the old one and the one that was to follow.
         open_ones = [each for each in dict.fromkeys((generation, self._latest)) if each and not each.is_ended]
         ended = [await self._ended(each) for each in open_ones]
-        await self._launching.stop_driver()
+        await self._launching.close()
         if all(ended):
             await self._custody.close()
 

@@ -661,3 +661,14 @@ async def test_closing_goes_on_when_who_waits_for_it_gives_up(stage, seconds):
     assert it.launcher.open_browsers == 0
     assert it.launcher.drivers_stopped == 1
     assert not lifecycle._keeper.calls._running
+
+
+async def test_a_browser_that_is_being_launched_when_all_is_closed_leaves_nothing(stage):
+    it = stage()
+    it.launcher.next("launch", 2)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1), it.lifecycle as lifecycle, lifecycle.page():
+            pytest.fail("it was lent")
+    assert len(it.launcher.browsers) == 1
+    assert it.launcher.open_browsers == 0
+    assert it.launcher.drivers_stopped == 1

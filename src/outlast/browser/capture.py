@@ -10,7 +10,7 @@ from outlast.browser.policy import Deadlines
 from outlast.browser.state import VERSION, can_be_restored, empty
 from outlast.errors import BrowserTimeoutError
 
-__all__ = ["Capture"]
+__all__ = ["PAGE_SCRIPT", "Capture"]
 
 PAGE_SCRIPT = """() => ({
   url: location.href, origin: location.origin, scroll: [window.scrollX, window.scrollY],

@@ -1,11 +1,13 @@
 """Puts back what a session held: its context with cookies and storage, its lasting pages, and the proof that they are there."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from json import dumps
 from typing import Any
 
 from outlast.browser.calls import Calls
+from outlast.browser.capture import PAGE_SCRIPT
 from outlast.browser.policy import Deadlines
 from outlast.browser.state import missing_after
 from outlast.runtime import Clock
@@ -76,6 +78,8 @@ class Restoring:
             call = page.goto(url, wait_until="domcontentloaded", timeout=wait * 1_000)
             if not await self._calls.tried(call, wait + 1, "page.goto"):
                 missing.append(f"page {recorded['name']}")
+            elif not await self._has_session_storage(page, recorded):
+                missing.append(f"session storage of page {recorded['name']}")
         if hasattr(script, "close"):  # newer versions of Playwright take a script back
             await self._calls.tried(script.close(), self._deadlines.probe, "init_script.close")
         scroll = list(recorded.get("scroll") or [0, 0])
@@ -94,6 +98,16 @@ class Restoring:
             return []
         found = {"cookies": await self._calls.wait(context.cookies(), self._deadlines.probe, "context.cookies")}
         return missing_after({"cookies": wanted["cookies"]}, found, self._clock.now().timestamp())
+
+    async def _has_session_storage(self, page: Any, recorded: Mapping[str, Any]) -> bool:
+        """Whether all of its keys are there; the values may be others by now, for the page is at work already."""
+        wanted = {key for key, _ in recorded.get("session_storage") or []}
+        if not wanted:
+            return True
+        with suppress(Exception):  # it does not answer, or talks nonsense
+            found = await self._calls.wait(page.evaluate(PAGE_SCRIPT), self._deadlines.probe, "page.evaluate")
+            return wanted <= {key for key, _ in found["session_storage"]}
+        return False
 
     async def _session_storage(self, page: Any, recorded: Mapping[str, Any]) -> Any:
         entries = recorded.get("session_storage") or []

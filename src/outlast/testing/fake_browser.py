@@ -4,6 +4,8 @@ It crashes, freezes and fails as it is told to, and counts what was left open.
 """
 
 import asyncio
+import json
+import re
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
@@ -17,6 +19,9 @@ HANG = "hang"
 """A fault: the call never answers, until its browser is gone."""
 
 CALL_SECONDS = 0.01
+
+# The one script that the lifecycle runs before those of a page.
+_STORING = re.compile(r"origin !== (?P<origin>\".*?\").* of (?P<entries>\[.*\])\) sessionStorage\.setItem", re.DOTALL)
 
 CLOSED = "Target page, context or browser has been closed"
 
@@ -230,6 +235,9 @@ class FakePage(_Emitter):
     async def goto(self, url: str, **_: Any) -> None:
         await self._step("goto")
         self.url = url
+        for stored in filter(None, map(_STORING.search, self.scripts)):
+            if json.loads(stored["origin"]) == _origin(url):
+                self.session_storage += json.loads(stored["entries"])
 
     async def title(self) -> str:
         await self._step("title")

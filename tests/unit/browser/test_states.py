@@ -109,7 +109,19 @@ async def test_a_named_page_is_recorded_with_all_that_is_its_own(stage):
         async with lifecycle.page(name="inbox") as again:
             assert again is not page
             assert (again.url, again.scroll) == ("http://x/inbox", [0, 1234])
-            assert '[["step", "7"]]' in again.scripts[0]
+            assert again.session_storage == [["step", "7"]]
+
+
+async def test_session_storage_that_a_named_page_does_not_have_afterwards_is_said_to_be_missing(stage):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        for origin, is_whole in (("http://x", True), ("http://elsewhere", False)):
+            page = {"name": "inbox", "url": "http://x", "origin": origin, "session_storage": [["step", "s3cret"]]}
+            assert await lifecycle.restore_browser_state("default", {**STATE, "pages": [page]}) is is_whole
+        it.launcher.always("evaluate", FakeBrowserError("it does not answer"))
+        for entries, is_whole in (([], True), ([["step", "s3cret"]], False)):
+            page = {"name": "inbox", "url": "http://x", "origin": "http://x", "session_storage": entries}
+            assert await lifecycle.restore_browser_state("default", {**STATE, "pages": [page]}) is is_whole
 
 
 async def test_a_state_is_restored_whole_or_the_answer_is_no(stage):

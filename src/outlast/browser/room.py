@@ -10,7 +10,7 @@ __all__ = ["Room"]
 
 
 class Room:
-    """A context and its users. `lasting` are the pages that stay open between leases, `leased` those that are handed out."""
+    """A context and its users. `lasting` are the pages that stay open between leases."""
 
     def __init__(self, context: Any, generation: Generation, opened_at: float, limits: Limits) -> None:
         self.context = context
@@ -21,8 +21,6 @@ class Room:
         self.is_broken = False
         self.has_answered = False
         self.lasting: dict[str, Any] = {}
-        self.leased: set[Any] = set()
-        self.whole_users = 0
         self._users = 0
         self._vacancy = Vacancy()
 

@@ -53,7 +53,6 @@ class Generation:
         self.directories = directories
         self.pages = 0
         self.opening = 0
-        self.whole_users = 0
         self.is_ended = False
         self.is_tainted = False
         self.is_leaving = False

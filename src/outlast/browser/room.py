@@ -1,6 +1,5 @@
 """One context in one browser: who is in it, and what it has served."""
 
-from contextlib import suppress
 from typing import Any
 
 from outlast.browser.generation import Generation
@@ -11,7 +10,7 @@ __all__ = ["Room"]
 
 
 class Room:
-    """A context and its users. `lasting` are the pages that stay open between leases, `leased` those that are handed out.
+    """A context and its users. `lasting` are the pages that stay open between leases.
 
     `is_broken`: nobody else is let in, for its context was closed, or a page of it does not close.
     """
@@ -25,11 +24,8 @@ class Room:
         self.is_broken = False
         self.has_answered = False
         self.lasting: dict[str, Any] = {}
-        self.leased: set[Any] = set()
-        self.whole_users = 0
         self._users = 0
         self._vacancy = Vacancy()
-        self._close = context.close
         context.on("close", self._closed)
 
     @property
@@ -49,15 +45,6 @@ class Room:
         """Whether everybody left within `seconds`; None: they are waited for as long as it takes."""
         return await self._vacancy.comes_within(seconds)
 
-    def share(self) -> None:
-        """Let `close()` do nothing on the context itself: many a body ends with it, and others are at work there."""
-        with suppress(AttributeError):  # of a browser that is not Playwright's, perhaps
-            self.context.close = _stay_open
-
-    async def close(self) -> None:
-        """Close the context."""
-        await self._close()
-
     def is_due(self, now: float) -> bool:
         """Whether it has served enough."""
         return self.limits.reached(pages=self.pages, age=now - self.opened_at) is not None
@@ -68,7 +55,3 @@ class Room:
 
     def _closed(self, *_: Any) -> None:
         self.is_broken = True
-
-
-async def _stay_open(*_: Any, **__: Any) -> None:
-    """It is closed by `Room.close`, when nobody needs it."""

@@ -161,7 +161,6 @@ class Sessions:
         context, missing = await self._context(generation, state, lenient=whole or session.was_open)
         limits = self._limits.spread(self._policy.jitter, self._runtime.roll())
         room = Room(context, generation, self._now(), limits)
-        room.share()
         try:
             missing += await self._filled(room, state, whole=whole)
         except BaseException:
@@ -208,7 +207,7 @@ class Sessions:
 
     async def _close(self, room: Room) -> None:
         room.generation.contexts.discard(room.context)
-        if not await self._calls.closed(room, self._policy.deadlines.close_context, "context.close"):
+        if not await self._calls.closed(room.context, self._policy.deadlines.close_context, "context.close"):
             room.generation.is_tainted = True
 
     async def _close_when_left(self, room: Room) -> None:

@@ -143,6 +143,9 @@ class FakeBrowser(_Emitter):
         self.contexts.append(context)
         return context
 
+    async def new_page(self, **options: Any) -> "FakePage":
+        return await (await self.new_context(**options)).new_page()
+
     async def close(self) -> None:
         await self.launcher.step("close", self)
         self.crash()

@@ -408,10 +408,8 @@ async def test_a_crash_that_came_before_anybody_listened_counts(stage, monkeypat
         page.crash()
         return page
 
+    monkeypatch.setattr(FakeContext, "new_page", crashed)
     async with it.lifecycle as lifecycle:
-        async with lifecycle.page():
-            pass
-        monkeypatch.setattr(FakeContext, "new_page", crashed)
         with pytest.raises(BrowserCrashedError):
             async with lifecycle.page() as page:
                 await page.goto("http://x")

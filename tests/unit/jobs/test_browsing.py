@@ -578,31 +578,19 @@ async def test_settings_that_no_page_can_be_opened_with_are_no_items_fault(optio
     assert summary.reason.startswith("no page can be opened with these settings ([browser]): new_context() got")
 
 
-@pytest.fixture
-def refuses(monkeypatch):
-    """From when it is called, the next page cannot be opened, and those after it can."""
-    real = FakeContext.new_page
-
-    async def refused(context):
-        monkeypatch.setattr(FakeContext, "new_page", real)
-        raise OSError("no page for once")
-
-    return lambda: monkeypatch.setattr(FakeContext, "new_page", refused)
-
-
-async def test_a_first_page_that_cannot_be_opened_only_once_ends_nothing(options, refuses):
-    refuses()
+async def test_a_first_page_that_cannot_be_opened_only_once_ends_nothing(options, launcher):
+    launcher.next("new_page", OSError("no page for once"))
     summary, _ = await results("first", {**options, "concurrency": 1})
     assert (summary.done, summary.retries, summary.exit_code) == (12, 0, 0)
 
 
-async def test_a_page_that_cannot_be_opened_once_others_were_is_a_failure_like_any_other(options, refuses):
+async def test_a_page_that_cannot_be_opened_once_others_were_is_a_failure_like_any_other(options, launcher):
     seen = []
 
     async def scrape(url, page):
         seen.append(url)
         if len(seen) == 4:
-            refuses()
+            launcher.next("new_page", OSError("no page for once"))
         return {"url": url}
 
     summary, _ = await results("later on", {**options, "concurrency": 1}, scrape)

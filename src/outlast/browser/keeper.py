@@ -134,7 +134,7 @@ class Keeper:
         deadlines = self.policy.deadlines
         if page.is_closed() or await self.calls.closed(page, deadlines.close_page, "page.close"):
             return
-        room.is_broken = True
+        self.sessions.give_up(room)
         await self.suspect(room.generation)
 
     def close_page_soon(self, page: Any, room: Room | None) -> None:

@@ -263,7 +263,7 @@ class Restart:
                 return [f"session {session.name}: not verified"]
         finally:
             if not await self._calls.closed(page, deadlines.close_page, "page.close"):
-                room.is_broken = True  # it is left behind, together with its context
+                self.sessions.give_up(room)
         return []
 
     def _tell(self, generation: Generation, report: Report) -> None:

@@ -13,6 +13,7 @@ class Room:
     """A context and its users. `lasting` are the pages that stay open between leases.
 
     `is_broken`: nobody else is let in, for its context was closed, or a page of it does not close.
+    `is_going`: somebody sees to it that it is closed when everybody has left.
     """
 
     def __init__(self, context: Any, generation: Generation, opened_at: float, limits: Limits) -> None:
@@ -22,6 +23,7 @@ class Room:
         self.limits = limits
         self.pages = 0
         self.is_broken = False
+        self.is_going = False
         self.has_answered = False
         self.lasting: dict[str, Any] = {}
         self._users = 0

@@ -90,8 +90,16 @@ class Sessions:
         """A context that belongs to no session."""
         context, _ = await self._context(generation, None)
         room = Room(context, generation, self._now(), Limits())
+        room.is_going = True  # its one user closes it
         room.enter()
         return room
+
+    def give_up(self, room: Room) -> None:
+        """Let nobody else in. Others may still be in it: it is closed when the last of them has left."""
+        room.is_broken = True
+        if not room.is_going:
+            room.is_going = True
+            self._calls.spawn(self._close_when_left(room))
 
     async def renew_idle(self, generation: Generation) -> int:
         """Renew the contexts that nobody uses; how many."""
@@ -155,8 +163,7 @@ class Sessions:
         old = session.room
         if old is not None and old.generation is generation:
             session.room = None
-            # Others may still be in it: it is closed when the last of them has left.
-            self._calls.spawn(self._close_when_left(old))
+            self.give_up(old)
         state = session.state
         context, missing = await self._context(generation, state, lenient=whole or session.was_open)
         limits = self._limits.spread(self._policy.jitter, self._runtime.roll())

@@ -85,6 +85,17 @@ class TestLeaving:
             await asyncio.sleep(1)
             assert it.launcher.browser.contexts == [second]
 
+    async def test_a_page_that_does_not_close_is_gone_with_its_context_although_nobody_needs_another(self, stage):
+        it = stage()
+        async with it.lifecycle as lifecycle:
+            it.launcher.next("page.close", HANG)
+            await visit(lifecycle)
+            await asyncio.sleep(1)
+            assert not it.launcher.browser.contexts
+            async with lifecycle.page(None) as page:
+                it.launcher.next("page.close", HANG)
+            assert page.context not in it.launcher.browser.contexts
+
     async def test_a_state_is_given_to_those_who_come_beside_one_who_stays(self, stage):
         it = stage(policy={"browser_age": None})
         async with it.lifecycle as lifecycle:

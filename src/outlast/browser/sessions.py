@@ -82,7 +82,7 @@ class Sessions:
 
     async def alone(self, generation: Generation) -> Room:
         """A context that belongs to no session."""
-        context, _ = await self._context(generation, None)
+        context, _ = await self.restoring.context(generation.browser, None)
         room = Room(context, generation, self._now(), Limits())
         room.enter()
         return room
@@ -147,7 +147,7 @@ class Sessions:
             # Others may still be in it: it is closed when the last of them has left.
             self._calls.spawn(self._close_when_left(old))
         state = session.state
-        context, missing = await self._context(generation, state, lenient=whole or session.was_open)
+        context, missing = await self.restoring.context(generation.browser, state, lenient=whole or session.was_open)
         limits = self._limits.spread(self._policy.jitter, self._runtime.roll())
         room = Room(context, generation, self._now(), limits)
         try:
@@ -171,17 +171,6 @@ class Sessions:
         room.has_answered = bool(state["storage_state"].get("origins"))
         return missing + await self.restoring.lacking(room.context, state, whole=whole)
 
-    async def _context(
-        self, generation: Generation, state: Mapping[str, Any] | None, *, lenient: bool = False
-    ) -> tuple[Any, list[str]]:
-        generation.opening += 1
-        try:
-            context, missing = await self.restoring.context(generation.browser, state, lenient=lenient)
-        finally:
-            generation.opening -= 1
-        generation.contexts.add(context)
-        return context, missing
-
     async def _renew(self, session: Session, room: Room) -> Room:
         if await room.emptied(self._policy.deadlines.drain):
             return await self._reopen(session, room)
@@ -197,7 +186,6 @@ class Sessions:
         return await self._open(session, room.generation)
 
     async def _close(self, room: Room) -> None:
-        room.generation.contexts.discard(room.context)
         if not await self._calls.closed(room.context, self._policy.deadlines.close_context, "context.close"):
             room.generation.is_tainted = True
 

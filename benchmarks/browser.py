@@ -77,10 +77,13 @@ class _Load:
                 async with self.lifecycle.page() as page:
                     await page.goto(self.site.urls[number])
                     token = await page.inner_text("#token")
+                    # Of a crashed page it is an empty text, where most other calls are errors.
+                    title = await page.title()
             except BrowserError:
                 self.lost += 1
             else:
-                self.false += token != self.site.record(number)["token"]
+                record = self.site.record(number)
+                self.false += (token, title) != (record["token"], record["title"])
                 self.finished.append(time.perf_counter())
 
     async def next_finished(self, since: float) -> float:

@@ -220,7 +220,7 @@ async def test_a_crawl_survives_all_that_its_pages_do_to_it(crawl):
 
 
 async def test_a_page_that_leaks_has_the_browser_restarted_in_order_and_the_crawl_goes_on(crawl):
-    limit = 900
+    limit = 1_024
     config = JobConfiguration(resource={"monitoring_interval": 1, "memory_limit_mb": limit})
 
     lingered = []
@@ -236,6 +236,9 @@ async def test_a_page_that_leaks_has_the_browser_restarted_in_order_and_the_craw
     assert_whole(done, site)
     breached = done.happened("threshold_breached")
     assert {name for event in breached for name in event.data["breached"]} >= {"memory_limit"}
+    recovered = done.happened("threshold_recovered")
+    seen = [event.data["metrics"]["memory_usage"] for event in breached] + [event.data["peak"] for event in recovered]
+    assert limit < max(seen) < 1.3 * limit
     restarted = done.happened("browser_restarted")
     assert [event.data["reason"] for event in restarted] == ["memory_limit"]
     assert restarted[0].data["memory_after"] < restarted[0].data["memory_before"]

@@ -52,11 +52,9 @@ class Generation:
         self.driver = driver
         self.directories = directories
         self.pages = 0
-        self.opening = 0
         self.is_ended = False
         self.is_tainted = False
         self.is_leaving = False
-        self.contexts: set[Any] = set()
         self.failure: Failure | None = None
         self._leases: dict[Leased, None] = {}  # in the order in which they were lent
         self._vacancy = Vacancy()

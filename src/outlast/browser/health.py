@@ -65,13 +65,11 @@ class Health:
             await session.send("Browser.getVersion")
             return
         context = await generation.browser.new_context()
-        generation.contexts.add(context)
         try:
             seconds = self._policy.deadlines.probe
             page = await self._calls.wait(context.new_page(), seconds, "context.new_page")
             await self._calls.wait(page.evaluate("0"), seconds, "page.evaluate")
         finally:
-            generation.contexts.discard(context)
             seconds = self._policy.deadlines.close_context
             if not await self._calls.closed(context, seconds, "context.close"):
                 generation.is_tainted = True

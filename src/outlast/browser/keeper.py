@@ -143,7 +143,6 @@ class Keeper:
 
     async def close_context(self, room: Room) -> None:
         """Close a context; when that does not work, the browser is asked whether it lives."""
-        room.generation.contexts.discard(room.context)
         if not await self.close_stray_context(room.context):
             room.generation.is_tainted = True
             await self.suspect(room.generation)

@@ -88,7 +88,7 @@ class Sessions:
 
     async def alone(self, generation: Generation) -> Room:
         """A context that belongs to no session."""
-        context, _ = await self._context(generation, None)
+        context, _ = await self.restoring.context(generation.browser, None)
         room = Room(context, generation, self._now(), Limits())
         room.is_going = True  # its one user closes it
         room.enter()
@@ -165,7 +165,7 @@ class Sessions:
             session.room = None
             self.give_up(old)
         state = session.state
-        context, missing = await self._context(generation, state, lenient=whole or session.was_open)
+        context, missing = await self.restoring.context(generation.browser, state, lenient=whole or session.was_open)
         limits = self._limits.spread(self._policy.jitter, self._runtime.roll())
         room = Room(context, generation, self._now(), limits)
         try:
@@ -189,17 +189,6 @@ class Sessions:
         room.has_answered = bool(state["storage_state"].get("origins"))
         return missing + await self.restoring.lacking(room.context, state, whole=whole)
 
-    async def _context(
-        self, generation: Generation, state: Mapping[str, Any] | None, *, lenient: bool = False
-    ) -> tuple[Any, list[str]]:
-        generation.opening += 1
-        try:
-            context, missing = await self.restoring.context(generation.browser, state, lenient=lenient)
-        finally:
-            generation.opening -= 1
-        generation.contexts.add(context)
-        return context, missing
-
     async def _renew(self, session: Session, room: Room) -> None:
         if not await room.emptied(self._policy.deadlines.drain):
             room.put_off(self._now())
@@ -213,7 +202,6 @@ class Sessions:
         await self._open(session, room.generation)
 
     async def _close(self, room: Room) -> None:
-        room.generation.contexts.discard(room.context)
         if not await self._calls.closed(room.context, self._policy.deadlines.close_context, "context.close"):
             room.generation.is_tainted = True
 

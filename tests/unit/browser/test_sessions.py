@@ -61,15 +61,6 @@ class TestClosing:
             assert await visit(lifecycle) is not page.context
             assert await names_of_cookies(lifecycle) == ["sid"]
 
-    async def test_contexts_that_were_closed_are_not_remembered(self, stage):
-        it = stage()
-        async with it.lifecycle as lifecycle:
-            for _ in range(5):
-                await close_for_good(await visit(lifecycle))
-            await visit(lifecycle)
-            await asyncio.sleep(1)
-            assert len(lifecycle._keeper.generation.contexts) == 1
-
 
 class TestLeaving:
     async def test_a_page_that_does_not_close_costs_its_neighbours_nothing(self, stage):

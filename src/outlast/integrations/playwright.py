@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Sequence
 from contextvars import ContextVar
-from inspect import signature
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +66,7 @@ class PlaywrightLauncher:
         launch = getattr(playwright, self.engine).launch
         options = {**_OURS_TO_HANDLE, **self._options}
         directories: tuple[str, ...] = ()
-        if "artifacts_dir" in signature(launch).parameters and "artifacts_dir" not in options:
+        if "artifacts_dir" not in options:
             # Made here so that it is known, and removed, whatever becomes of the driver; and with nothing awaited between.
             options["artifacts_dir"] = mkdtemp(prefix=ARTIFACTS)
             directories = (options["artifacts_dir"],)

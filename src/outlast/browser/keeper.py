@@ -94,9 +94,10 @@ class Keeper:
         if self._is_closed or not self._restart.is_possible:
             return False
         if self._work is None:
-            if self.generation is not None and not self._budget.spend(self.now()):
+            if self._was_started and not self._budget.spend(self.now()):
                 self.runtime.emit(EventType.BROWSER_UNAVAILABLE, self._job_id, reason=str(self._spent()))
                 return False
+            self._was_started = True
             self._begin(cause if self.generation is not None else Cause(Kind.START, cause.reason))
         work = self._work
         assert work is not None

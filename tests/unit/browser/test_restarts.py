@@ -602,3 +602,20 @@ async def test_a_context_that_could_not_be_made_as_it_was_is_closed(stage):
         async with lifecycle.page() as page:
             assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}
         assert it.launcher.browser.contexts == [page.context]
+
+
+async def test_only_the_first_start_that_is_asked_for_is_free(stage, of_kind):
+    launches = []
+
+    async def launcher():
+        launches.append(1)
+        raise RuntimeError("no")
+
+    it = stage(launcher=launcher, policy={"restarts_max": 1, "launch_attempts": 1})
+    async with it.lifecycle as lifecycle:
+        for _ in range(10):
+            assert not await lifecycle.on_browser_restart_required("memory", {})
+        assert lifecycle.restarts_left == 0
+    # The first start and one restart, each with a new driver at the end.
+    assert len(launches) == 4
+    assert len(of_kind(it.told, "browser_unavailable")) == 10

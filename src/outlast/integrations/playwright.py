@@ -2,15 +2,18 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from importlib.util import find_spec
+from inspect import signature
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from outlast.browser.finding import find_browser
 from outlast.browser.launched import Launched
 from outlast.browser.processes import Process, is_alive, look, remove_temporary
-from outlast.errors import BrowserError, BrowserUnavailableError
+from outlast.errors import BrowserError, BrowserUnavailableError, ConfigurationError
+from outlast.failure.checks import nearest
 from outlast.runtime import new_id
 
 if TYPE_CHECKING:
@@ -83,6 +86,16 @@ class PlaywrightLauncher:
                 raise BrowserError(f"{found.path}: {error}", context={"scope": "browser"}) from error
             raise
         return Launched(browser, self.stop, None if driver is None else driver.pid, marker, directories)
+
+    def refuse_unknown(self, context_options: Iterable[str]) -> None:
+        """Raises `ConfigurationError` for an option that no context of Playwright's takes; without Playwright none is known."""
+        if not (given := set(context_options)) or find_spec("playwright") is None:
+            return
+        from playwright.async_api import Browser  # noqa: PLC0415 - an extra, and slow to import
+
+        known = signature(Browser.new_context).parameters.keys() - {"self"}
+        for name in sorted(given - known):
+            raise ConfigurationError(f"browser.context: Playwright's contexts have no {name!r}{nearest(name, known)}")
 
     async def stop(self) -> None:
         """End the driver; the next launch starts a new one."""

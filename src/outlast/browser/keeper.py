@@ -213,6 +213,9 @@ class Keeper:
     async def _run(self, cause: Cause) -> bool:
         """Whatever becomes of it, the gate is opened or those who wait are sent away."""
         try:
+            if self.generation is not None:
+                # One that does not answer is ended at once, instead of being asked for everything that a restart keeps.
+                await self.healthy(self.generation)
             generation = await self._restart.run(cause, self.generation, self._failed)
         except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must hear of it
             self.generation, self._work = None, None

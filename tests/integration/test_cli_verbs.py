@@ -312,6 +312,25 @@ def test_a_damaged_ledger_is_shown_as_damaged_not_as_absent(outlast, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("handler", "setting", "line"),
+    [
+        ("asks", "", "asks asks for 'nobody_has_this', which nobody provides"),
+        ("visits", 'storage_state = "gone.json"', "browser.storage_state: 'gone.json' is neither 'shared' nor 'fresh'"),
+        ("visits", 'context = { locle = "de" }', "no 'locle', did you mean 'locale'?"),
+    ],
+)
+def test_what_a_handler_cannot_be_given_is_said_before_there_is_a_job(outlast, tmp_path, handler, setting, line):
+    with (tmp_path / "scrape.py").open("a") as file:
+        file.write("\nasync def visits(item, page): ...\n")
+    (tmp_path / "job.toml").write_text(f'target = "scrape.py:{handler}"\nitems = "urls.txt"\n[browser]\n{setting}\n')
+    code, _, err = outlast("run", "job.toml")
+    assert code == 2
+    assert line in err
+    assert "beginning" not in err
+    assert not (tmp_path / ".outlast").exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
         (["run", "scrape.py:scrap", "urls.txt"], 2, "has no function 'scrap'"),

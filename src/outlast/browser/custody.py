@@ -35,7 +35,7 @@ class Custody:
         if self._is_swept or self._directory is None:
             return 0
         self._is_swept = True
-        found = await asyncio.to_thread(left_behind, self._directory)
+        found = await asyncio.to_thread(left_behind, self._directory, self._clock.now().timestamp())
         for each in found:
             await self._end(each)
         return len(found)

@@ -89,10 +89,11 @@ def find_browser(
     for place in places:
         if (path := next(filter(exists, place.paths), None)) is not None:
             return Found(path, _kind(engine, path), place.how)
+    wanted = "" if headless or engine != "chromium" else " that can show a window (headless = false)"
     raise _unavailable(
         engine,
-        f"no {engine} was found; looked at: {', '.join(place.said for place in places)}",
-        _remedy(engine),
+        f"no {engine}{wanted} was found; looked at: {', '.join(place.said for place in places)}",
+        _remedy(engine, headless=headless),
         [path for place in places for path in place.paths],
     )
 
@@ -206,11 +207,12 @@ def _kind(engine: str, path: str) -> str:
     return "chrome" if "google" in name else "chromium"
 
 
-def _remedy(engine: str) -> str:
+def _remedy(engine: str, *, headless: bool) -> str:
     playwright = f"python -m playwright install --with-deps {engine}"
     if engine != "chromium":
         return f"To install it: {playwright}"
+    package = "chromium-headless-shell" if headless else "chromium"
     return (
-        f"To install one: apt-get install chromium-headless-shell (Debian), or {playwright} (elsewhere); "
+        f"To install one: apt-get install {package} (Debian), or {playwright} (elsewhere); "
         f"or say where it is: {VARIABLE}=/path/to/chromium"
     )

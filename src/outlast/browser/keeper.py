@@ -97,9 +97,10 @@ class Keeper:
         if self._closing is not None or not self._restart.is_possible:
             return False
         if self._work is None:
-            if self.generation is not None and not self._budget.spend(self.now()):
+            if self._was_started and not self._budget.spend(self.now()):
                 self.runtime.emit(EventType.BROWSER_UNAVAILABLE, self._job_id, reason=str(self._spent()))
                 return False
+            self._was_started = True
             self._begin(cause if self.generation is not None else Cause(Kind.START, cause.reason))
         work = self._work
         assert work is not None
@@ -216,6 +217,9 @@ class Keeper:
     async def _run(self, cause: Cause) -> bool:
         """Whatever becomes of it, the gate is opened or those who wait are sent away."""
         try:
+            if self.generation is not None:
+                # One that does not answer is ended at once, instead of being asked for everything that a restart keeps.
+                await self.healthy(self.generation)
             generation = await self._restart.run(cause, self.generation, self._failed)
         except Exception as error:  # noqa: BLE001 - whatever it was, those who wait must hear of it
             self.generation, self._work = None, None

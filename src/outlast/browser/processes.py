@@ -12,6 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from outlast.resource.estimator import Resident, estimate
+from outlast.resource.proc import Stat, parse_stat, read_file
+from outlast.resource.smaps import resident
+
 __all__ = [
     "Process",
     "children",
@@ -43,18 +47,10 @@ class Process:
     started: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Stat:
-    process: Process
-    state: str
-    parent: int
-    group: int
-
-
 def look(pid: int) -> Process | None:
     """The process that has this pid now; None: none that lives."""
     stat = _stat(pid)
-    return None if stat is None or stat.state in DEAD else stat.process
+    return None if stat is None or stat.state in DEAD else _process(stat)
 
 
 def is_alive(process: Process) -> bool:
@@ -63,29 +59,29 @@ def is_alive(process: Process) -> bool:
 
 def leads_group(process: Process) -> bool:
     stat = _stat(process.pid)
-    return stat is not None and stat.process == process and stat.group == process.pid
+    return stat is not None and _process(stat) == process and stat.group == process.pid
 
 
 def children(process: Process) -> list[Process]:
     """The living children of a process."""
-    return [each.process for each in _all() if each.parent == process.pid and each.state not in DEAD]
+    return [_process(each) for each in _all() if each.parent == process.pid and each.state not in DEAD]
 
 
 def group(leader: Process) -> list[Process]:
     """The living members of the group that a process leads or led; itself alone when it leads none."""
     first = _stat(leader.pid)
-    if first is not None and first.process != leader:
+    if first is not None and _process(first) != leader:
         return []  # its number is another's by now, so its group is long gone
     if first is not None and first.group != leader.pid:
         return [leader] if first.state not in DEAD else []
-    return [each.process for each in _all() if each.group == leader.pid and each.state not in DEAD]
+    return [_process(each) for each in _all() if each.group == leader.pid and each.state not in DEAD]
 
 
 def end(process: Process) -> None:
     """SIGKILL for the process and its group, when it leads or led one that is not ours. One that is gone is left alone."""
     stat = _stat(process.pid)
     with suppress(ProcessLookupError, PermissionError):
-        if stat is not None and stat.process == process and stat.group == process.pid != os.getpgrp():
+        if stat is not None and _process(stat) == process and stat.group == process.pid != os.getpgrp():
             os.killpg(process.pid, signal.SIGKILL)
             return
     for each in group(process):
@@ -103,15 +99,8 @@ def command(process: Process) -> str:
 
 def memory(processes: list[Process]) -> float | None:
     """MiB that these processes take together, what they share counted once; None: unknown."""
-    own, files, shared = 0.0, 0.0, 0.0
-    found = False
-    for process in processes:
-        sizes = _sizes(process.pid)
-        found = found or bool(sizes)
-        own += sizes.get("RssAnon", 0.0)
-        files = max(files, sizes.get("RssFile", 0.0))
-        shared = max(shared, sizes.get("RssShmem", 0.0))
-    return own + files + shared if found else None
+    found = [each for process in processes if (each := _resident(process.pid)) is not None]
+    return estimate(found) / MIB if found else None
 
 
 def temporary_directories(process: Process) -> list[str]:
@@ -131,16 +120,13 @@ def remove_temporary(directories: Iterable[str]) -> None:
             shutil.rmtree(each, ignore_errors=True)
 
 
-def _sizes(pid: int) -> dict[str, float]:
-    try:
-        lines = (PROC / str(pid) / "status").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return {}
-    rows = (line.partition(":") for line in lines if line.startswith("Rss"))
-    return {name: int(size.split()[0]) * 1024 / MIB for name, _, size in rows}
+def _resident(pid: int) -> Resident | None:
+    with suppress(OSError):
+        return resident(pid, str(PROC))
+    return None
 
 
-def _all() -> Iterator[_Stat]:
+def _all() -> Iterator[Stat]:
     try:
         names = [each.name for each in PROC.iterdir()]
     except OSError:
@@ -150,11 +136,11 @@ def _all() -> Iterator[_Stat]:
             yield stat
 
 
-def _stat(pid: int) -> _Stat | None:
-    try:
-        text = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    # The name stands in brackets and may hold any character: what follows its end is in order.
-    row = text.rpartition(")")[2].split()
-    return _Stat(Process(pid, int(row[19])), row[0], int(row[1]), int(row[2]))
+def _stat(pid: int) -> Stat | None:
+    with suppress(OSError):
+        return parse_stat(read_file(f"{PROC}/{pid}/stat"))
+    return None
+
+
+def _process(stat: Stat) -> Process:
+    return Process(stat.pid, int(stat.start))

@@ -19,6 +19,8 @@ __all__ = ["Left", "Registry", "left_behind"]
 
 SUFFIX = ".jsonl"
 LINES_MAX = 100_000
+STRANGE_SECONDS_MAX = 7 * 86_400.0
+"""Nobody here can tell whether an owner in another pid namespace lives. Who writes nothing for so long does not."""
 
 
 @dataclass(slots=True)
@@ -78,48 +80,56 @@ class Registry:
         self._is_begun = True
 
 
-def left_behind(directory: Path) -> list[Left]:
-    """What dead owners left, as their files in this directory say."""
+def left_behind(directory: Path, now: float) -> list[Left]:
+    """What dead owners left, as their files in this directory say; `now` is in seconds since 1970."""
     try:
         files = sorted(each for each in directory.iterdir() if each.suffix == SUFFIX)
     except OSError:
         return []
-    return [left for each in files if (left := _left(each)) is not None]
+    return [left for each in files if (left := _left(each, now)) is not None]
 
 
-def _left(file: Path) -> Left | None:
+def _left(file: Path, now: float) -> Left | None:
     """What the owner of this file left; None: it may still live, or nobody here can tell."""
     try:
         rows = [row for line in file.read_text(encoding="utf-8").splitlines()[:LINES_MAX] if (row := _row(line))]
+        age = now - file.stat().st_mtime
     except (OSError, UnicodeDecodeError):
         return None
     if not rows or "owner" not in rows[0]:
         return None
-    here, owner = _place(), rows[0]
-    is_rebooted = owner.get("boot") != here["boot"]
-    if not is_rebooted and (owner.get("namespace") != here["namespace"] or _lives(owner.get("owner"))):
+    here, first = _place(), rows[0]
+    is_rebooted = first.get("boot") != here["boot"]
+    if not is_rebooted and first.get("namespace") != here["namespace"]:
+        # A container's that is gone, with all its processes and directories.
+        return Left(file) if age > STRANGE_SECONDS_MAX else None
+    if not is_rebooted and first["owner"] is not None and is_alive(first["owner"]):
         return None
     ended = {row["ended"] for row in rows if "ended" in row}
-    left = Left(file)
-    for row in rows:
-        if "began" in row and row["began"] not in ended:
-            # After a boot the numbers are others', and only the directories may be left.
-            left.processes += [] if is_rebooted else [Process(*each) for each in row["processes"]]
-            left.directories += row["directories"]
-    return left
+    open_ = [row for row in rows if "began" in row and row["began"] not in ended]
+    # After a boot the numbers are others', and only the directories may be left.
+    processes = [] if is_rebooted else [process for row in open_ for process in row["processes"]]
+    return Left(file, processes, [directory for row in open_ for directory in row["directories"]])
 
 
 def _row(line: str) -> dict[str, Any]:
-    # The last line of a process that was killed may be cut short.
-    with suppress(ValueError):
+    """A row with its processes as such; empty, when it is no row of ours."""
+    # The last line of a process that was killed may be cut short, and another version may write other rows.
+    with suppress(ValueError, TypeError, KeyError, AttributeError, OverflowError):
         row = json.loads(line)
-        if isinstance(row, dict):
-            return row
+        row |= {name: int(row[name]) for name in ("began", "ended") if name in row}
+        if row.get("owner") is not None:
+            row["owner"] = _process(row["owner"])
+        if "began" in row:
+            row["processes"] = [_process(each) for each in row["processes"]]
+            row["directories"] = [str(each) for each in row["directories"]]
+        return dict(row)
     return {}
 
 
-def _lives(owner: object) -> bool:
-    return isinstance(owner, list) and len(owner) == 2 and is_alive(Process(int(owner[0]), int(owner[1])))
+def _process(pair: Any) -> Process:
+    pid, started = pair
+    return Process(int(pid), int(started))
 
 
 def _place() -> dict[str, str]:

@@ -15,7 +15,10 @@ from outlast.cli.target import file_of, load_target, target_of
 from outlast.config import JobConfiguration, load_configuration
 from outlast.errors import ConfigurationError
 from outlast.jobs import Job
-from outlast.jobs.options import RunOptions, configured
+from outlast.jobs.browser import launcher_of, session_to_begin_with
+from outlast.jobs.mending import remedies_of
+from outlast.jobs.options import RunOptions, configured, launcher_in
+from outlast.jobs.provision import Wanted
 from outlast.jobs.store import JobDirectory, job_directory
 
 __all__ = ["Order", "Plan", "planned"]
@@ -92,6 +95,7 @@ def planned(order: Order, settings: Settings) -> Plan:
     name = order.options.get("job", config.name or job.name)
     hint = _hint(config) if order.hint is None else order.hint
     _refuse_standard_output(order, name, hint)
+    _refuse_unprovided(job, {**job.options, **options}, config)
     return Plan(
         name=name,
         directory=job_directory(Path(config.store), name),
@@ -123,6 +127,15 @@ def _refuse_standard_output(order: Order, name: str, hint: str) -> None:
         raise ConfigurationError(
             f"-o - is no file: an output goes on from run to run. To print what is recorded: {records}"
         )
+
+
+def _refuse_unprovided(job: Job[Any, Any], options: RunOptions, config: JobConfiguration) -> None:
+    """The run would refuse the same; by then there would be a job that has nothing to show for itself."""
+    wanted = Wanted.of(job.handler, remedies_of(options.get("remedies", {})), options.get("resources", {}))
+    if wanted.needs_browser:
+        session_to_begin_with(config.browser)
+        if launcher_in(options) is None:
+            launcher_of(config.browser)
 
 
 def _job(order: Order, chosen: JobConfiguration, base: Path) -> tuple[Job[Any, Any], dict[str, str]]:

@@ -18,6 +18,7 @@ from outlast.cli.target import target_of
 from outlast.config import Complaint, JobConfiguration, Loaded, NotifyConfiguration, load_configuration
 from outlast.errors import ConfigurationError, ResilienceException
 from outlast.failure import rules_of
+from outlast.jobs.browser import launcher_of, session_to_begin_with
 from outlast.resource import ResourceMonitor
 from outlast.retry import RetryManager
 
@@ -74,6 +75,8 @@ def _work(found: Settled) -> Iterator[tuple[str, Attempt]]:
         yield place, lambda: _need("prometheus_client", "prometheus")
     if executable is not None:
         yield "browser.executable", lambda: find_browser(config.browser.engine, executable)
+    yield "browser.context", lambda: launcher_of(config.browser)
+    yield "browser.storage_state", lambda: session_to_begin_with(config.browser)
 
 
 def _names(config: JobConfiguration) -> Iterator[tuple[str, Attempt]]:

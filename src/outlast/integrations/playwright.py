@@ -2,15 +2,18 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
+from importlib.util import find_spec
 from inspect import signature
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from outlast.browser.finding import find_browser
 from outlast.browser.launched import Launched
-from outlast.browser.processes import Process, children, command, is_alive, look, remove_temporary
-from outlast.errors import BrowserError, BrowserUnavailableError
+from outlast.browser.processes import Process, is_alive, look, remove_temporary
+from outlast.errors import BrowserError, BrowserUnavailableError, ConfigurationError
+from outlast.failure.checks import nearest
 from outlast.runtime import new_id
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ OWNER = "--outlast-owner="
 
 # A terminal sends Ctrl-C to every process of the job. What is in flight is to end, so the browser must not go at once.
 _OURS_TO_HANDLE = {"handle_sigint": False, "handle_sigterm": False, "handle_sighup": False}
+
+_driver_pid: ContextVar[list[int]] = ContextVar("_driver_pid")
+"""Set while a driver is being started: takes its pid."""
 
 
 class PlaywrightLauncher:
@@ -63,7 +69,7 @@ class PlaywrightLauncher:
         launch = getattr(playwright, self.engine).launch
         options = {**_OURS_TO_HANDLE, **self._options}
         directories: tuple[str, ...] = ()
-        if "artifacts_dir" in signature(launch).parameters and "artifacts_dir" not in options:
+        if "artifacts_dir" not in options:
             # Made here so that it is known, and removed, whatever becomes of the driver; and with nothing awaited between.
             options["artifacts_dir"] = mkdtemp(prefix=ARTIFACTS)
             directories = (options["artifacts_dir"],)
@@ -81,6 +87,16 @@ class PlaywrightLauncher:
             raise
         return Launched(browser, self.stop, None if driver is None else driver.pid, marker, directories)
 
+    def refuse_unknown(self, context_options: Iterable[str]) -> None:
+        """Raises `ConfigurationError` for an option that no context of Playwright's takes; without Playwright none is known."""
+        if not (given := set(context_options)) or find_spec("playwright") is None:
+            return
+        from playwright.async_api import Browser  # noqa: PLC0415 - an extra, and slow to import
+
+        known = signature(Browser.new_context).parameters.keys() - {"self"}
+        for name in sorted(given - known):
+            raise ConfigurationError(f"browser.context: Playwright's contexts have no {name!r}{nearest(name, known)}")
+
     async def stop(self) -> None:
         """End the driver; the next launch starts a new one."""
         playwright, self._playwright, self._driver = self._playwright, None, None
@@ -96,12 +112,15 @@ class PlaywrightLauncher:
             raise BrowserUnavailableError(
                 "browsers need Playwright: pip install 'outlast[browser]'", context={"scope": "browser"}
             ) from error
-        before = await asyncio.to_thread(_drivers)
-        manager = async_playwright()
-        self._playwright = await manager.start()
+        manager, pids = async_playwright(), list[int]()
+        _note_processes(asyncio.get_running_loop())
+        token = _driver_pid.set(pids)
+        try:
+            self._playwright = await manager.start()
+        finally:
+            _driver_pid.reset(token)
         _hear_of_its_end(manager)
-        new = await asyncio.to_thread(_drivers) - before
-        self._driver = next(iter(new), None)
+        self._driver = look(pids[0]) if pids else None
         return self._playwright
 
 
@@ -133,7 +152,23 @@ def _hear_of_its_end(manager: object) -> None:
             ended.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
-def _drivers() -> set[Process]:
-    """Our children that are Playwright drivers."""
-    own = look(os.getpid())
-    return set() if own is None else {each for each in children(own) if "run-driver" in command(each)}
+def _note_processes(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the loop tell which driver is whose, and start it in a session of its own: signals for the job's group are not for it.
+
+    Playwright tells neither its driver's pid nor takes options for it. Whatever else the loop starts is started as ever.
+    """
+    start = loop.subprocess_exec
+    if hasattr(start, "notes_drivers"):
+        return
+
+    async def noting(*args: Any, **options: Any) -> Any:
+        pids = _driver_pid.get(None)
+        # Playwright goes on in this context, and so do the callbacks that it calls: what those start is none of its drivers.
+        if pids is None or pids:
+            return await start(*args, **options)
+        transport, protocol = await start(*args, **{**options, "start_new_session": True})
+        pids.append(transport.get_pid())
+        return transport, protocol
+
+    noting.notes_drivers = True  # type: ignore[attr-defined] # told from the loop's own, so that it is put there once
+    loop.subprocess_exec = noting  # type: ignore[method-assign] # on this loop alone

@@ -15,7 +15,7 @@ from outlast.storage.strictjson import decode
 if TYPE_CHECKING:
     from outlast.config import BrowserConfiguration
 
-__all__ = ["LaunchFunction", "browsing_of"]
+__all__ = ["LaunchFunction", "browsing_of", "launcher_of", "session_to_begin_with"]
 
 GROUP = "outlast.browsers"
 """The entry points that launch browsers, by the name of the library."""
@@ -37,14 +37,14 @@ def browsing_of(
 ) -> Browsing:
     """The browser of a run; the shorter of `timeout` and that of a page bounds what is lent.
 
-    Raises `ConfigurationError` for a session that cannot be read, and when nothing launches a browser.
+    Raises `ConfigurationError` as `session_to_begin_with` and `launcher_of` do.
     """
-    began_with = None if config.storage_state in _KEPT else _session_in(Path(config.storage_state))
+    began_with = session_to_begin_with(config)
     if session.browser_state is None and began_with is not None:
         session.browser_state = began_with
     directory = session.directory
     lifecycle = BrowserLifecycle(
-        launcher or _launcher(config),
+        launcher or launcher_of(config),
         policy=BrowserPolicy(
             restarts_max=RESTARTS_MAX, browser_pages=config.max_pages or None, browser_age=config.lifetime or None
         ),
@@ -75,7 +75,11 @@ class _Saver:
         return await self._session.save("browser_restart", browser_state=state) or ""
 
 
-def _launcher(config: "BrowserConfiguration") -> LaunchFunction:
+def launcher_of(config: "BrowserConfiguration") -> LaunchFunction:
+    """What launches the browser of these settings.
+
+    Raises `ConfigurationError` when nothing does, and for a `context` of options that there are not.
+    """
     point = next((each for each in entry_points(group=GROUP) if each.name == LIBRARY), None)
     if point is None:
         raise ConfigurationError(
@@ -84,14 +88,20 @@ def _launcher(config: "BrowserConfiguration") -> LaunchFunction:
             context={"group": GROUP, "name": LIBRARY},
         )
     make = point.load()
-    launcher: LaunchFunction = make(
-        config.engine, executable=config.executable, args=config.args, headless=config.headless
-    )
-    return launcher
+    launcher = make(config.engine, executable=config.executable, args=config.args, headless=config.headless)
+    launcher.refuse_unknown(config.context)
+    launch: LaunchFunction = launcher
+    return launch
 
 
-def _session_in(path: Path) -> dict[str, Any]:
-    """A file that Playwright's `context.storage_state(path=...)` has written, as a state to begin with."""
+def session_to_begin_with(config: "BrowserConfiguration") -> dict[str, Any] | None:
+    """The file that Playwright's `context.storage_state(path=...)` has written, as a state; None: the settings name none.
+
+    Raises `ConfigurationError` when it cannot be read.
+    """
+    if config.storage_state in _KEPT:
+        return None
+    path = Path(config.storage_state)
     try:
         return checked({"version": VERSION, "session_id": SHARED, "storage_state": decode(path.read_bytes())})
     except (OSError, ValueError) as error:

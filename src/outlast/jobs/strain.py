@@ -76,12 +76,16 @@ def _told(bound: Bound, value: float, metrics: Mapping[str, Any], lasted: float,
             f"Only {value:.0f} MB are free on the disk of the job, which wants at least {bound.limit:g} ({bound.name}). "
             "Free some of it, or keep the job elsewhere (--store)."
         )
-    most, unit = bound.limit if bound.critical is None else bound.critical, "MB"
-    held = f"The job holds {value:.0f} MB"
+    unit, held = "MB", f"The job holds {value:.0f} MB"
     if bound.metric == "memory_percent":
         own, limit = metrics.get("memory_usage"), metrics.get("memory_limit_mb")
         of = "" if limit is None else f" of {limit:.0f} MB"
         held = f"{value:.0f} % of the memory{of} is used"
         held += "" if own is None else f", {own:.0f} MB of it by the job"
         unit = "%"
-    return f"{held}: more than {most:g} {unit} ({bound.name}) for {lasted:.0f} s, and nothing has helped. Give it more memory, or {advice}."
+    # The limit is what somebody has written; what the time is counted from is a little above it.
+    most = "" if bound.critical is None else f", and has been above {bound.critical:g} {unit}"
+    return (
+        f"{held}: that is more than {bound.limit:g} {unit} ({bound.name}){most} for {lasted:.0f} s, and nothing has helped. "
+        f"Give it more memory, or {advice}."
+    )

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from outlast.resource.bounded import Bounded
 from outlast.resource.cgroup import ControlGroup
 from outlast.resource.portable import PortableHost, PortableTree
 from outlast.resource.readings import Value
@@ -38,7 +39,7 @@ class Disk:
 
 def sampler_of(storage: Path, proc: Path = Path("/proc")) -> Sampler:
     """The gauges for this platform: those of Linux where there is its `/proc`, else psutil's."""
-    disk = Disk(storage)
+    disk = Bounded(Disk(storage))
     if not (proc / "self/stat").exists():
         return Sampler({"processes": PortableTree(float(os.cpu_count() or 1)), "memory": PortableHost(), "disk": disk})
     from outlast.resource.linux import LinuxHost, LinuxTree  # noqa: PLC0415 - it imports what only Unix has

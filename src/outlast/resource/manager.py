@@ -16,6 +16,7 @@ from outlast.errors import (
     ValidationError,
 )
 from outlast.events import EventBus
+from outlast.resource.bounded import Bounded
 from outlast.resource.callback import BreachCallback
 from outlast.resource.cleaning import Cleaning
 from outlast.resource.gauges import sampler_of
@@ -158,13 +159,13 @@ class ResourceMonitor(IResourceMonitor):
         return self._thresholds.get(threshold_id)
 
     def extra_probe(self, name: str, probe: Probe) -> None:
-        """Measure something of one's own under `name` with every sample; `probe` is called in the sampling thread.
+        """Measure something of one's own under `name` with every sample; `probe` is called in a thread of its own and has 2 s.
 
         Raises `ValidationError` when there is a metric of that name.
         """
         if name in METRICS:
             raise ValidationError(f"{name!r} is a metric already: a probe needs a name of its own")
-        self._measuring.probes[name] = probe
+        self._measuring.probes[name] = Bounded(probe)
 
     def breaches(self) -> list[Breach]:
         """The bounds that are broken now, in all sessions."""

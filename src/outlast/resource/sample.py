@@ -11,7 +11,7 @@ __all__ = ["MB", "Ask", "Gauge", "Probe", "Sample"]
 MB = 1 << 20
 
 Probe = Callable[[], float | None]
-"""A measurement of the user's own; it is called in the sampling thread."""
+"""A measurement of the user's own; it is called in a thread of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

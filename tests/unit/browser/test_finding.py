@@ -143,7 +143,11 @@ def test_debians_shell_then_its_chromium_then_the_path(no_playwright):
 def test_a_window_needs_more_than_a_headless_shell(playwright):
     own = "/home/ann/.cache/ms-playwright/chromium_headless_shell-7/chrome-linux/headless_shell"
     assert find_browser(environ=HOME, exists=having(own, SHELL, CHROMIUM), headless=False).path == CHROMIUM
-    assert SHELL not in refused(environ=HOME, exists=having(own, SHELL), headless=False).message
+    message = refused(environ=HOME, exists=having(own, SHELL), headless=False).message
+    assert SHELL not in message
+    # The shell may be there, and is no help.
+    assert message.startswith("no chromium that can show a window (headless = false) was found; looked at: ")
+    assert "apt-get install chromium (Debian)" in message
 
 
 def test_every_place_is_named_when_there_is_none_and_how_to_install_one(playwright):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from outlast.browser.processes import command, end, look
+from outlast.browser.processes import children, command, end, look
 from outlast.errors import BrowserError, BrowserUnavailableError
 from outlast.integrations.playwright import playwright_launcher
 
@@ -35,6 +35,34 @@ async def test_browsers_come_from_one_driver_until_it_is_stopped_or_dies(tmp_pat
         await third.stop()
     finally:
         await launcher.stop()
+
+
+async def test_launchers_that_start_at_once_know_their_drivers_which_no_signal_for_our_group_reaches():
+    launchers, others = [playwright_launcher(), playwright_launcher()], []
+
+    async def start(*_):
+        others.append(await asyncio.create_subprocess_exec("sleep", "60"))
+
+    try:
+        first, second, _ = await asyncio.gather(*(each() for each in launchers), start())
+        assert first.driver_pid != second.driver_pid
+        for each in (first, second):
+            assert any(each.marker in command(child) for child in children(look(each.driver_pid)))
+            assert os.getsid(each.driver_pid) == each.driver_pid
+        # A callback of a page runs where its driver was started: what it starts is no driver either.
+        page = await first.browser.new_page()
+        page.on("close", start)
+        await page.close()
+        async with asyncio.timeout(60):
+            while len(others) < 2:
+                await asyncio.sleep(0.02)
+        assert {os.getsid(each.pid) for each in others} == {os.getsid(0)}
+    finally:
+        for child in others:
+            child.kill()
+            await child.wait()
+        for each in launchers:
+            await each.stop()
 
 
 async def test_a_browser_that_is_not_there_is_said():

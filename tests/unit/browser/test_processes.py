@@ -171,32 +171,67 @@ async def test_what_a_living_owner_has_is_left_alone(started, tmp_path):
     process = started()
     registry = Registry(tmp_path, "01LIVE")
     registry.began(1, [process], [])
-    assert left_behind(tmp_path) == []
+    assert left_behind(tmp_path, time.time()) == []
     assert (tmp_path / "01LIVE.jsonl").stat().st_mode & 0o777 == 0o600
 
 
 async def test_another_namespace_is_not_judged_and_another_boot_has_only_directories(started, tmp_path):
     process = started()
     written_by_a_dead_owner(tmp_path, [process], [], namespace="pid:[1]")
-    assert left_behind(tmp_path) == []
+    assert left_behind(tmp_path, time.time()) == []
     written_by_a_dead_owner(tmp_path, [process], ["/tmp/playwright-artifacts-none"], boot="another")
-    [left] = left_behind(tmp_path)
+    [left] = left_behind(tmp_path, time.time())
     assert left.processes == []
     assert left.directories[-1] == "/tmp/playwright-artifacts-none"
+
+
+async def test_the_file_of_a_container_that_has_written_nothing_for_a_week_is_removed(started, tmp_path):
+    process, profile = started(), tmp_path / "playwright-artifacts-x"
+    profile.mkdir()
+    file = written_by_a_dead_owner(tmp_path / "browsers", [process], [str(profile)], namespace="pid:[1]")
+    os.utime(file, (time.time() - 8 * 86_400,) * 2)
+    async with BrowserLifecycle(FakeLauncher(), storage=tmp_path):
+        assert not file.exists()
+        # Numbers and names mean something else there.
+        assert is_alive(process)
+        assert profile.exists()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"began": 1}',
+        '{"began": 2, "processes": [["x", 1]], "directories": []}',
+        '{"began": [1]}',
+        '{"ended": [1]}',
+        "7",
+    ],
+)
+async def test_a_row_that_is_none_of_ours_is_no_row(started, tmp_path, row):
+    process = started()
+    file = written_by_a_dead_owner(tmp_path, [process])
+    file.write_text(file.read_text() + row + "\n")
+    [left] = left_behind(tmp_path, time.time())
+    assert left.processes == [process]
+
+
+async def test_an_owner_who_cannot_be_told_is_left_alone(started, tmp_path):
+    written_by_a_dead_owner(tmp_path, [started()], owner=["x"])
+    assert left_behind(tmp_path, time.time()) == []
 
 
 async def test_a_browser_that_ended_is_not_looked_for(started, tmp_path):
     file = written_by_a_dead_owner(tmp_path, [started()])
     file.write_text(file.read_text() + '{"ended": 1}\n{"began": 2, "proc')
-    [left] = left_behind(tmp_path)
+    [left] = left_behind(tmp_path, time.time())
     assert left.processes == []
 
 
 async def test_a_file_that_says_nothing_is_left_alone(tmp_path):
     (tmp_path / "a.jsonl").write_bytes(b"\xff\xfe")
     (tmp_path / "b.jsonl").write_text("[]\nnonsense\n")
-    assert left_behind(tmp_path) == []
-    assert left_behind(tmp_path / "none") == []
+    assert left_behind(tmp_path, time.time()) == []
+    assert left_behind(tmp_path / "none", time.time()) == []
 
 
 GUARDED = """
@@ -243,8 +278,9 @@ async def test_a_shell_is_started_for_something_to_guard_and_leaves_no_zombie(st
     before = children(look(os.getpid()))
     reaper.guard([], [])
     assert children(look(os.getpid())) == before
-    reaper.guard([started()], [])
-    [shell] = [each for each in children(look(os.getpid())) if "trap" in command(each)]
+    guarded = started()
+    reaper.guard([guarded], [])
+    [shell] = {*children(look(os.getpid()))} - {*before, guarded}
     reaper.close()
     assert not is_alive(shell)
     reaper.close()

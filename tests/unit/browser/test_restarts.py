@@ -164,6 +164,9 @@ STEPS = (
     "goto",
     "add_init_script",
 )
+ASKED_BY = {"new_context", "new_page", "evaluate", "context.close"}
+AT_FIRST = None
+"""The browser is asked whether it answers before it is asked for anything else, and does."""
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=["hangs", "fails"])
@@ -176,7 +179,7 @@ async def test_any_step_may_fail_or_hang_once_and_the_work_goes_on(stage, step, 
             await page.goto("http://x/inbox")
             page.session_storage = [["token", "t"]]
         await lifecycle.get_browser_state("default")
-        it.launcher.next(step, fault)
+        it.launcher.next(step, *[AT_FIRST] * (step in ASKED_BY), fault)
         began = asyncio.get_running_loop().time()
         assert await lifecycle.on_browser_restart_required("test", {})
         assert asyncio.get_running_loop().time() - began < 60
@@ -294,6 +297,22 @@ async def test_a_frozen_browser_is_found_out_and_replaced(stage, of_kind):
             await body
         async with lifecycle.page() as page:
             await page.goto("http://x")
+
+
+async def test_a_restart_does_not_ask_a_frozen_browser_for_anything(stage, of_kind):
+    it = stage()
+    async with it.lifecycle as lifecycle:
+        await log_in(lifecycle)
+        await lifecycle.get_browser_state("default")
+        it.launcher.browser.freeze()
+        began = asyncio.get_running_loop().time()
+        assert await lifecycle.on_browser_restart_required("memory", {})
+        # Two probes of 2 s and 5 s for the browser to close: no pages are waited for, and no state is read.
+        assert asyncio.get_running_loop().time() - began < 10
+        [told] = of_kind(it.told, "browser_restarted")
+        assert (told["drain"], told["snapshot"]) == (0, 0)
+        async with lifecycle.page() as page:
+            assert page.context.storage["cookies"] == [COOKIE]
 
 
 async def test_an_idle_browser_is_asked_before_a_page_is_lent(stage):
@@ -517,7 +536,7 @@ async def test_where_there_is_no_storage_to_put_back_a_page_has_to_answer(stage,
     async with it.lifecycle as lifecycle:
         async with lifecycle.page() as page:
             await page.context.add_cookies([COOKIE])
-        it.launcher.next("new_page", FakeBrowserError("broken"))
+        it.launcher.next("new_page", AT_FIRST, FakeBrowserError("broken"))
         assert await lifecycle.on_browser_restart_required("memory", {})
         [told] = of_kind(it.told, "browser_restarted")
         assert told["missing"] == ["session default: FakeBrowserError"]
@@ -540,7 +559,7 @@ async def test_storage_that_the_new_browser_refuses_costs_the_session_no_more_th
     it = stage()
     async with it.lifecycle as lifecycle:
         await log_in(lifecycle)
-        it.launcher.next("new_context", *[FakeBrowserError("Error setting storage state")] * refused)
+        it.launcher.next("new_context", AT_FIRST, *[FakeBrowserError("Error setting storage state")] * refused)
         assert await lifecycle.on_browser_restart_required("memory", {})
         [told] = of_kind(it.told, "browser_restarted")
         assert (told["partial"], told["missing"]) == (True, [missing])
@@ -640,3 +659,20 @@ async def test_a_context_that_could_not_be_made_as_it_was_is_closed(stage):
         async with lifecycle.page() as page:
             assert page.context.storage == {"cookies": [COOKIE], "origins": [ORIGIN]}
         assert it.launcher.browser.contexts == [page.context]
+
+
+async def test_only_the_first_start_that_is_asked_for_is_free(stage, of_kind):
+    launches = []
+
+    async def launcher():
+        launches.append(1)
+        raise RuntimeError("no")
+
+    it = stage(launcher=launcher, policy={"restarts_max": 1, "launch_attempts": 1})
+    async with it.lifecycle as lifecycle:
+        for _ in range(10):
+            assert not await lifecycle.on_browser_restart_required("memory", {})
+        assert lifecycle.restarts_left == 0
+    # The first start and one restart, each with a new driver at the end.
+    assert len(launches) == 4
+    assert len(of_kind(it.told, "browser_unavailable")) == 10

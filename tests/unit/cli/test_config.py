@@ -151,17 +151,21 @@ def test_check_finds_what_stands_for_nothing(capsys, tmp_path):
         resource.default_threshold = "produktion"
         abort.default_policy = "defualt"
         browser.executable = "/no/such/browser"
+        browser.context = { locle = "de-DE" }
+        browser.storage_state = "no-such-session.json"
         notify.urls = ["tgram://${NOBODY_SETS_THIS}/1"]
         notify.command = ["file:/no/such/file"]
         """,
     )
     code, out, _ = called(capsys, "check", "job.toml", "--json")
     document = json.loads(out)
-    assert (code, document["sound"], document["settings"]) == (2, False, 9)
+    assert (code, document["sound"], document["settings"]) == (2, False, 11)
     assert [each["path"] for each in document["complaints"]] == [
         "target",
         "items",
         "browser.executable",
+        "browser.context",
+        "browser.storage_state",
         "checkpoint.encryption_enabled",
         "retry.default_policy",
         "resource.default_threshold",
@@ -170,6 +174,7 @@ def test_check_finds_what_stands_for_nothing(capsys, tmp_path):
         "notify.command",
     ]
     assert {each["layer"] for each in document["complaints"]} == {"job.toml"}
+    assert "Playwright's contexts have no 'locle', did you mean 'locale'?" in out
 
 
 def test_what_is_switched_off_is_not_checked(capsys, tmp_path):

@@ -4,8 +4,11 @@ import base64
 import errno
 import os
 import subprocess
+import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import pytest
 
@@ -333,11 +336,26 @@ def test_a_browser_that_nobody_asked_for_may_be_missing(monkeypatch):
     assert browsers.browser_checks("opera")[0].state is State.BAD
 
 
-def test_a_browser_without_playwright_is_a_warning(monkeypatch, tmp_path):
-    monkeypatch.setattr(browsers, "find_spec", lambda name: None)
-    found = script(tmp_path, "echo Chromium 1")
-    [_, check] = browsers.browser_checks("chromium", found.path)
-    assert (check.state, check.do) == ("warn", ("pip install 'outlast[browser]'",))
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [(None, "a browser is there, and nothing to steer it with"), ("1.63.1", "1.63.1 is too old"), ("1.64.0", None)],
+)
+def test_a_browser_without_a_playwright_that_can_steer_it_is_a_warning(monkeypatch, tmp_path, version, says):
+    def installed(package):
+        if version is None:
+            raise PackageNotFoundError(package)
+        return version
+
+    monkeypatch.setattr(browsers, "version", installed)
+    checks = browsers.browser_checks("chromium", script(tmp_path, "echo Chromium 1").path)[1:]
+    assert [(each.state, each.do) for each in checks] == [("warn", ("pip install 'outlast[browser]'",))] * bool(says)
+    assert all(each.says.startswith(says) for each in checks)
+
+
+def test_the_playwright_that_is_asked_for_is_the_one_that_the_extra_brings():
+    least = ".".join(map(str, browsers.PLAYWRIGHT_MIN))
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    assert project["project"]["optional-dependencies"]["browser"] == [f"playwright>={least}"]
 
 
 CHECKS = [

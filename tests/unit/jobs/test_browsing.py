@@ -567,6 +567,12 @@ async def test_an_installation_that_launches_no_browser_says_so_in_one_line(opti
         await results("bare", {**options, "browser": "chromium"})
 
 
+async def test_an_option_that_contexts_do_not_have_is_found_before_a_browser_is_started(options):
+    config = JobConfiguration(browser={"context": {"locle": "de-DE"}})
+    with pytest.raises(ConfigurationError, match="no 'locle', did you mean 'locale'"):
+        await results("mistyped", {**options, "browser": "chromium", "config": config})
+
+
 async def test_settings_that_no_page_can_be_opened_with_are_no_items_fault(options, launcher, monkeypatch):
     async def refused(self, **given):
         raise TypeError("new_context() got an unexpected keyword argument 'local'")

@@ -25,7 +25,9 @@ def said(bounds, metrics, *, seconds, every=5.0):
 def test_memory_beyond_its_critical_bound_is_borne_for_a_time_and_then_said_with_its_numbers():
     at, told = said([LIMIT], {"memory_usage": 1_234.5}, seconds=600)
     assert at == MEMORY_SECONDS
-    assert told.startswith("The job holds 1234 MB: more than 1100 MB (memory_limit) for 60 s")
+    assert told.startswith(
+        "The job holds 1234 MB: that is more than 1000 MB (memory_limit), and has been above 1100 MB for 60 s, and nothing"
+    )
     assert "[browser] concurrency" in told
 
 
@@ -61,7 +63,7 @@ def test_a_machine_that_the_job_has_filled_does():
     full = {"memory_percent": 95.0, "memory_used_mb": 20_000.0, "memory_usage": 12_000.0, "memory_limit_mb": 21_000.0}
     at, told = said([SHARE], full, seconds=600)
     assert at == MEMORY_SECONDS
-    assert told.startswith("95 % of the memory of 21000 MB is used, 12000 MB of it by the job: more than 88 %")
+    assert told.startswith("95 % of the memory of 21000 MB is used, 12000 MB of it by the job: that is more than 80 %")
 
 
 def test_a_disk_that_is_almost_full_stops_it_sooner():

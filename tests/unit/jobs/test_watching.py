@@ -142,7 +142,9 @@ async def test_memory_that_nothing_frees_ends_the_run_and_says_which_limit_and_h
     await passes(MEMORY_SECONDS + 5, virtual_clock, it.watching.follow)
     assert set(it.stopped) == {Ending.RESOURCE_LIMIT}
     assert len(it.stopped) == 1
-    assert it.session.reason.startswith("The job holds 700 MB: more than 550 MB (memory_limit)")
+    assert it.session.reason.startswith(
+        "The job holds 700 MB: that is more than 500 MB (memory_limit), and has been above 550 MB"
+    )
 
 
 async def test_a_disk_that_is_almost_full_ends_the_run(watch, machine, virtual_clock):

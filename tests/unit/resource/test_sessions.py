@@ -405,6 +405,24 @@ async def test_a_probe_that_fails_is_unknown_and_no_harm_to_others(build, heard)
     assert heard[0].data == {"gauge": "queue", "error": "ZeroDivisionError: mine"}
 
 
+async def test_a_probe_that_hangs_is_unknown_and_the_memory_is_watched_all_the_same(build, machine, heard):
+    free, calls = threading.Event(), []
+    machine.values["memory_percent"] = ONCE
+    try:
+        async with build(monitoring_interval=1, with_={"probes": {"queue": lambda: free.wait(100)}}) as monitor:
+            await monitor.start_monitoring("production", calls.append)
+            await asyncio.sleep(10)
+            assert len(calls) == 1
+            assert calls[0]["queue"] is None
+            troubles = [event.data for event in heard if event.event_type == "resource_sampling_failed"]
+            assert troubles == [{"gauge": "queue", "error": "TimeoutError: no answer within 2 s"}]
+            free.set()
+            while (await monitor.get_current_metrics())["queue"] is None:
+                await asyncio.sleep(1)
+    finally:
+        free.set()
+
+
 async def test_an_owner_of_browsers_that_fails_is_told_of_and_the_rest_is_measured(build, machine, heard):
     class Broken:
         uptime = None

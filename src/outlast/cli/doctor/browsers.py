@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 
 from outlast.browser import Found, find_browser
 from outlast.cli.doctor.check import Check, State
@@ -17,6 +17,7 @@ __all__ = ["Trial", "browser_check", "browser_checks", "tried_out"]
 
 VERSION_SECONDS = 15.0
 LAUNCH_SECONDS = 30.0
+PLAYWRIGHT_MIN = (1, 64)
 OUTPUT_SHOWN_MAX = 200
 CANNOT_RUN = 126
 """What a shell says of a program that it cannot start."""
@@ -129,7 +130,12 @@ def _how(how: str) -> str:
 
 
 def _playwright_checks() -> list[Check]:
-    if find_spec("playwright") is not None:
-        return []
-    says = "a browser is there, and nothing to steer it with"
+    try:
+        found = version("playwright")
+    except PackageNotFoundError:
+        says = "a browser is there, and nothing to steer it with"
+    else:
+        if tuple(int(each) for each in found.split(".")[:2]) >= PLAYWRIGHT_MIN:
+            return []
+        says = f"{found} is too old: a restart of the browser would lose what sites have stored"
     return [Check(name="playwright", state=State.WARN, says=says, do=("pip install 'outlast[browser]'",))]

@@ -137,9 +137,8 @@ class Keeper:
         self.sessions.give_up(room)
         await self.suspect(room.generation)
 
-    def close_page_soon(self, page: Any, room: Room | None) -> None:
-        if room is not None:
-            self.calls.spawn(self.close_page(page, room))
+    def close_page_soon(self, page: Any, room: Room) -> None:
+        self.calls.spawn(self.close_page(page, room))
 
     async def close_context(self, room: Room) -> None:
         """Close a context; when that does not work, the browser is asked whether it lives."""
@@ -154,7 +153,8 @@ class Keeper:
     async def collect_garbage(self, generation: Generation) -> None:
         """Let every page give back what it no longer needs."""
         pages = [page for context in tuple(generation.browser.contexts) for page in tuple(context.pages)]
-        await asyncio.gather(*(self._collect(each) for each in pages if hasattr(each, "request_gc")))
+        asked = (each.request_gc() for each in pages if hasattr(each, "request_gc"))
+        await asyncio.gather(*(self.calls.tried(call, GC_SECONDS, "page.request_gc") for call in asked))
 
     async def _close(self) -> None:
         gone = BrowserUnavailableError("the browser was closed", context={"scope": "browser"})
@@ -172,9 +172,6 @@ class Keeper:
         self.generation = None
         await self._restart.close(generation)
         await self.calls.end(self.policy.deadlines.stop)
-
-    async def _collect(self, page: Any) -> None:
-        await self.calls.tried(page.request_gc(), GC_SECONDS, "page.request_gc")
 
     def _is_fresh(self, generation: Generation) -> bool:
         return self.now() - generation.answered <= self.policy.idle_before_probe

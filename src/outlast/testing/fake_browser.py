@@ -240,13 +240,8 @@ class FakePage(_Emitter):
                 self.session_storage += json.loads(stored["entries"])
 
     async def title(self) -> str:
-        if self._is_closed:
-            raise FakeBrowserError(CLOSED)
-        try:
-            await self._step("title")
-        except FakeBrowserError:
-            if not self._is_closed:  # of one that is closed meanwhile it is empty, as Playwright has it
-                raise
+        # Of a page that is closed meanwhile it is empty, and no error: so is Playwright's.
+        await self._step("title", tells_end=self._is_closed)
         return "" if self._is_crashed or self._is_closed else f"title of {self.url}"
 
     async def evaluate(self, expression: str, argument: Any = None) -> Any:
@@ -282,11 +277,11 @@ class FakePage(_Emitter):
             self.context.pages.remove(self)
             self.emit("close", self)
 
-    async def _step(self, call: str) -> None:
+    async def _step(self, call: str, *, tells_end: bool = True) -> None:
         if self.is_hung:
             await self.context.browser.gone.wait()
         await self.context.browser.launcher.step(call, self.context.browser)
-        if self._is_closed:
+        if self._is_closed and tells_end:
             raise FakeBrowserError(CLOSED)
 
 

@@ -5,6 +5,7 @@ A tenth of them in the ordinary suite, all with OUTLAST_SOAK=1. What a real brow
 
 import asyncio
 from collections import deque
+from contextlib import asynccontextmanager
 from random import Random
 
 from outlast import BrowserLifecycle, BrowserPolicy
@@ -18,8 +19,8 @@ COOKIE = {"name": "sid", "value": "s3cret", "domain": "x", "path": "/", "expires
 ORIGIN = {"origin": "http://x", "localStorage": [{"name": "theme", "value": "dark"}], "indexedDB": [{"name": "db"}]}
 CALLS = ("launch", "new_context", "new_page", "evaluate", "cookies", "storage_state", "goto", "title", "close",
          "page.close", "context.close", "stop", "add_init_script")  # fmt: skip
-KINDS = ("browser crashes", "browser freezes", "page crashes", "page hangs", "call fails", "call hangs", "call is slow",
-         "restart", "restart in need", "renewal", "visitor gives up", "asker gives up")  # fmt: skip
+KINDS = ("browser crashes", "browser freezes", "page crashes", "page hangs", "page closes", "page opens windows",
+         "call fails", "call hangs", "call is slow", "restart", "restart in need", "renewal", "visitor gives up", "asker gives up")  # fmt: skip
 
 
 class Crawl:
@@ -28,6 +29,7 @@ class Crawl:
     def __init__(self, seed):
         self.rng = Random(seed)
         self.launcher = FakeLauncher()
+        self.launcher.always("title", 1.0)  # long enough for something to happen meanwhile
         policy = BrowserPolicy(restarts_max=1_000, context_pages=20, browser_pages=100)
         self.lifecycle = BrowserLifecycle(self.launcher, policy=policy, clock=VirtualClock(), rng=Random(seed))
         self.waiting = deque()
@@ -47,12 +49,28 @@ class Crawl:
     async def visit(self, number):
         """What the page says, and whether it was seen by who it was to be seen by."""
         session = (None, "shared", "shared", "other")[number % 4]
-        name = "inbox" if number % 12 == 2 else None
-        async with self.lifecycle.page(session, name=name, deadline=60) as page:
+        async with self.opened(number, session) as page:
             await page.goto(f"http://x/{number}")
             await page.wait_for_timeout(self.rng.choice((10, 200, 3_000)))
             logged_in = page.context.storage["cookies"] == [COOKIE]
-            return await page.title(), logged_in or session != "shared"
+            said = await page.title()
+            if number % 7 == 3:
+                await self.rng.choice((page, page.context, page.context.browser)).close()
+            return said, logged_in or session != "shared" or number % 5 == 2
+
+    @asynccontextmanager
+    async def opened(self, number, session):
+        """A page that is lent, or one that is opened in what is."""
+        if number % 5 == 1:
+            async with self.lifecycle.context(session, deadline=60) as context:
+                yield await context.new_page()
+        elif number % 5 == 2:
+            async with self.lifecycle.browser(deadline=60) as browser:
+                yield await (await browser.new_context()).new_page()
+        else:
+            name = "inbox" if number % 12 == 2 else None
+            async with self.lifecycle.page(session, name=name, deadline=60) as page:
+                yield page
 
     async def work(self):
         while not self.is_over or self.waiting:
@@ -88,6 +106,10 @@ class Crawl:
                 rng.choice(pages).crash()
             case "page hangs" if pages:
                 rng.choice(pages).hang()
+            case "page closes" if pages:
+                rng.choice(pages).shut()
+            case "page opens windows" if pages:
+                rng.choice(pages).popup().popup()
             case "call fails" | "call hangs" | "call is slow":
                 fault = {"fails": FakeBrowserError("broken"), "hangs": HANG, "slow": 3.0}[kind.split()[-1]]
                 self.launcher.next(rng.choice(CALLS), fault)

@@ -154,8 +154,7 @@ class Keeper:
     async def collect_garbage(self, generation: Generation) -> None:
         """Let every page give back what it no longer needs."""
         pages = [page for context in tuple(generation.browser.contexts) for page in tuple(context.pages)]
-        asked = (each.request_gc() for each in pages if hasattr(each, "request_gc"))
-        await asyncio.gather(*(self.calls.tried(call, GC_SECONDS, "page.request_gc") for call in asked))
+        await asyncio.gather(*(self._collect(each) for each in pages if hasattr(each, "request_gc")))
 
     async def _close(self) -> None:
         gone = BrowserUnavailableError("the browser was closed", context={"scope": "browser"})
@@ -173,6 +172,10 @@ class Keeper:
         self.generation = None
         await self._restart.close(generation)
         await self.calls.end(self.policy.deadlines.stop)
+
+    async def _collect(self, page: Any) -> None:
+        # The call is made here, and not before: what is cancelled before it begins would leave a call that nobody awaits.
+        await self.calls.tried(page.request_gc(), GC_SECONDS, "page.request_gc")
 
     def _is_fresh(self, generation: Generation) -> bool:
         return self.now() - generation.answered <= self.policy.idle_before_probe

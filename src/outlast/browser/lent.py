@@ -83,7 +83,7 @@ class Belongings:
 
     async def leave(self, context: Any) -> bool:
         """It needs this context no longer, nor what it has in it. Whether it is its own, and to be closed with that."""
-        self._let_go.update(page for page in self.pages if page.context is context)
+        self._let_go.update(page for page in self.pages if page.context is context and not page.is_closed())
         if context in self.contexts:
             return True
         for page in self.in_lent_context:
@@ -118,7 +118,8 @@ class Belongings:
         async def closed(*args: Any, **options: Any) -> None:
             holders = _holders(self.browser)
             if self in holders or not holders:
-                self._let_go.add(page)
+                if not page.is_closed():  # else somebody else was first
+                    self._let_go.add(page)
                 await close(*args, **options)
 
         return closed

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 
 from outlast.browser.launched import Launched
@@ -124,7 +125,7 @@ class FakeBrowser(_Emitter):
         self.contexts: list[FakeContext] = []
         self.gone = asyncio.Event()
         self.is_frozen = False
-        self.browser_type = _FakeEngine()
+        self.browser_type = SimpleNamespace(name="fake")
 
     def is_connected(self) -> bool:
         return not self.gone.is_set()
@@ -149,10 +150,6 @@ class FakeBrowser(_Emitter):
     async def close(self) -> None:
         await self.launcher.step("close", self)
         self.crash()
-
-
-class _FakeEngine:
-    name = "fake"
 
 
 class FakeContext(_Emitter):
@@ -243,8 +240,9 @@ class FakePage(_Emitter):
                 self.session_storage += json.loads(stored["entries"])
 
     async def title(self) -> str:
-        await self._step("title")
-        return "" if self._is_crashed else f"title of {self.url}"
+        # Of a page that is closed meanwhile it is empty, and no error: so is Playwright's.
+        await self._step("title", tells_end=self._is_closed)
+        return "" if self._is_crashed or self._is_closed else f"title of {self.url}"
 
     async def evaluate(self, expression: str, argument: Any = None) -> Any:
         await self._step("evaluate")
@@ -279,11 +277,11 @@ class FakePage(_Emitter):
             self.context.pages.remove(self)
             self.emit("close", self)
 
-    async def _step(self, call: str) -> None:
+    async def _step(self, call: str, *, tells_end: bool = True) -> None:
         if self.is_hung:
             await self.context.browser.gone.wait()
         await self.context.browser.launcher.step(call, self.context.browser)
-        if self._is_closed:
+        if self._is_closed and tells_end:
             raise FakeBrowserError(CLOSED)
 
 

@@ -74,6 +74,16 @@ async def test_a_page_that_somebody_else_closed_beneath_its_body_is_worth_nothin
             assert not page.is_closed()
 
 
+@pytest.mark.parametrize("closes", ["page", "context", "browser"])
+async def test_closing_it_as_well_makes_no_difference(stage, closes):
+    async with stage().lifecycle as lifecycle:
+        with pytest.raises(BrowserCrashedError, match="closed while it was in use"):
+            async with lifecycle.page() as page:
+                asyncio.get_running_loop().call_later(0.005, page.shut)
+                assert await page.title() == ""  # as Playwright has it
+                await {"page": page, "context": page.context, "browser": page.context.browser}[closes].close()
+
+
 async def test_a_page_that_went_with_its_browser_is_told_as_the_loss_of_the_browser(stage):
     it = stage()
     async with it.lifecycle as lifecycle:

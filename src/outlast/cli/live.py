@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, Any, cast
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.file_proxy import FileProxy
 from rich.live import Live
 from rich.segment import Segment
 from rich.style import Style
@@ -57,14 +58,16 @@ class _Lasting:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
+        # As they are now: what others write to the stream while the view is there goes another way.
+        self._write, self._flush = stream.write, stream.flush
         self.is_gone = False
 
     def write(self, text: str) -> int:
-        self._as_long_as_it_is_there(lambda: self._stream.write(text))
+        self._as_long_as_it_is_there(lambda: self._write(text))
         return len(text)
 
     def flush(self) -> None:
-        self._as_long_as_it_is_there(self._stream.flush)
+        self._as_long_as_it_is_there(self._flush)
 
     def _as_long_as_it_is_there(self, do: Callable[[], object]) -> None:
         if self.is_gone:
@@ -120,13 +123,28 @@ def live_screen(
         no_color=not color,
         highlight=False,
     )
-    live = Live(
-        console=console,
-        auto_refresh=False,
-        transient=True,
-        redirect_stderr=True,
-        # Standard output that goes into a file must go on going there.
-        redirect_stdout=sys.stdout.isatty(),
-    )
-    with live:
+    # Standard output that goes into a file must go on going there. Rich would put others in the places of `sys.stderr` and
+    # `sys.stdout`, past which whoever has taken hold of them before, as the target's own log has, writes into the picture.
+    redirected = {id(each): each for each in (sys.stderr, *([sys.stdout] if sys.stdout.isatty() else []))}
+    with (
+        Live(console=console, auto_refresh=False, transient=True, redirect_stderr=False, redirect_stdout=False) as live,
+        ExitStack() as stack,
+    ):
+        for each in redirected.values():
+            stack.enter_context(_above(console, each))
         yield LiveScreen(live, title, foot)
+
+
+@contextmanager
+def _above(console: Console, stream: IO[str]) -> Iterator[None]:
+    """Let what is written to the stream go above the view, whoever holds the stream."""
+    proxy = FileProxy(console, stream)
+    before = {"write": stream.write, "flush": stream.flush}
+    for name in before:
+        setattr(stream, name, getattr(proxy, name))
+    try:
+        yield
+    finally:
+        proxy.flush()
+        for name, method in before.items():
+            setattr(stream, name, method)

@@ -127,15 +127,14 @@ def _barren(ended: Ended) -> list[str]:
 
 def _completed(ended: Ended) -> list[str]:
     summary, before = ended.summary, ended.before
-    now = summary.done + summary.failed - before.done - before.failed
-    if not now:
+    if summary.done + summary.failed == before.done + before.failed:
         failed = f", {summary.failed} of them failed" if summary.failed else ""
         all_of_them = f"all {units(summary.total, 'item')} of job {safe(summary.job_id)} are finished"
         first = f"Nothing left to do: {all_of_them}{failed}{_ignored(summary)}."
         return [first, *_remarks(summary), *_allowance(ended), *_groups(ended), *_next_steps(ended, over=True)]
     word = _finished(summary)
     share = f" ({percent(summary.failed, summary.total)}; allowed: {safe(ended.allowed)})" if summary.failed else ""
-    resumed = f" ({now} in this run)" if now != summary.total else ""
+    resumed = f" ({max(0, summary.done - before.done)} in this run)" if before.done else ""
     first = (
         f"{word} in {duration(ended.seconds)}: {summary.done} of {summary.total} done{resumed}, "
         f"{summary.failed or 'none'} failed{share}{_ignored(summary)}, {units(summary.retries, 'retry').replace('retrys', 'retries')}."

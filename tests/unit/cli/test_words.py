@@ -60,6 +60,12 @@ def test_finished_after_a_kill_says_what_was_done_here_and_perhaps_twice():
     ]
 
 
+def test_what_has_failed_in_this_run_is_not_done_in_it():
+    told = summary(Outcome.COMPLETED_WITH_FAILURES, done=33, failed=3, total=36)
+    first = "33 of 36 done (31 in this run), 3 failed (8.3%; allowed: 1%)"
+    assert first in ending(ended(told, before=Counts(done=2, pending=34)))[0]
+
+
 @pytest.mark.parametrize(
     ("damaged", "said"), [(1, "1 row of the ledger was damaged;"), (3, "3 rows of the ledger were damaged;")]
 )

@@ -29,7 +29,7 @@ class Ended:
     """All that is known when a run has ended. `before` is how the job stood when it began.
 
     `repeatable`: its items can be read again. `aborted`: why it was aborted, if it was. `max_time`: how long it may take; None: as
-    long as it likes. `job_paused`: somebody has paused the whole job.
+    long as it likes. `job_paused`: somebody has paused the whole job; `paused`: these hosts.
     """
 
     summary: Summary
@@ -47,6 +47,7 @@ class Ended:
     aborted: Mapping[str, Any] | None = None
     max_time: float | None = None
     job_paused: bool = False
+    paused: Sequence[str] = ()
 
 
 def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool) -> str:
@@ -246,7 +247,7 @@ def _around_it(ended: Ended) -> list[tuple[str, str]]:
 
 def _going_on(ended: Ended, counts: Counts) -> list[tuple[str, str]]:
     summary = ended.summary
-    steps = go_on_steps(summary.job_id, counts, ended.hint, summary.paused, job_paused=ended.job_paused)
+    steps = go_on_steps(summary.job_id, counts, ended.hint, ended.paused, job_paused=ended.job_paused)
     if summary.exit_code == ExitCode.USAGE and steps:
         # What could not be started will not be started by the same command as long as nothing is mended.
         return [("when that is mended", steps[0][1]), *steps[1:]]

@@ -24,6 +24,7 @@ from outlast.config import JobConfiguration, LoggingConfiguration
 from outlast.correlation import handed_on
 from outlast.events import EVENTS, EventType, ResilienceEvent, Severity
 from outlast.jobs import Summary
+from outlast.jobs.host import Reason
 from outlast.ledger.port import Counts
 from outlast.logs import configure
 from outlast.logs.account import FREQUENT
@@ -43,13 +44,17 @@ _LEVELS: Mapping[int, dict[str, str | int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worked:
-    """What came of a run. `before` is how the job stood when it began, `output` the file that got the records; `job_paused`: the whole job still is."""
+    """What came of a run. `before` is how the job stood when it began, `output` the file that got the records.
+
+    `job_paused`: the whole job still is; `paused` are the hosts that are.
+    """
 
     summary: Summary
     before: Counts
     output: str | None
     seconds: float
     job_paused: bool = False
+    paused: tuple[str, ...] = ()
 
 
 def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> Worked:
@@ -156,9 +161,15 @@ async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: Watche
             async with watcher.beside(run, started):
                 summary = await run.process(plan.job.handler, read(plan.sources))
         output = None if run.output is None else str(run.output)
-        is_paused = (await run.progress()).paused
-    seconds = runtime.clock.monotonic() - started
-    return Worked(summary=summary, before=before, output=output, seconds=seconds, job_paused=is_paused)
+        left = await run.progress()
+    return Worked(
+        summary=summary,
+        before=before,
+        output=output,
+        seconds=runtime.clock.monotonic() - started,
+        job_paused=left.paused,
+        paused=tuple(each.host for each in left.waiting if each.reason is Reason.PAUSED),
+    )
 
 
 class _SignalLoop(asyncio.SelectorEventLoop):

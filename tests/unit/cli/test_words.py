@@ -260,11 +260,18 @@ def test_what_is_ignored_is_told_beside_what_failed():
 
 def test_a_run_that_has_only_paused_hosts_left_says_so_and_how_they_go_on():
     told = summary(Outcome.STOPPED, exit_code=3, done=80, deferred=20, paused=("b.de", "c.fr"))
-    lines = ending(ended(told, hint=" --store s"))
+    lines = ending(ended(told, hint=" --store s", paused=told.paused))
     assert lines[0] == "Stopped after 9 h 12 min. What is left waits for paused hosts: b.de, c.fr."
     assert "  go on with the paused   outlast unpause docs --all --store s && outlast resume docs --store s" in lines
     by_signal = ending(ended(summary(Outcome.STOPPED, exit_code=130, done=80, deferred=20)))
     assert by_signal[0] == "Stopped by you (SIGINT) after 9 h 12 min."
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ABORTED, Outcome.STOPPED, Outcome.TIMED_OUT])
+def test_a_paused_host_is_not_forgotten_however_a_run_ended_before_its_items(outcome):
+    told = summary(outcome, exit_code=3, done=80, deferred=20)
+    assert any("go on with the paused  " in line for line in ending(ended(told, paused=("b.de",))))
+    assert not any("go on with the paused  " in line for line in ending(ended(told)))
 
 
 def test_a_group_that_has_no_name_is_not_offered_to_be_tried_again(group):

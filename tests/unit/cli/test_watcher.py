@@ -3,6 +3,7 @@
 import asyncio
 import io
 import logging
+import re
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -204,6 +205,22 @@ def test_a_terminal_that_goes_away_ends_nothing_but_the_drawing(kind):
         assert screen.is_gone
     assert "docs" in stream.getvalue()
     assert "nobody" not in stream.getvalue()
+
+
+def test_what_a_narrower_terminal_has_wrapped_is_wiped_out(monkeypatch):
+    monkeypatch.setattr("sys.stderr", FakeTerminal())
+    monkeypatch.setenv("COLUMNS", "100")
+    [view] = views(0.05, 0.05, changing=False)
+    with live_screen("docs", color=False) as screen:
+        screen.show(view)
+        first = sys.stderr.getvalue().splitlines()[-5:]
+        for width in (100, 40):
+            screen._live.console.width = width
+            before = len(sys.stderr.getvalue())
+            screen.say("a line")
+            wiped = sys.stderr.getvalue()[before:].partition("a line")[0].count("\x1b[1A")
+            rows = [len(re.sub(r"\x1b\[\??\w+", "", row)) for row in first]
+            assert wiped == sum(max(1, -(-each // width)) for each in rows) - 1
 
 
 class FakeTerminal(io.StringIO):

@@ -67,7 +67,8 @@ def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> 
         shown = stack.enter_context(screen(settings, plan.name))
         # After the screen, which may have put itself before standard error.
         as_json = isinstance(shown, JsonScreen)
-        stack.callback(configure(logging_for(plan.config.logging, settings.verbose, as_json=as_json), runtime.bus))
+        log = logging_for(plan.config.logging, settings.verbose, as_json=as_json, quiet=settings.quiet)
+        stack.callback(configure(log, runtime.bus))
         stack.callback(runtime.bus.subscribe(watch, watch.types))
         stack.callback(runtime.bus.subscribe(happenings, happenings.types))
         if not settings.verbose or as_json:
@@ -88,16 +89,20 @@ def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> 
             return runner.run(_run(plan, settings, runtime, watcher))
 
 
-def logging_for(config: LoggingConfiguration, verbosity: int, *, as_json: bool = False) -> LoggingConfiguration:
+def logging_for(
+    config: LoggingConfiguration, verbosity: int, *, as_json: bool = False, quiet: bool = False
+) -> LoggingConfiguration:
     """What is logged during a run: what the configuration says; where it says nothing, warnings, as the screen tells of events.
 
-    `as_json`: whoever reads the terminal reads objects, so a line of the log is one as well.
+    `as_json`: whoever reads the terminal reads objects, so a line of the log is one as well. `quiet`: nothing but errors goes there.
     """
     on_terminal = config.destination in {"stderr", "stdout"}
     by_default = _LEVELS[min(verbosity, 2)] if verbosity or on_terminal else {}
     chosen = {name: value for name, value in by_default.items() if verbosity or name not in config.model_fields_set}
     if as_json and on_terminal and "format" not in config.model_fields_set:
         chosen["format"] = "json"
+    if quiet and not verbosity and on_terminal and config.level != "CRITICAL":
+        chosen["level"] = "ERROR"
     return config.model_copy(update=chosen)
 
 

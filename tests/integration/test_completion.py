@@ -13,6 +13,7 @@ import pytest
 from outlast.cli import main
 from outlast.cli.completing import STORE
 from outlast.config import JobConfiguration
+from outlast.jobs.store import job_directory
 
 BIN = Path(sys.executable).parent
 TARGET = """
@@ -129,7 +130,7 @@ def test_events_runs_and_the_hosts_of_a_rate_are_offered(offered, jobs, tmp_path
     capsys.readouterr()
     assert offered("outlast", "events", "shop", "--type", "abort_t") == ["plain,abort_triggered"]
     assert offered("outlast", "events", "shop", "--type", "samp") == ["plain,sample"]
-    log = next(tmp_path.glob(".outlast/jobs/shop-*/events.ndjson"))
+    log = job_directory(tmp_path / ".outlast", "shop").path / "events.ndjson"
     entries = map(json.loads, log.read_text().splitlines())
     runs = [f"plain,{each['run_id']}" for each in entries if each["event_type"] == "run_started"]
     assert len(runs) == 2

@@ -130,8 +130,8 @@ def _runs(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 
     directory, _ = _directory(ctx)
     # Reading every line for what it holds would take longer than a key may.
-    lines = (line for path in event_files(directory.path) for line in path.open("rb") if b'"run_started"' in line)
-    entries = [json.loads(line) for line in lines]
+    lines = (line for path in event_files(directory.path) for line in path.read_bytes().splitlines())
+    entries = [json.loads(line) for line in lines if b'"run_started"' in line]
     began = {str(each["run_id"]): str(each["timestamp"]) for each in entries if each["event_type"] == "run_started"}
     return _beginning(incomplete.upper(), list(began)[::-1], began.get)
 

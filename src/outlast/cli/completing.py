@@ -99,7 +99,7 @@ def _directories(_: click.Context, incomplete: str) -> list[CompletionItem]:
 
 
 def _jobs(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    directories = islice((_store(ctx) / "jobs").glob("*/LOCK"), JOBS_MAX)
+    directories = islice((_store(ctx) / "jobs").glob("*/ledger.db"), JOBS_MAX)
     return _beginning(incomplete, sorted(filter(None, map(_job_in, directories))))
 
 
@@ -162,10 +162,10 @@ def _store(ctx: click.Context) -> Path:
     return Path(settings.store or STORE)
 
 
-def _job_in(lock: Path) -> str | None:
+def _job_in(ledger: Path) -> str | None:
     """The name of a job, as its lock has it: opening its ledger would take longer than a key may."""
     try:
-        name = json.loads(lock.read_bytes())["job"]
+        name = json.loads(ledger.with_name("LOCK").read_bytes())["job"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return name if isinstance(name, str) else None

@@ -119,7 +119,7 @@ def _rates(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 
 
 def _events(_: click.Context, incomplete: str) -> list[CompletionItem]:
-    from outlast.cli.verbs.events import KINDS  # noqa: PLC0415 - heavy, and asked for rarely
+    from outlast.cli.event_words import KINDS  # noqa: PLC0415 - heavy, and asked for rarely
 
     return _beginning(incomplete, KINDS)
 

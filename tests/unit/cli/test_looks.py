@@ -107,9 +107,9 @@ async def test_the_end_of_a_job_is_that_of_the_host_that_is_kept_to_its_rate(run
     async with Run("docs", config=config, runtime=runtime) as run:
         work = asyncio.create_task(run.process(scrape, items))
         await virtual_clock.sleep(120.0)
-        eta = (await looked(runtime, tmp_path)).view.eta
         run.stop()
         await work
+    eta = (await looked(runtime, tmp_path)).view.eta
     assert eta.early == pytest.approx(5 * (200 - 24), rel=0.1)
 
 

@@ -103,14 +103,14 @@ async def test_the_end_of_a_job_is_that_of_the_host_that_is_kept_to_its_rate(run
         return url
 
     items = [f"https://{'slow' if n % 3 else 'fast'}.test/{n}" for n in range(300)]
-    config = JobConfiguration(store=str(tmp_path), concurrency=4, rate={"slow.test": "12/min"})
+    config = JobConfiguration(store=str(tmp_path), concurrency=4, rate={"slow.test": "11/min"})
     async with Run("docs", config=config, runtime=runtime) as run:
         work = asyncio.create_task(run.process(scrape, items))
-        await virtual_clock.sleep(120.0)
+        await virtual_clock.sleep(42.0)
         run.stop()
         await work
     eta = (await looked(runtime, tmp_path)).view.eta
-    assert eta.early == pytest.approx(5 * (200 - 24), rel=0.1)
+    assert eta.early == pytest.approx(60 / 11 * (200 - 8), rel=0.1)
 
 
 async def test_why_a_job_is_suspended_is_seen_while_that_run_goes_on(job, runtime, tmp_path, virtual_clock):

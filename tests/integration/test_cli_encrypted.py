@@ -248,7 +248,7 @@ def test_whoever_lacks_the_key_is_told_which_one_and_where_it_belongs(outlast, j
     assert (document["was_killed"], document["last_run"], document["ended"]) == (None, None, None)
     missing = document["key_id"]
     assert f"put its key {missing} into {VARIABLE}, then: outlast status docs" in outlast("status", "docs")[1]
-    for verb in (["results"], ["retry"], ["resume"], ["export", "x.csv"]):
+    for verb in (["results"], ["retry"], ["resume"], ["export", "x.csv"], ["events"]):
         _, _, err = outlast(verb[0], "docs", *verb[1:])
         assert err.startswith(f"outlast: error: job 'docs' is encrypted by the key {missing}, which is "), verb
         where = "not at hand" if other is None else f"not among those of {VARIABLE} and {VARIABLE}_FILE ("

@@ -18,14 +18,19 @@ pytestmark = pytest.mark.real_time
 PATIENCE = 60
 TERMINAL = {"TERM": "xterm", "COLUMNS": "100", "LINES": "24"}
 TARGET = """
-import asyncio
+import asyncio, logging, sys
 from pathlib import Path
+
+if sys.stderr.isatty():
+    logging.basicConfig(level=logging.INFO)
 
 async def scrape(item):
     Path("begun").touch()
     await asyncio.sleep(0.02)
     while item.endswith("last") and not Path("go").exists():
         await asyncio.sleep(0.05)
+    if item.endswith("last"):
+        logging.info("at %s", item)
     if item.endswith("3"):
         raise ValueError(f"no price on \\x1b[31m{item}")
     return {"item": item}
@@ -109,8 +114,9 @@ def test_a_run_on_a_terminal_is_drawn_a_few_times_a_second_and_says_why_items_fa
     assert re.search(r"F-[0-9a-f]{6} .*ValueError", seen)
     assert "\x1b[31mhttps" not in seen, "what a site has written is not obeyed"
     live, _, after = seen.rpartition("stopping: ")
+    assert seen.count("\x1b[2KINFO:root:at https://a.test/") == 2, "its own log goes above the view"
     drawn = live.count("in flight ") - live.count("stopping")
-    assert 2 <= drawn <= 4 * seconds + 2
+    assert 2 <= drawn <= 4 * seconds + 2 + 2
     assert "Stopped by you (SIGINT)" in after
     assert "outlast resume shop" in after
     assert "\x1b[?25h" in seen, "the cursor comes back"

@@ -1,5 +1,6 @@
 """The tab key in real shells: the script is read by the shell, and what it offers is looked at."""
 
+import json
 import os
 import shlex
 import shutil
@@ -12,6 +13,7 @@ import pytest
 from outlast.cli import main
 from outlast.cli.completing import STORE
 from outlast.config import JobConfiguration
+from outlast.jobs.store import job_directory
 
 BIN = Path(sys.executable).parent
 TARGET = """
@@ -120,6 +122,22 @@ def test_jobs_and_their_failures_are_offered(offered, jobs):
     [group] = offered("outlast", "failures", "shop", "F-")
     assert offered("outlast", "retry", "shop", "--group", "''") == [group]
     assert offered("outlast", "ignore", "shop", "--host", "''") == ["plain,shop.example"]
+
+
+def test_events_runs_and_the_hosts_of_a_rate_are_offered(offered, jobs, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["resume", "shop", "--quiet", "--max-failed", "9"])
+    capsys.readouterr()
+    assert offered("outlast", "events", "shop", "--type", "abort_t") == ["plain,abort_triggered"]
+    assert offered("outlast", "events", "shop", "--type", "samp") == ["plain,sample"]
+    log = job_directory(tmp_path / ".outlast", "shop").path / "events.ndjson"
+    entries = map(json.loads, log.read_text().splitlines())
+    runs = [f"plain,{each['run_id']}" for each in entries if each["event_type"] == "run_started"]
+    assert len(runs) == 2
+    assert offered("outlast", "events", "shop", "--run", "''") == runs[::-1]
+    assert offered("outlast", "report", "shop", "--run", runs[0][6:].lower()) == runs[:1]
+    assert offered("outlast", "rate", "shop", "shop.") == ["plain,shop.example="]
+    assert offered("outlast", "rate", "shop", "--clear", "shop.") == ["plain,shop.example"]
 
 
 def test_what_was_offered_leaves_the_verb_as_it_was(offered, capsys):

@@ -416,6 +416,8 @@ def test_the_name_of_the_file_says_the_form(outlast):
         assert outlast("report", "docs", "-o", name)[0] == 0
         assert Path(name).read_text().startswith(begin)
     assert outlast("report", "docs", "--html", "-o", "-")[1].startswith("<!doctype html>")
+    assert outlast("report", "docs", "--md", "-o", "a.txt")[0] == 0
+    assert Path("a.txt").read_text().startswith("# docs: ")
 
 
 @pytest.mark.parametrize(
@@ -424,7 +426,10 @@ def test_the_name_of_the_file_says_the_form(outlast):
         ("--md --split", "--split is for the HTML page"),
         ("--json --open", "--open is for the HTML page"),
         ("--split -o -", "--split needs a file"),
-        ("--json --md", "either --json or --md"),
+        ("--json --md", "either --md or --json"),
+        ("--html --md", "either --html or --md"),
+        ("--json -o r.md", "--json does not make what 'r.md' is named for"),
+        ("--md -o r.html", "--md does not make what 'r.html' is named for"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(outlast, options, message):

@@ -191,7 +191,24 @@ async def test_an_output_somebody_else_wrote_is_not_overwritten(store, tmp_path)
     with pytest.raises(OutputError, match=r"mine\.jsonl exists and is not the file that this job is writing"):
         await numbers.run([1], store=store, output="mine.jsonl")
     assert (tmp_path / "mine.jsonl").read_text() == "precious\n"
+    [directory] = store.glob("jobs/*")
+    assert [each.name for each in directory.iterdir()] == ["LOCK"], "what the refused start has made is taken back"
     assert (await numbers.run([1], store=store, output="other.jsonl")).done == 1
+
+
+async def test_a_refused_start_takes_back_nothing_that_was_there_before(store, tmp_path):
+    await numbers.run([1], store=store, output="other.jsonl")
+    [directory] = store.glob("jobs/*")
+    log = (directory / "events.ndjson").read_bytes()
+    for part in directory.glob("ledger.db*"):
+        part.unlink()
+    for part in directory.rglob("*.ckpt"):
+        part.unlink()
+    (tmp_path / "mine.jsonl").write_text("precious\n")
+    with pytest.raises(OutputError):
+        await numbers.run([1], store=store, output="mine.jsonl")
+    assert (directory / "events.ndjson").read_bytes().startswith(log)
+    assert not (directory / "ledger.db").exists()
 
 
 async def test_an_output_that_cannot_be_written_loses_nothing(store, tmp_path):

@@ -1,4 +1,4 @@
-"""What a shell offers at the tab key: verbs, options, jobs of the store, groups and hosts of failures, files."""
+"""What a shell offers at the tab key: verbs, options, jobs of the store and their runs, groups and hosts of failures, events, files."""
 
 import json
 import shlex
@@ -16,6 +16,7 @@ from outlast.cli.options import COMPLETE_VARIABLE, Settings
 
 if TYPE_CHECKING:
     from outlast.cli.grouping import NamedGroup
+    from outlast.jobs.store import JobDirectory
 
 __all__ = ["SHELLS", "completed", "script", "taught"]
 
@@ -65,7 +66,7 @@ def taught(command: click.Command) -> click.Command:
 
 
 def _taught(param: click.Parameter) -> click.Parameter:
-    offered = _OFFERED.get(str(param.metavar)) if param.name != "job" else _jobs
+    offered = _OFFERED_BY_NAME.get(str(param.name)) or _OFFERED.get(str(param.metavar))
     if offered is None or isinstance(param.type, click.Choice):
         return param
     offering = copy(param)
@@ -98,7 +99,7 @@ def _directories(_: click.Context, incomplete: str) -> list[CompletionItem]:
 
 
 def _jobs(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    directories = islice((_store(ctx) / "jobs").glob("*/LOCK"), JOBS_MAX)
+    directories = islice((_store(ctx) / "jobs").glob("*/ledger.db"), JOBS_MAX)
     return _beginning(incomplete, sorted(filter(None, map(_job_in, directories))))
 
 
@@ -111,15 +112,45 @@ def _hosts(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     return _beginning(incomplete, sorted({host for each in _failures(ctx) for host in each.group.hosts}))
 
 
+def _rates(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Hosts to be given a rate, or to be asked as the job says again."""
+    sign = "" if ctx.params.get("clear") else "="
+    return [CompletionItem(f"{item.value}{sign}") for item in _hosts(ctx, incomplete)]
+
+
+def _events(_: click.Context, incomplete: str) -> list[CompletionItem]:
+    from outlast.cli.event_words import KINDS  # noqa: PLC0415 - heavy, and asked for rarely
+
+    return _beginning(incomplete, KINDS)
+
+
+def _runs(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """The runs that an event log in the clear tells of, the newest first, and when each began."""
+    from outlast.logs.eventfile import event_files  # noqa: PLC0415 - heavy, and asked for rarely
+
+    directory, _ = _directory(ctx)
+    # Reading every line for what it holds would take longer than a key may.
+    lines = (line for path in event_files(directory.path) for line in path.read_bytes().splitlines())
+    entries = [json.loads(line) for line in lines if b'"run_started"' in line]
+    began = {str(each["run_id"]): str(each["timestamp"]) for each in entries if each["event_type"] == "run_started"}
+    return _beginning(incomplete.upper(), list(began)[::-1], began.get)
+
+
 def _failures(ctx: click.Context) -> "tuple[NamedGroup, ...]":
     import asyncio  # noqa: PLC0415 - heavy, and asked for rarely
 
     from outlast.cli.grouping import failure_groups  # noqa: PLC0415 - heavy, and asked for rarely
+
+    return asyncio.run(failure_groups(*_directory(ctx))).groups
+
+
+def _directory(ctx: click.Context) -> "tuple[JobDirectory, str]":
+    """Where the job is that was named, and its name."""
     from outlast.cli.reading import found  # noqa: PLC0415 - heavy, and asked for rarely
 
     # An option without its value yet keeps click from telling arguments apart: there the first word is the job.
     job = str(ctx.params["job"] or next(iter(ctx.args), ""))
-    return asyncio.run(failure_groups(found(_store(ctx), job), job)).groups
+    return found(_store(ctx), job), job
 
 
 def _store(ctx: click.Context) -> Path:
@@ -131,10 +162,10 @@ def _store(ctx: click.Context) -> Path:
     return Path(settings.store or STORE)
 
 
-def _job_in(lock: Path) -> str | None:
+def _job_in(ledger: Path) -> str | None:
     """The name of a job, as its lock has it: opening its ledger would take longer than a key may."""
     try:
-        name = json.loads(lock.read_bytes())["job"]
+        name = json.loads(ledger.with_name("LOCK").read_bytes())["job"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return name if isinstance(name, str) else None
@@ -152,6 +183,7 @@ def _on_a_line(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text[:HELP_MAX])
 
 
+_OFFERED_BY_NAME: dict[str, _Offered] = {"job": _jobs, "run_id": _runs}
 _OFFERED: dict[str, _Offered] = {
     "JOB": _jobs,
     "[JOB]": _jobs,
@@ -160,6 +192,8 @@ _OFFERED: dict[str, _Offered] = {
     "[GROUP]": _groups,
     "F-3a9c2f": _groups,
     "HOST": _hosts,
+    "[HOST=30/min]...": _rates,
+    "TYPE": _events,
     "FILE": _files,
     "[FILE]": _files,
     "TARGET": _files,

@@ -7,11 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from outlast.cli.printing import SCHEMA_VERSION
+from outlast.events import EventType
 from outlast.logs.format import word
 from outlast.logs.reading import GAP, SAMPLE, Entry
 from outlast.logs.text import escaped
 
-__all__ = ["Asked", "cloudevent_line", "entry_json", "entry_line"]
+__all__ = ["KINDS", "Asked", "cloudevent_line", "entry_json", "entry_line"]
+
+KINDS = (*(kind.value for kind in EventType), SAMPLE, GAP)
+"""The types of entries."""
 
 DIGITS = 3
 

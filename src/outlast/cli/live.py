@@ -2,19 +2,23 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, Any, cast
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.control import Control
+from rich.file_proxy import FileProxy
 from rich.live import Live
-from rich.segment import Segment
+from rich.segment import ControlType, Segment
 from rich.style import Style
 from rich.text import Text
+from typing_extensions import override
 
 from outlast.cli.folding import folded
 from outlast.cli.notices import told
 from outlast.cli.phrases import safe
 from outlast.cli.picture import KEYS, picture
+from outlast.cli.rows import wide
 from outlast.cli.view import LastShown, View
 from outlast.events import ResilienceEvent
 
@@ -33,15 +37,18 @@ _ASCII = str.maketrans("━─▁▂▃▄▅▆▇█", "=-_.,:;+*#")
 
 
 class Drawn:
-    """A view, drawn for the terminal that it is printed on, whatever size that has just then."""
+    """A view, drawn for the terminal that it is printed on, whatever size that has just then. `widths` are told those of its rows."""
 
-    def __init__(self, title: str, view: View, foot: Sequence[str] = KEYS) -> None:
+    def __init__(self, title: str, view: View, foot: Sequence[str] = KEYS, *, widths: list[int] | None = None) -> None:
         self._title = safe(title, TITLE_MAX)
         self._view = view
         self._foot = foot
+        self._widths = widths
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         rows = picture(self._title, self._view, width=options.max_width, height=options.size.height, foot=self._foot)
+        if self._widths is not None:
+            self._widths[:] = map(wide, rows)
         for row in rows:
             for text, style in row:
                 yield Segment(_in_ascii(text) if options.ascii_only else text, _STYLES[style])
@@ -52,19 +59,35 @@ def _in_ascii(text: str) -> str:
     return text.translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
+class _Rewrapped(RenderHook):
+    """A terminal that was made narrower has wrapped what was drawn: there is more of it to be wiped out than rich knows of."""
+
+    def __init__(self, console: Console, widths: Sequence[int]) -> None:
+        self._console = console
+        self._widths = widths
+
+    @override
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        width = max(1, self._console.width)
+        more = sum((each - 1) // width for each in self._widths if each)
+        return [Control(*[(ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)] * more), *renderables]
+
+
 class _Lasting:
     """A stream as long as its terminal is there. What is written after that goes nowhere: the job matters more."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
+        # As they are now: what others write to the stream while the view is there goes another way.
+        self._write, self._flush = stream.write, stream.flush
         self.is_gone = False
 
     def write(self, text: str) -> int:
-        self._as_long_as_it_is_there(lambda: self._stream.write(text))
+        self._as_long_as_it_is_there(lambda: self._write(text))
         return len(text)
 
     def flush(self) -> None:
-        self._as_long_as_it_is_there(self._stream.flush)
+        self._as_long_as_it_is_there(self._flush)
 
     def _as_long_as_it_is_there(self, do: Callable[[], object]) -> None:
         if self.is_gone:
@@ -87,6 +110,8 @@ class LiveScreen:
         self._live = live
         self._title = title
         self._foot = foot
+        self.widths: list[int] = []
+        """Of the rows that are on the screen."""
         self._last = LastShown(news=REDRAW_SECONDS, any_other=UNCHANGED_SECONDS)
 
     @property
@@ -97,7 +122,7 @@ class LiveScreen:
     def show(self, view: View, /) -> None:
         """Draw it, where it is new or old enough: a terminal far away has to take every line of it."""
         if self._last.gives_way_to(view):
-            self._live.update(Drawn(self._title, view, self._foot), refresh=True)
+            self._live.update(Drawn(self._title, view, self._foot, widths=self.widths), refresh=True)
 
     def say(self, line: str, /) -> None:
         console = self._live.console
@@ -120,13 +145,31 @@ def live_screen(
         no_color=not color,
         highlight=False,
     )
-    live = Live(
-        console=console,
-        auto_refresh=False,
-        transient=True,
-        redirect_stderr=True,
-        # Standard output that goes into a file must go on going there.
-        redirect_stdout=sys.stdout.isatty(),
-    )
-    with live:
-        yield LiveScreen(live, title, foot)
+    # Standard output that goes into a file must go on going there. Rich would put others in the places of `sys.stderr` and
+    # `sys.stdout`, past which whoever has taken hold of them before, as the target's own log has, writes into the picture.
+    redirected = {id(each): each for each in (sys.stderr, *([sys.stdout] if sys.stdout.isatty() else []))}
+    with (
+        Live(console=console, auto_refresh=False, transient=True, redirect_stderr=False, redirect_stdout=False) as live,
+        ExitStack() as stack,
+    ):
+        screen = LiveScreen(live, title, foot)
+        console.push_render_hook(_Rewrapped(console, screen.widths))
+        stack.callback(console.pop_render_hook)
+        for each in redirected.values():
+            stack.enter_context(_above(console, each))
+        yield screen
+
+
+@contextmanager
+def _above(console: Console, stream: IO[str]) -> Iterator[None]:
+    """Let what is written to the stream go above the view, whoever holds the stream."""
+    proxy = FileProxy(console, stream)
+    before = {"write": stream.write, "flush": stream.flush}
+    for name in before:
+        setattr(stream, name, getattr(proxy, name))
+    try:
+        yield
+    finally:
+        proxy.flush()
+        for name, method in before.items():
+            setattr(stream, name, method)

@@ -127,7 +127,8 @@ class Looks:
             memory_mb=_megabytes(sample, "memory_bytes"),
             memory_limit_mb=_megabytes(sample, "memory_limit_bytes"),
         )
-        view = seen(progress, self._pace, now, self._elapsed(now), stopping=False, down=down)
+        allowed = sample.get("rated_per_second", 0.0)
+        view = seen(progress, self._pace, now, self._elapsed(now), stopping=False, down=down, allowed=allowed)
         return replace(view, happened=self._happenings.told, memory_trend=self._trend.values)
 
     def _elapsed(self, at: datetime) -> float:

@@ -13,13 +13,15 @@ WINDOW_SECONDS = 900
 RECENT_SECONDS = 30.0
 GROWTH_SECONDS = 10.0
 WAITED_SECONDS = 5.0
+# A host that was asked just now does not wait for its rate until its next item wants to go.
+ALLOWED_SECONDS = 5.0
 SLICES = 20
 SLICES_MIN = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Eta:
-    """Seconds until the job is done at its faster and at its slower recent rate. `late` is None: not at the slower one."""
+    """Seconds until the job is done, if all goes well, and if not. `late` is None: that nobody knows."""
 
     early: float
     late: float | None
@@ -40,9 +42,17 @@ class Pace:
         self._last = 0.0
         self._worked = 0.0
         self._waited = 0.0
+        self._parked = False
+        self._allowed, self._allowed_at = 0.0, 0.0
 
-    def note(self, counts: Counts, at: float, *, parked: bool) -> None:
-        """Take a sample of the counts at the monotonic time `at`; `parked`: some host is waited for."""
+    def note(self, counts: Counts, at: float, *, parked: bool, allowed: float = 0.0) -> None:
+        """Take a sample of the counts at the monotonic time `at`; `parked`: some host is waited for.
+
+        `allowed` is how many items a second the hosts take together whose items wait for nothing but their rate.
+        """
+        self._parked = parked
+        if allowed or at - self._allowed_at > ALLOWED_SECONDS:
+            self._allowed, self._allowed_at = allowed, at
         samples = self._samples
         finished = finished_of(counts)
         passed = at - self._last if samples else 0.0
@@ -70,6 +80,18 @@ class Pace:
 
     def eta(self, counts: Counts) -> Eta | None:
         """When the rest will be done; None while that cannot be known: too early, or the work grows faster than it is done."""
+        eta = self._at_this_pace(counts)
+        if eta is None or self._parked:
+            # How long a host is down or paused nobody knows.
+            return eta and Eta(eta.early, None)
+        if not self._allowed:
+            return eta
+        # What waits, waits for the rates; of what nobody has come to yet, as much will as of what somebody has.
+        share = counts.deferred / max(1, counts.deferred + finished_of(counts))
+        early, late = counts.deferred / self._allowed, (counts.deferred + share * counts.pending) / self._allowed
+        return Eta(max(eta.early, early), None if eta.late is None else max(eta.late, late))
+
+    def _at_this_pace(self, counts: Counts) -> Eta | None:
         recent = self._since(GROWTH_SECONDS)
         if self.waiting or not recent or _grows(recent[0], recent[-1]):
             return None

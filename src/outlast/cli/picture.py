@@ -33,7 +33,7 @@ CLASS_WIDTH = 12
 HOST_WIDTH_MAX = 24
 TEXT_MAX = 300
 # From these widths on there is room for a column.
-WIDE_ENOUGH = {"host": 64, "retried": 84, "class": 116}
+WIDE_ENOUGH = {"retried": 50, "host": 64, "last": 64, "last beside retried": 84, "class": 116}
 _WORDS = {
     Reason.PARKED: ("down", "red"),
     Reason.PAUSED: ("paused", "yellow"),
@@ -218,6 +218,8 @@ class _Table:
         self._width = width
         self._retried = retried and width >= WIDE_ENOUGH["retried"]
         self._host_width = host_width
+        # A cause that has cost no item yet has no other number; how old it is matters less.
+        self._last = width >= WIDE_ENOUGH["last beside retried" if self._retried else "last"]
 
     def row(self, cells: _Cells) -> Row:
         before: list[Piece] = [(f"{padded(cells.label, LABEL_WIDTH)}  ", "bold")]
@@ -228,6 +230,7 @@ class _Table:
             after.append((f"  {padded(cells.retried, NUMBER_WIDTH, right=True)}", "yellow"))
         if self._width >= WIDE_ENOUGH["host"]:
             after.append((f"  {padded(cells.host, self._host_width)}", ""))
+        if self._last:
             after.append((f"  {padded(cells.last, LAST_WIDTH, right=True)}", "dim"))
         left = max(0, self._width - wide(before) - wide(after))
         return [*before, (padded(cells.why, left), ""), *after]

@@ -85,6 +85,7 @@ def _carry_out(order: Order, settings: Settings, prepare: Callable[[], None] | N
         aborted=_aborted(plan, worked),
         max_time=plan.config.max_time,
         job_paused=worked.job_paused,
+        paused=worked.paused,
     )
     document = {**_document(ended), "code_changed": None if changed is None else list(changed)}
     if settings.progress == "json":

@@ -1,7 +1,7 @@
 """The settings that a command would have, and everything that is wrong with them. Nothing is imported, nothing is started."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,21 +43,28 @@ class Settled:
         return self.file.parent if self.file is not None and self.loaded.layers[setting] == "job file" else Path()
 
 
-def settled(settings: Settings, named: str | None, options: Mapping[str, Any]) -> Settled:
+def settled(
+    settings: Settings, named: str | None, options: Mapping[str, Any], *, without_wrong: bool = False
+) -> Settled:
     """What the job file of this name, or else that of `--config`, the environment, pyproject.toml and what was typed come to.
 
-    Raises `ConfigurationError` with every complaint.
+    Raises `ConfigurationError` with every complaint; `without_wrong`: leaves out what is wrong.
     """
     file = job_file(named or settings.config, Path())
     own = {"name": options.get("job"), "key": options.get("key")}
     given = {name: value for name, value in own.items() if value is not None}
     given |= typed_settings(options, settings, Path())
-    return Settled(loaded=load_configuration(file=file, arguments=given), file=file)
+    return Settled(loaded=load_configuration(file=file, arguments=given, without_wrong=without_wrong), file=file)
 
 
-def complaints_about(found: Settled) -> list[Complaint]:
-    """What the models do not know: names that stand for nothing, keys and files that are not there."""
-    attempts = (*_work(found), *_names(found.config), *_told(found.config.notify))
+def complaints_about(found: Settled, known: Iterable[Complaint] = ()) -> list[Complaint]:
+    """What the models do not know: names that stand for nothing, keys and files that are not there.
+
+    Names are not looked up in a section that there are complaints `known` about: what they stand for may be left out.
+    """
+    wrong = {_section(each["path"]) for each in known}
+    names = (each for each in _names(found.config) if _section(each[0]) not in wrong)
+    attempts = (*_work(found), *names, *_told(found.config.notify))
     complaints = [complaint for path, attempt in attempts for complaint in _complaints(found, path, attempt)]
     # What is wrong with a table of a section is said again when a name is looked up in that section.
     return list({each["problem"]: each for each in reversed(complaints)}.values())[::-1]
@@ -102,6 +109,10 @@ def _told(config: NotifyConfiguration) -> Iterator[tuple[str, Attempt]]:
             yield f"notify.{key}", lambda text=text: resolved(text, os.environ)  # type: ignore[misc] # of this turn
     if config.urls:
         yield "notify.urls", lambda: _need("apprise", "notify")
+
+
+def _section(path: str) -> str:
+    return path.partition(".")[0]
 
 
 def _need(module: str, extra: str) -> None:

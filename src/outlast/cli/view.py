@@ -118,11 +118,13 @@ def seen(
     *,
     stopping: bool,
     down: Sequence[Down] = (),
+    allowed: float = 0.0,
 ) -> View:
-    """Note in `pace` where a run stands, and what there is to show of it."""
+    """Note in `pace` where a run stands, and what there is to show of it; `allowed`: see there, where `progress` does not tell."""
     hosts = in_trouble(progress, down)
     waits = any(each.reason is not Reason.RATE for each in hosts) or bool(progress.suspended) or progress.paused
-    pace.note(progress.counts, elapsed, parked=waits)
+    allowed = allowed or sum(each.per_second for each in progress.waiting)
+    pace.note(progress.counts, elapsed, parked=waits, allowed=allowed)
     return View(
         now=now,
         elapsed=elapsed,

@@ -29,7 +29,7 @@ class Ended:
     """All that is known when a run has ended. `before` is how the job stood when it began.
 
     `repeatable`: its items can be read again. `aborted`: why it was aborted, if it was. `max_time`: how long it may take; None: as
-    long as it likes. `job_paused`: somebody has paused the whole job.
+    long as it likes. `job_paused`: somebody has paused the whole job; `paused`: these hosts.
     """
 
     summary: Summary
@@ -47,6 +47,7 @@ class Ended:
     aborted: Mapping[str, Any] | None = None
     max_time: float | None = None
     job_paused: bool = False
+    paused: Sequence[str] = ()
 
 
 def beginning(name: str, run_id: str, counts: Counts, *, store: str, fresh: bool) -> str:
@@ -127,15 +128,14 @@ def _barren(ended: Ended) -> list[str]:
 
 def _completed(ended: Ended) -> list[str]:
     summary, before = ended.summary, ended.before
-    now = summary.done + summary.failed - before.done - before.failed
-    if not now:
+    if summary.done + summary.failed == before.done + before.failed:
         failed = f", {summary.failed} of them failed" if summary.failed else ""
         all_of_them = f"all {units(summary.total, 'item')} of job {safe(summary.job_id)} are finished"
         first = f"Nothing left to do: {all_of_them}{failed}{_ignored(summary)}."
         return [first, *_remarks(summary), *_allowance(ended), *_groups(ended), *_next_steps(ended, over=True)]
     word = _finished(summary)
     share = f" ({percent(summary.failed, summary.total)}; allowed: {safe(ended.allowed)})" if summary.failed else ""
-    resumed = f" ({now} in this run)" if now != summary.total else ""
+    resumed = f" ({max(0, summary.done - before.done)} in this run)" if before.done else ""
     first = (
         f"{word} in {duration(ended.seconds)}: {summary.done} of {summary.total} done{resumed}, "
         f"{summary.failed or 'none'} failed{share}{_ignored(summary)}, {units(summary.retries, 'retry').replace('retrys', 'retries')}."
@@ -247,7 +247,7 @@ def _around_it(ended: Ended) -> list[tuple[str, str]]:
 
 def _going_on(ended: Ended, counts: Counts) -> list[tuple[str, str]]:
     summary = ended.summary
-    steps = go_on_steps(summary.job_id, counts, ended.hint, summary.paused, job_paused=ended.job_paused)
+    steps = go_on_steps(summary.job_id, counts, ended.hint, ended.paused, job_paused=ended.job_paused)
     if summary.exit_code == ExitCode.USAGE and steps:
         # What could not be started will not be started by the same command as long as nothing is mended.
         return [("when that is mended", steps[0][1]), *steps[1:]]

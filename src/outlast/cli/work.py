@@ -24,6 +24,7 @@ from outlast.config import JobConfiguration, LoggingConfiguration
 from outlast.correlation import handed_on
 from outlast.events import EVENTS, EventType, ResilienceEvent, Severity
 from outlast.jobs import Summary
+from outlast.jobs.host import Reason
 from outlast.ledger.port import Counts
 from outlast.logs import configure
 from outlast.logs.account import FREQUENT
@@ -43,13 +44,17 @@ _LEVELS: Mapping[int, dict[str, str | int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worked:
-    """What came of a run. `before` is how the job stood when it began, `output` the file that got the records; `job_paused`: the whole job still is."""
+    """What came of a run. `before` is how the job stood when it began, `output` the file that got the records.
+
+    `job_paused`: the whole job still is; `paused` are the hosts that are.
+    """
 
     summary: Summary
     before: Counts
     output: str | None
     seconds: float
     job_paused: bool = False
+    paused: tuple[str, ...] = ()
 
 
 def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> Worked:
@@ -62,7 +67,8 @@ def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> 
         shown = stack.enter_context(screen(settings, plan.name))
         # After the screen, which may have put itself before standard error.
         as_json = isinstance(shown, JsonScreen)
-        stack.callback(configure(logging_for(plan.config.logging, settings.verbose, as_json=as_json), runtime.bus))
+        log = logging_for(plan.config.logging, settings.verbose, as_json=as_json, quiet=settings.quiet)
+        stack.callback(configure(log, runtime.bus))
         stack.callback(runtime.bus.subscribe(watch, watch.types))
         stack.callback(runtime.bus.subscribe(happenings, happenings.types))
         if not settings.verbose or as_json:
@@ -83,16 +89,20 @@ def work(plan: Plan, settings: Settings, runtime: Runtime, watch: HostWatch) -> 
             return runner.run(_run(plan, settings, runtime, watcher))
 
 
-def logging_for(config: LoggingConfiguration, verbosity: int, *, as_json: bool = False) -> LoggingConfiguration:
+def logging_for(
+    config: LoggingConfiguration, verbosity: int, *, as_json: bool = False, quiet: bool = False
+) -> LoggingConfiguration:
     """What is logged during a run: what the configuration says; where it says nothing, warnings, as the screen tells of events.
 
-    `as_json`: whoever reads the terminal reads objects, so a line of the log is one as well.
+    `as_json`: whoever reads the terminal reads objects, so a line of the log is one as well. `quiet`: nothing but errors goes there.
     """
     on_terminal = config.destination in {"stderr", "stdout"}
     by_default = _LEVELS[min(verbosity, 2)] if verbosity or on_terminal else {}
     chosen = {name: value for name, value in by_default.items() if verbosity or name not in config.model_fields_set}
     if as_json and on_terminal and "format" not in config.model_fields_set:
         chosen["format"] = "json"
+    if quiet and not verbosity and on_terminal and config.level != "CRITICAL":
+        chosen["level"] = "ERROR"
     return config.model_copy(update=chosen)
 
 
@@ -156,9 +166,15 @@ async def _run(plan: Plan, settings: Settings, runtime: Runtime, watcher: Watche
             async with watcher.beside(run, started):
                 summary = await run.process(plan.job.handler, read(plan.sources))
         output = None if run.output is None else str(run.output)
-        is_paused = (await run.progress()).paused
-    seconds = runtime.clock.monotonic() - started
-    return Worked(summary=summary, before=before, output=output, seconds=seconds, job_paused=is_paused)
+        left = await run.progress()
+    return Worked(
+        summary=summary,
+        before=before,
+        output=output,
+        seconds=runtime.clock.monotonic() - started,
+        job_paused=left.paused,
+        paused=tuple(each.host for each in left.waiting if each.reason is Reason.PAUSED),
+    )
 
 
 class _SignalLoop(asyncio.SelectorEventLoop):

@@ -34,19 +34,22 @@ def load_configuration(
     arguments: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     directory: Path | None = None,
+    without_wrong: bool = False,
 ) -> Loaded:
     """Join all layers. `ConfigurationError` holds the complaints of every layer, overridden values included.
 
     `arguments` are nested mappings or sections; what was not given is left out of them. `directory` is where
-    pyproject.toml is looked for, and `environ` stands in for the process's environment.
+    pyproject.toml is looked for, and `environ` stands in for the process's environment. `without_wrong` leaves out what there are
+    complaints about, and raises nothing.
     """
     sources = [
         *_files(file, directory or Path()),
         environment_source(os.environ if environ is None else environ, _sections(), _own_keys()),
         Source(name="argument", layer="argument", values=_as_mappings(arguments or {})),
     ]
-    complaints = [each for source in sources for each in _complaints(source)]
-    if complaints:
+    if without_wrong:
+        sources = [_sound(source) for source in sources]
+    elif complaints := [each for source in sources for each in _complaints(source)]:
         raise refusal(complaints)
     origins = dict.fromkeys(_paths(), "default")
     layers: dict[str, Layer] = dict.fromkeys(origins, "default")
@@ -73,6 +76,21 @@ def _complaints(source: Source) -> list[Complaint]:
     except ConfigurationError as error:
         return [*source.complaints, *(_located(each, source) for each in error.context["complaints"])]
     return list(source.complaints)
+
+
+def _sound(source: Source) -> Source:
+    """What is left of a source without the keys that there are complaints about: nothing, where it is wrong as a whole."""
+    values = {key: dict(value) if isinstance(value, Mapping) else value for key, value in source.values.items()}
+    for complaint in _complaints(source):
+        key, _, inner = complaint["path"].partition("[")[0].partition(".")
+        inner = inner.partition(".")[0]
+        table = values.get(key)
+        if inner and isinstance(table, dict):
+            table.pop(inner, None)
+        else:
+            values.pop(key, None)
+    sound = replace(source, values=values, complaints=())
+    return replace(source, values={}, complaints=()) if _complaints(sound) else sound
 
 
 def _located(complaint: Complaint, source: Source) -> Complaint:

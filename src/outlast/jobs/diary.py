@@ -130,7 +130,7 @@ class Diary:
             "run_failed": tally.failed,
             "retries": tally.retries,
             "in_flight": tally.in_flight,
-            **({} if gate is None else {"parked": len(gate.parked_hosts()), "paused": len(gate.paused)}),
+            **({} if gate is None else _hosts(gate, self._runtime.clock.monotonic())),
             **_memory(self.metrics()),
         }
 
@@ -170,6 +170,15 @@ def rewrap_events(directory: JobDirectory, keys: "Keyring") -> int:
     with suppress(OSError):
         return rewrap_event_files(directory.path, about_events(directory), keys)
     return 0
+
+
+def _hosts(gate: "Gate", now: float) -> dict[str, float]:
+    rated = sum(each.per_second for each in gate.waiting(now))
+    return {
+        "parked": len(gate.parked_hosts()),
+        "paused": len(gate.paused),
+        **({"rated_per_second": round(rated, 6)} if rated else {}),
+    }
 
 
 def _memory(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -148,10 +148,8 @@ class Failures:
         """The failure costs the item an attempt, perhaps its last."""
         attempt = task.lease.attempts + 1
         match self._verdict(kind, attempt):
-            case Again(delay):
-                self._emit(EventType.RETRY_ATTEMPTED, attempt, **told, delay=delay)
-                return self._again(task, delay, failure, attempts=attempt)
-            case Exhausted(retry_after=float(delay)):
+            case Again(delay) | Exhausted(retry_after=float(delay)):
+                self._tally.retries += 1
                 self._emit(EventType.RETRY_ATTEMPTED, attempt, **told, delay=delay)
                 return self._again(task, delay, failure, attempts=attempt)
             case Exhausted(reason):
@@ -180,7 +178,6 @@ class Failures:
         return Record(task.lease, ItemStatus.FAILED, attempts, error=encode(failure).decode())
 
     def _again(self, task: Task, delay: float, failure: Mapping[str, Any], *, attempts: int) -> Record:
-        self._tally.retries += 1
         self._tally.causes.note(failure, task.host, failed=False)
         return Record(
             lease=task.lease,

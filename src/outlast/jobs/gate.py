@@ -76,7 +76,8 @@ class Gate:
             wait = host.wait(now, retry=False)
             if wait is not None and wait.reason in TOLD_REASONS and wait.reason is not Reason.PAUSED:
                 is_asked = wait.reason is Reason.PARKED and host.is_probed
-                found.append(Waiting(name, wait.reason, 0.0 if is_asked else wait.opens_at - now))
+                rated = 1 / host.spacing.seconds if host.spacing is not None and wait.reason is Reason.RATE else 0.0
+                found.append(Waiting(name, wait.reason, 0.0 if is_asked else wait.opens_at - now, rated))
         return found
 
     def admit(self, name: str, now: float, *, retry: bool = False) -> Probe:

@@ -44,8 +44,12 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A host whose items wait: why, and for how many seconds yet (None: until something happens; 0: it is asked now)."""
+    """A host whose items wait: why, and for how many seconds yet (None: until something happens; 0: it is asked now).
+
+    `per_second` is how often it may be asked, where that is what keeps them.
+    """
 
     host: str
     reason: Reason
     seconds: float | None
+    per_second: float = 0.0

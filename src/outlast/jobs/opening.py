@@ -88,6 +88,7 @@ class _Place:
     def __init__(self, directory: JobDirectory, lock: Lock) -> None:
         self._directory = directory
         self._lock = lock
+        self._before = directory.parts()
         self.begun = True
 
     async def open(self, name: str, keys: "Keyring | None") -> SqliteLedger:
@@ -99,7 +100,7 @@ class _Place:
 
     def close(self) -> None:
         if not self.begun:
-            self._directory.take_back()
+            self._directory.take_back(self._before)
         self._lock.close()
 
 

@@ -67,7 +67,8 @@ BY_COMMAND = "stopped by `outlast stop`"
 class Summary:
     """What one run did. `total`, `done`, `failed` and `deferred` count the job's items; the others are of this run.
 
-    `deferred` items still have to be done. `repeated` is how many items an earlier process had in hand when it was killed, which are
+    `deferred` items still have to be done. `retries` are the tries that cost their item an attempt and were followed by another:
+    probes, and tries that failed for the host's sake, are none. `repeated` is how many items an earlier process had in hand when it was killed, which are
     fetched again. `damaged` is how many damaged rows were found in the ledger; what could be mended was, and
     what could not is among the failed. `paused` are the hosts that items are left of because they are paused, when only such are
     left: `outlast unpause` lets the next run go on with them. `records` is how many records the job has that hold something.

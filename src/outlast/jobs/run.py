@@ -71,7 +71,7 @@ class Run:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            stack.callback(tell(self._config, self._runtime.bus))
+            stack.callback(tell(self._config, self._runtime.bus, is_found="ledger" not in self._options))
             try:
                 self._opened = await open_session(stack, self.name, self._config, self._options, self._runtime)
             except CrashLoopError as error:

@@ -5,7 +5,7 @@ import hashlib
 import re
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import FileIO
@@ -159,10 +159,16 @@ class JobDirectory:
         before = Signature.of(self.path)
         return None if before is None else before.begun
 
-    def take_back(self) -> None:
-        """Remove a ledger that was made just now, because its job is not begun after all."""
-        for part in sorted(self.path.glob("ledger.db*"), reverse=True):
-            part.unlink(missing_ok=True)
+    def parts(self) -> frozenset[str]:
+        """The names of what is there."""
+        return frozenset(part.name for part in self.path.iterdir())
+
+    def take_back(self, before: Collection[str]) -> None:
+        """Remove a ledger that was made just now, because its job is not begun after all, and the files that were not there `before`."""
+        for name in sorted(self.parts(), reverse=True):
+            part = self.path / name
+            if part.is_file() and (name.startswith("ledger.db") or name not in before):
+                part.unlink(missing_ok=True)
 
     def _hold(self, file: FileIO, job_id: str) -> None:
         # Whoever looks whether the job runs has the lock for an instant, and must not keep a start from it.

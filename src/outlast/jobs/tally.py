@@ -9,7 +9,7 @@ __all__ = ["Tally"]
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of one run, and why what failed did."""
+    """Counts of one run, and why what failed did. `retries` are the tries that cost their item an attempt and were followed by another."""
 
     done: int = 0
     failed: int = 0

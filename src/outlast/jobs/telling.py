@@ -2,13 +2,16 @@
 
 import logging
 import shlex
+import sys
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from outlast.events import EventBus, EventType, ResilienceEvent, Severity
 from outlast.jobs.opening import hint_of
 from outlast.logs import configure
+from outlast.logs.text import escaped
 
 if TYPE_CHECKING:
     from outlast.config import JobConfiguration
@@ -33,17 +36,35 @@ _WORTH_A_WARNING = (
 _log = logging.getLogger("outlast.job")
 
 
-def tell(config: "JobConfiguration", bus: EventBus) -> Callable[[], None]:
+def tell(config: "JobConfiguration", bus: EventBus, *, is_found: bool) -> Callable[[], None]:
     """Log the run's events until the returned function is called; leave that to whoever listens to `bus` already.
 
     With a `logging` section in the configuration that is what it says; without one a few events are warnings on the logger
-    `outlast.job`, which Python prints on stderr unless the program set up logging otherwise.
+    `outlast.job`, which Python prints on stderr unless the program set up logging otherwise. `is_found`: the command line finds
+    the job, so whoever begins it is told what to type.
     """
     if any(bus.wants(kind) for kind in _WORTH_A_WARNING):
         return _nothing
+    hint, stack = hint_of(config), ExitStack()
+    if is_found:
+        stack.callback(bus.subscribe(partial(_tell_where_to_look, hint), (EventType.RUN_STARTED,)))
     if "logging" in config.model_fields_set:
-        return configure(config.logging, bus)
-    return bus.subscribe(partial(_warn, hint_of(config)), _WORTH_A_WARNING)
+        stack.callback(configure(config.logging, bus))
+    else:
+        stack.callback(bus.subscribe(partial(_warn, hint), _WORTH_A_WARNING))
+    return stack.close
+
+
+def _tell_where_to_look(hint: str, event: ResilienceEvent) -> None:
+    """On the log at level INFO; where nobody has set one up and nobody asked for quiet, on the terminal, if there is one."""
+    told = event.data["run_id"], event.job_id, f"outlast status {shlex.quote(event.job_id)} --watch{hint}"
+    if _log.hasHandlers():
+        _log.info("run %s of job %r; watch it: %s", *told)
+    elif _log.isEnabledFor(logging.WARNING) and logging.getLogger("outlast").level <= logging.INFO:
+        # A terminal that has gone, or a standard error that was closed, is no reason to stop.
+        with suppress(OSError, ValueError, AttributeError):
+            if sys.stderr.isatty():
+                sys.stderr.write(escaped("run {} of job {!r}; watch it: {}".format(*told)) + "\n")
 
 
 def _warn(hint: str, event: ResilienceEvent) -> None:

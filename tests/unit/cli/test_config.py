@@ -177,6 +177,35 @@ def test_check_finds_what_stands_for_nothing(capsys, tmp_path):
     assert "Playwright's contexts have no 'locle', did you mean 'locale'?" in out
 
 
+def test_check_finds_what_stands_for_nothing_beside_what_is_wrong_in_itself(capsys, tmp_path):
+    write(
+        tmp_path / "job.toml",
+        """
+        target = "scrap.py:scrape"
+        concurency = 3
+        retry.default_policy = "mine"
+        retry.policy = [{ name = "mine", max_attempts = "many" }]
+        expect.fields = 7
+        notify.on = ["sometimes"]
+        notify.urls = ["tgram://${NOBODY_SETS_THIS}/1"]
+        """,
+    )
+    document = json.loads(called(capsys, "check", "job.toml", "--json")[1])
+    found = [each["path"] for each in document["complaints"]]
+    assert sorted(found[:-2]) == ["concurency", "expect.fields", "notify.on[0]", "retry.policy"]
+    assert found[-2:] == ["target", "notify.urls"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaints"),
+    [("= 3", 1), ("expect = 5\nbrowser = 7\ntarget = 8", 3), ("max_failed = 1\nexpect.max_failed = 2", 1)],
+)
+def test_check_of_what_is_wrong_as_a_whole_says_that_and_nothing_else(capsys, tmp_path, wrong, complaints):
+    write(tmp_path / "job.toml", wrong)
+    document = json.loads(called(capsys, "check", "job.toml", "--json")[1])
+    assert len(document["complaints"]) == complaints
+
+
 def test_what_is_switched_off_is_not_checked(capsys, tmp_path):
     off = 'retry = { enabled = false, default_policy = "x" }\nabort = { enabled = false, default_policy = "x" }\n'
     write(tmp_path / "job.toml", f'{off}resource = {{ enabled = false, default_threshold = "x" }}')

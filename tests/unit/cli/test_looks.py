@@ -1,5 +1,6 @@
 """What somebody outside the process of a job sees of it: its ledger and its event log say all there is."""
 
+import asyncio
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -94,6 +95,22 @@ async def test_without_an_event_log_the_ledger_says_what_it_knows(job, runtime, 
     view = (await looked(runtime, tmp_path)).view
     assert (view.counts.done, view.hosts, view.memory_mb) == (4, (), None)
     assert view.elapsed >= 12
+
+
+async def test_the_end_of_a_job_is_that_of_the_host_that_is_kept_to_its_rate(runtime, tmp_path, virtual_clock):
+    async def scrape(url):
+        await virtual_clock.sleep(0.5)
+        return url
+
+    items = [f"https://{'slow' if n % 3 else 'fast'}.test/{n}" for n in range(300)]
+    config = JobConfiguration(store=str(tmp_path), concurrency=4, rate={"slow.test": "11/min"})
+    async with Run("docs", config=config, runtime=runtime) as run:
+        work = asyncio.create_task(run.process(scrape, items))
+        await virtual_clock.sleep(42.0)
+        run.stop()
+        await work
+    eta = (await looked(runtime, tmp_path)).view.eta
+    assert eta.early == pytest.approx(60 / 11 * (200 - 8), rel=0.1)
 
 
 async def test_why_a_job_is_suspended_is_seen_while_that_run_goes_on(job, runtime, tmp_path, virtual_clock):

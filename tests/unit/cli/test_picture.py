@@ -253,6 +253,15 @@ def test_what_is_not_known_is_not_shown():
     assert "retried" not in lines[4], "a column that would be empty"
 
 
+@pytest.mark.parametrize(
+    ("width", "columns"), [(84, "failed retried host last"), (80, "failed retried host"), (52, "failed retried")]
+)
+def test_a_cause_that_has_cost_no_item_yet_has_a_number_on_a_narrow_screen_too(width, columns):
+    lines = shown(width=width, causes=(cause("aiohttp.ClientConnectorError", 0, 137),))
+    assert lines[3].split() == ["failures", "by", "cause", *columns.split()]
+    assert " 137" in lines[4]
+
+
 def test_a_failure_without_a_time_has_none():
     untimed = Cause(signature="x", failure_class="unknown", failed=1, retried=0, hosts=("",), hosts_seen=1, last="")
     assert "(no host)" in shown(causes=(untimed,))[-3]

@@ -127,7 +127,40 @@ def test_waiting_for_hosts_is_no_pace_and_is_left_out_of_it_afterwards():
     for at in range(200, 210):
         pace.note(left(210 + 10 * (at - 200), 1000), float(at), parked=True)
     assert pace.rate() == pytest.approx(10)
+    assert pace.eta(left(300, 1000)) == Eta(pytest.approx(70), None), "nobody knows how long that one is waited for"
+    pace.note(left(310, 1000), 210.0, parked=False)
     assert pace.eta(left(300, 1000)).late == pytest.approx(70)
+
+
+def kept_to_a_rate(seconds, *, pending, deferred, allowed=0.5):
+    """Of hosts of which one is asked twice a minute, the others at once."""
+    pace = Pace()
+    for at in range(seconds):
+        counts = Counts(done=10 * at, pending=pending, deferred=deferred)
+        pace.note(counts, float(at), parked=False, allowed=allowed)
+    return pace.eta(counts)
+
+
+def test_a_host_that_is_kept_to_its_rate_is_waited_for_to_the_end():
+    assert kept_to_a_rate(21, pending=0, deferred=300) == Eta(600, 600)
+    assert kept_to_a_rate(21, pending=0, deferred=300, allowed=0.0) == Eta(30, 30)
+
+
+def test_what_nobody_has_come_to_yet_is_taken_to_be_like_what_somebody_has():
+    assert kept_to_a_rate(21, pending=600, deferred=100) == Eta(200, (100 + 600 / 3) / 0.5)
+
+
+def test_a_rate_that_does_not_bind_changes_nothing():
+    assert kept_to_a_rate(21, pending=600, deferred=1) == Eta(60.1, 60.1)
+
+
+def test_a_host_that_was_asked_just_now_is_not_forgotten_at_once():
+    pace = Pace()
+    for at in range(40):
+        counts = Counts(done=10 * at, deferred=300)
+        pace.note(counts, float(at), parked=False, allowed=0.5 if at < 30 and at % 4 == 0 else 0.0)
+        if at in {29, 39}:
+            assert pace.eta(counts).late == (600 if at == 29 else 30)
 
 
 def test_samples_are_taken_once_a_second_however_often_they_are_offered():

@@ -375,6 +375,20 @@ def test_who_reads_objects_gets_the_log_as_objects_unless_a_form_was_asked_for()
     assert logging_for(LoggingConfiguration(destination="x.log"), 0, as_json=True).format == "text"
 
 
+@pytest.mark.parametrize(
+    ("config", "verbosity", "level"),
+    [
+        ({}, 0, "ERROR"),
+        ({"level": "WARNING"}, 0, "ERROR"),
+        ({"level": "CRITICAL"}, 0, "CRITICAL"),
+        ({"level": "WARNING"}, 1, "INFO"),
+        ({"level": "WARNING", "destination": "x.log"}, 0, "WARNING"),
+    ],
+)
+def test_who_asked_for_quiet_gets_errors_alone_on_the_terminal(config, verbosity, level):
+    assert logging_for(LoggingConfiguration(**config), verbosity, quiet=True).level == level
+
+
 def test_a_log_file_gets_what_the_configuration_says():
     assert chosen(LoggingConfiguration(destination="x.log")) == ("INFO", "info")
 

@@ -2,6 +2,9 @@
 
 import asyncio
 import io
+import logging
+import re
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -202,6 +205,43 @@ def test_a_terminal_that_goes_away_ends_nothing_but_the_drawing(kind):
         assert screen.is_gone
     assert "docs" in stream.getvalue()
     assert "nobody" not in stream.getvalue()
+
+
+def test_what_a_narrower_terminal_has_wrapped_is_wiped_out(monkeypatch):
+    monkeypatch.setattr("sys.stderr", FakeTerminal())
+    monkeypatch.setenv("COLUMNS", "100")
+    [view] = views(0.05, 0.05, changing=False)
+    with live_screen("docs", color=False) as screen:
+        screen.show(view)
+        first = sys.stderr.getvalue().splitlines()[-5:]
+        for width in (100, 40):
+            screen._live.console.width = width
+            before = len(sys.stderr.getvalue())
+            screen.say("a line")
+            wiped = sys.stderr.getvalue()[before:].partition("a line")[0].count("\x1b[1A")
+            rows = [len(re.sub(r"\x1b\[\??\w+", "", row)) for row in first]
+            assert wiped == sum(max(1, -(-each // width)) for each in rows) - 1
+
+
+class FakeTerminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("name", ["stderr", "stdout"])
+def test_a_log_that_held_the_terminal_before_the_view_was_there_goes_above_it(monkeypatch, name):
+    terminal, [view] = FakeTerminal(), views(0.05, 0.05, changing=False)
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr("sys.stdout", terminal if name == "stderr" else FakeTerminal())
+    log = logging.StreamHandler(getattr(sys, name))
+    with live_screen("docs", color=True) as screen:
+        screen.show(view)
+        log.emit(logging.makeLogRecord({"msg": "page 7"}))
+        drawn = terminal.getvalue()
+    log.emit(logging.makeLogRecord({"msg": "page 8"}))
+    assert "\x1b[2Kpage 7\n" in drawn, "its line was erased first"
+    assert drawn.rpartition("page 7")[2].count("docs") == 1, "and the view drawn again below it"
+    assert log.stream.getvalue().endswith("page 8\n")
 
 
 class Vanishing(io.StringIO):

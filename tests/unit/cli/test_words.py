@@ -60,6 +60,12 @@ def test_finished_after_a_kill_says_what_was_done_here_and_perhaps_twice():
     ]
 
 
+def test_what_has_failed_in_this_run_is_not_done_in_it():
+    told = summary(Outcome.COMPLETED_WITH_FAILURES, done=33, failed=3, total=36)
+    first = "33 of 36 done (31 in this run), 3 failed (8.3%; allowed: 1%)"
+    assert first in ending(ended(told, before=Counts(done=2, pending=34)))[0]
+
+
 @pytest.mark.parametrize(
     ("damaged", "said"), [(1, "1 row of the ledger was damaged;"), (3, "3 rows of the ledger were damaged;")]
 )
@@ -254,11 +260,18 @@ def test_what_is_ignored_is_told_beside_what_failed():
 
 def test_a_run_that_has_only_paused_hosts_left_says_so_and_how_they_go_on():
     told = summary(Outcome.STOPPED, exit_code=3, done=80, deferred=20, paused=("b.de", "c.fr"))
-    lines = ending(ended(told, hint=" --store s"))
+    lines = ending(ended(told, hint=" --store s", paused=told.paused))
     assert lines[0] == "Stopped after 9 h 12 min. What is left waits for paused hosts: b.de, c.fr."
     assert "  go on with the paused   outlast unpause docs --all --store s && outlast resume docs --store s" in lines
     by_signal = ending(ended(summary(Outcome.STOPPED, exit_code=130, done=80, deferred=20)))
     assert by_signal[0] == "Stopped by you (SIGINT) after 9 h 12 min."
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ABORTED, Outcome.STOPPED, Outcome.TIMED_OUT])
+def test_a_paused_host_is_not_forgotten_however_a_run_ended_before_its_items(outcome):
+    told = summary(outcome, exit_code=3, done=80, deferred=20)
+    assert any("go on with the paused  " in line for line in ending(ended(told, paused=("b.de",))))
+    assert not any("go on with the paused  " in line for line in ending(ended(told)))
 
 
 def test_a_group_that_has_no_name_is_not_offered_to_be_tried_again(group):

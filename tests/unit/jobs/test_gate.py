@@ -417,6 +417,7 @@ def test_who_waits_is_told_with_the_reason_and_for_how_long():
         ("slow", "rate", 59.5),
         ("asked", "asked_to_wait", 29.5),
     }
+    assert {each.host: each.per_second for each in gate.waiting(100.5) if each.per_second} == {"slow": 1 / 60}
     assert [each.host for each in gate.waiting(200.0)] == ["paused"]
 
 

@@ -103,7 +103,7 @@ async def test_a_host_that_asks_to_be_left_alone_is_by_all_and_nobody_loses_an_a
             raise Answered(status, retry_after=30.0)
 
     summary = await fetch.run(urls("a", 40), **options)
-    assert (summary.done, summary.failed) == (40, 0)
+    assert (summary.done, summary.failed, summary.retries) == (40, 0, 0)
     assert set(attempts) == {1}
     for at in told_at:
         assert not [time for time in asked if at < time < at + 30.0]

@@ -1,6 +1,8 @@
 """Opening and closing a job: state, checkpoints, resources, signals, options."""
 
 import asyncio
+import io
+import logging
 import os
 import signal
 import sys
@@ -319,6 +321,49 @@ async def test_whoever_listens_is_not_told_twice(options, caplog):
     await down_for_a_minute.run(URLS, **options)
     assert len(events) == 1
     assert caplog.records == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+async def said_at_its_start(options, monkeypatch, stream, *, logged=False):
+    if not logged:
+        # As if no program had set anything up, nor pytest.
+        logger = logging.getLogger("outlast")
+        monkeypatch.setattr(logger, "propagate", False)
+        monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr("sys.stderr", stream)
+    async with Run("my docs", **options) as run:
+        return run.run_id, stream.getvalue()
+
+
+async def test_who_begins_a_job_from_code_is_told_where_to_look(options, monkeypatch, tmp_path):
+    run, said = await said_at_its_start(options, monkeypatch, Terminal())
+    look = f"outlast status 'my docs' --watch --store {tmp_path / 'store'}"
+    assert said == f"run {run} of job 'my docs'; watch it: {look}\n"
+
+
+async def test_it_goes_where_the_program_has_told_logging_to_put_it(options, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "outlast.job")
+    _, said = await said_at_its_start(options, monkeypatch, Terminal(), logged=True)
+    assert (said, [record.levelname for record in caplog.records]) == ("", ["INFO"])
+    assert "watch it: outlast status 'my docs' --watch" in caplog.text
+
+
+@pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR])
+async def test_nothing_is_said_to_a_program_that_asked_for_quiet(options, monkeypatch, caplog, level):
+    caplog.set_level(level, "outlast")
+    assert (await said_at_its_start(options, monkeypatch, Terminal()))[1] == ""
+
+
+async def test_nothing_is_said_where_nobody_reads_it(options, monkeypatch):
+    assert (await said_at_its_start(options, monkeypatch, io.StringIO()))[1] == ""
+
+
+async def test_nothing_is_said_of_a_job_that_the_command_line_does_not_find(options, monkeypatch):
+    assert (await said_at_its_start({**options, "ledger": MemoryLedger()}, monkeypatch, Terminal()))[1] == ""
 
 
 async def test_a_logging_section_is_obeyed_without_the_command_line_too(options, tmp_path):

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from outlast.config import JobConfiguration
+from outlast.events import EventType
 from outlast.jobs import Outcome, Run
 from outlast.ledger import MemoryLedger
 from outlast.runtime import Runtime
@@ -139,8 +140,11 @@ async def test_what_an_aborted_job_left_is_done_by_the_same_command_with_evidenc
 
 async def test_a_selector_that_is_mended_in_time_goes_on_within_seconds_with_half_the_concurrency(world, options):
     world.trouble = lambda seconds, host, n: ValueError("no price") if 2 <= seconds < 62 else None
+    retried = []
+    options["runtime"].bus.subscribe(retried.append, [EventType.RETRY_ATTEMPTED])
     summary = await run(world, urls(), options)
     assert summary.done == 2_000 - summary.failed
+    assert summary.retries == len(retried), "probes are none"
     assert summary.failed <= EVIDENCE
     back = world.first_good_after(62)
     assert back - 62 <= 5.0

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 import click
 
 from outlast.cli.choosing import moment_in
-from outlast.cli.event_words import Asked, cloudevent_line, entry_json, entry_line
+from outlast.cli.event_words import KINDS, Asked, cloudevent_line, entry_json, entry_line
 from outlast.cli.folding import Whole
 from outlast.cli.opening import key_missing, keys_at_hand, keys_if_good
 from outlast.cli.options import Settings, common
@@ -16,18 +16,16 @@ from outlast.cli.phrases import safe, units
 from outlast.cli.printing import put_lines, remark
 from outlast.cli.reading import begun_with, found, holder_of, store_of
 from outlast.errors import LedgerCorruptionError
-from outlast.events import EventType
 from outlast.jobs.diary import about_events
 from outlast.jobs.store import JobDirectory, job_directory
 from outlast.logs.eventfile import event_files
-from outlast.logs.reading import GAP, SAMPLE, Entry, EventReader
+from outlast.logs.reading import Entry, EventReader
 from outlast.runtime import Runtime
 
 __all__ = ["command"]
 
 LOOK_SECONDS = 0.25
 LINES_AT_ONCE = 500
-KINDS = (*(kind.value for kind in EventType), SAMPLE, GAP)
 
 
 def _known(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:

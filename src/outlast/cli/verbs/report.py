@@ -3,6 +3,7 @@
 import asyncio
 import json
 import webbrowser
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,10 @@ SUFFIXES = {"html": ".html", "md": ".md", "json": ".json"}
 @click.option(
     "-o", "--output", metavar="FILE", help="Where to write it; default: JOB-report.html here. '-': standard output."
 )
-@click.option("--html", "form", flag_value="html", help="One page that needs no network (the default).")
-@click.option("--md", "form", flag_value="md", help="Markdown, for a job summary or a ticket; to standard output.")
+@click.option("--html", "forms", flag_value="html", multiple=True, help="One page that needs no network (the default).")
+@click.option(
+    "--md", "forms", flag_value="md", multiple=True, help="Markdown, for a job summary or a ticket; to standard output."
+)
 @click.option(
     "--split", is_flag=True, help="Style and script in files beside the page, for servers that refuse them within it."
 )
@@ -38,14 +41,22 @@ SUFFIXES = {"html": ".html", "md": ".md", "json": ".json"}
 @common("store", "json", "quiet")
 @click.pass_obj
 def command(
-    settings: Settings, /, job: str, *, output: str | None, form: str | None, split: bool, opened: bool, run_id: str
+    settings: Settings,
+    /,
+    job: str,
+    *,
+    output: str | None,
+    forms: tuple[str, ...],
+    split: bool,
+    opened: bool,
+    run_id: str,
 ) -> int:
     """Write a report on a job: what was finished and given up, when and why, what the engine did about it, and what to do next.
 
     Works while the job runs, without disturbing it, and after it was killed. Of an encrypted job it needs the key. --json: the
     report as data. Times are UTC. Exit code 4 when the ledger cannot be read, and the event log is all there is to tell of.
     """
-    form = _form(settings, output, form)
+    form = _form([*forms, *(["json"] if settings.json else [])], output)
     _refuse_what_does_not_go_together(form, output, split=split, opened=opened)
     from outlast.cli.reporting import report_on  # noqa: PLC0415 - what is needed to read a job is not needed to refuse an option
 
@@ -71,14 +82,15 @@ def _refuse_what_does_not_go_together(form: str, output: str | None, *, split: b
             raise click.UsageError(f"{option} needs a file, and standard output is none")
 
 
-def _form(settings: Settings, output: str | None, form: str | None) -> str:
+def _form(asked: Collection[str], output: str | None) -> str:
     """What was asked for; where nothing was, the name of the file says it."""
-    if settings.json:
-        if form is not None:
-            raise click.UsageError(f"either --json or --{form}")
-        return "json"
     by_name = next((name for name, suffix in SUFFIXES.items() if output and output.endswith(suffix)), None)
-    return form or by_name or "html"
+    several = [f"--{name}" for name in SUFFIXES if name in asked]
+    if len(several) > 1:
+        raise click.UsageError(f"either {' or '.join(several)}")
+    if several and by_name not in {None, *asked}:
+        raise click.UsageError(f"{several[0]} does not make what {output!r} is named for: either the one or the other")
+    return next(iter(asked), by_name or "html")
 
 
 def _text(report: "Report", form: str) -> str:

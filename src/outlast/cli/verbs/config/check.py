@@ -59,7 +59,8 @@ def _looked(settings: Settings, file: str | None) -> _Looked:
         told = error.context.get("complaints")
         if told is None:
             raise
-        return _Looked(complaints=list(told))
+        rest = settled(settings, file, {}, without_wrong=True)
+        return _Looked(complaints=[*told, *complaints_about(rest, told)])
     given = sum(row["layer"] != "default" for row in settings_document(found))
     return _Looked(complaints=complaints_about(found), given=given, found=found)
 

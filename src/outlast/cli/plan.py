@@ -17,6 +17,7 @@ from outlast.errors import ConfigurationError
 from outlast.jobs import Job
 from outlast.jobs.options import RunOptions, configured
 from outlast.jobs.store import JobDirectory, job_directory
+from outlast.secrecy import conceal
 
 __all__ = ["Order", "Plan", "planned"]
 
@@ -78,6 +79,7 @@ def planned(order: Order, settings: Settings) -> Plan:
     base = file.parent.absolute() if file is not None else order.directory
     from_file = {path for path, layer in loaded.layers.items() if layer == "job file"}
     chosen = loaded.configuration
+    conceal(chosen.logging.redact)
     located = {
         path: str(base / getattr(chosen, path)) for path in _PATHS if path in from_file and getattr(chosen, path)
     }

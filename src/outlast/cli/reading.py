@@ -15,6 +15,7 @@ from outlast.cli.remains import name_of, remains, remains_of
 from outlast.errors import ConfigurationError, JobNotFoundError, LedgerCorruptionError, LedgerError
 from outlast.jobs.store import JobDirectory, PartSizes, job_directories, job_directory
 from outlast.ledger import Counts
+from outlast.secrecy import conceal
 
 __all__ = [
     "Begun",
@@ -203,6 +204,7 @@ async def record_of(directory: JobDirectory) -> JobRecord:
     """What one job's ledger says; raises `LedgerError` when it cannot be read."""
     async with looked_into(directory) as access:
         ledger = access.ledger
+        conceal(await _told(access, "redact") or ())
         return JobRecord(
             name=await ledger.get("job") or name_of(directory),
             directory=directory,

@@ -11,6 +11,7 @@ from outlast.config.abort import AbortConfiguration
 from outlast.config.resource import ResourceConfiguration
 from outlast.config.section import Section
 from outlast.config.values import Count, ExactSeconds, Pattern, Seconds, Text, Words
+from outlast.secrecy import SECRET_NAMES
 
 __all__ = [
     "AbortConfiguration",
@@ -139,7 +140,7 @@ class LoggingConfiguration(Section):
     """Write the correlation id into every line."""
     event_severity_min: Literal["info", "warning", "error", "critical"] = "info"
     """The lowest severity at which an event becomes a log line."""
-    redact: Words = ("password", "token", "authorization", "cookie", "set-cookie", "api_key", "secret")
+    redact: Words = SECRET_NAMES
     """Values of keys that end in one of these words are written as `***`."""
     repeats_per_minute: Annotated[Count, Field(ge=0)] = 60
     """Lines of one kind that are written in a minute; more are counted in one line; 0: all are written."""

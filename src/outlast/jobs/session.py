@@ -164,6 +164,7 @@ class Session:
             "concurrency": concurrency,
             "rates": dict(rates or {}),
             "run": {"id": self.run_id, "started": started, "pid": os.getpid()},
+            "redact": list(self.resilience.config.logging.redact),
             **({} if invocation is None else {"invocation": dict(invocation)}),
         }
         await asyncio.gather(*[ledger.put(name, value) for name, value in notes.items()])

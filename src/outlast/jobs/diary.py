@@ -32,6 +32,8 @@ TEXT_MAX = 2_000
 TRACE_FACT = "trace"
 MB = 1 << 20
 MB_MAX = 1 << 40
+_URGENT = frozenset({EventType.ABORT_TRIGGERED, EventType.ITEM_QUARANTINED})
+"""What the end of a process must not take away with it."""
 
 
 class Diary:
@@ -83,6 +85,11 @@ class Diary:
         log = self._log = EventLog(directory.path, limits=limits, mask=mask, keys=keys, about=about_events(directory))
         stack.push_async_callback(asyncio.to_thread, log.close)
         stack.callback(self._runtime.bus.subscribe(self._note))
+
+    async def on_file(self) -> None:
+        """Wait until what was written so far is on file: a process that dies at its first item is to be found in the log."""
+        if self._log is not None:
+            await asyncio.to_thread(self._log.flush)
 
     def observed(self, attempts: Trying) -> Trying:
         """The attempts, with the observers told of them; the attempts themselves where there are none."""
@@ -157,7 +164,7 @@ class Diary:
             line["item_key"], line["attempt"] = work[2][:TEXT_MAX], work[3]
         if (span := span_id()) is not None:
             line["span_id"] = span
-        self._log.append(line)
+        self._log.append(line, urgent=event.event_type in _URGENT)
 
 
 def about_events(directory: JobDirectory) -> bytes:

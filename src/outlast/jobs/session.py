@@ -170,6 +170,7 @@ class Session:
         await asyncio.gather(*[ledger.put(name, value) for name, value in notes.items()])
         done, pending = counts.done, counts.waiting
         self._emit(EventType.RUN_STARTED, run_id=self.run_id, done=done, pending=pending, resumed=before is not None)
+        await self.diary.on_file()
 
     async def ended(self, outcome: str, exit_code: int | None, **more: str) -> None:
         """Note how the run ended, for whoever asks later; a run without this note was killed."""

@@ -96,7 +96,9 @@ def _table() -> Mapping[EventType, EventSpec]:
             **_of_the_machine(),
             **_of_aborts(),
             kind.CHECKPOINT_FAILED: EventSpec("job", error, ("reason",), published=False),
-            kind.RUN_STARTED: EventSpec("job", info, ("run_id", "done", "pending", "resumed"), published=False),
+            kind.RUN_STARTED: EventSpec(
+                "job", info, ("run_id", "done", "failed", "pending", "resumed"), published=False
+            ),
             kind.RUN_ENDED: EventSpec("job", info, ended, published=False),
             kind.HOST_PARKED: EventSpec(
                 "job", warning, ("host", "failures", "error", "next_probe_in"), published=False

@@ -168,8 +168,8 @@ class Session:
             **({} if invocation is None else {"invocation": dict(invocation)}),
         }
         await asyncio.gather(*[ledger.put(name, value) for name, value in notes.items()])
-        done, pending = counts.done, counts.waiting
-        self._emit(EventType.RUN_STARTED, run_id=self.run_id, done=done, pending=pending, resumed=before is not None)
+        found = {"done": counts.done, "failed": counts.failed, "pending": counts.waiting}
+        self._emit(EventType.RUN_STARTED, run_id=self.run_id, **found, resumed=before is not None)
         await self.diary.on_file()
 
     async def ended(self, outcome: str, exit_code: int | None, **more: str) -> None:

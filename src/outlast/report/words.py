@@ -20,8 +20,10 @@ def clean(text: object, longest: int = TEXT_MAX) -> str:
     return clipped(escaped(seen[:longest]), longest, also=left)
 
 
-def number(value: float) -> str:
-    """A number with its thousands apart: `118 550`; one below ten that is not whole keeps a digit."""
+def number(value: float | None) -> str:
+    """A number with its thousands apart: `118 550`; one below ten that is not whole keeps a digit; `?` for what is not known."""
+    if value is None:
+        return "?"
     if value < 9.95 and value != int(value):
         return f"{value:.1f}"
     return f"{round(value):,}".replace(",", NARROW)

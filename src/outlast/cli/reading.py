@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from outlast.cli.given import job_file, store_in
+from outlast.cli.given import job_file
 from outlast.cli.opening import Access, looked_into
 from outlast.cli.options import Settings
 from outlast.cli.pausing import Paused, standing_orders
@@ -139,8 +139,7 @@ def store_of(settings: Settings) -> Path:
     if settings.store is None:
         from outlast.config import load_configuration  # noqa: PLC0415 - not needed when the store is given
 
-        file = job_file(settings.config, Path())
-        store = store_in(load_configuration(file=file), file)
+        store = Path(load_configuration(file=job_file(settings.config, Path())).configuration.store)
     else:
         store = Path(settings.store)
     if store.exists() and not store.is_dir():

@@ -174,6 +174,7 @@ class Session:
 
     async def ended(self, outcome: str, exit_code: int | None, **more: str) -> None:
         """Note how the run ended, for whoever asks later; a run without this note was killed."""
+        self.diary.ended(outcome, exit_code, more.get("error", ""))
         note = {"run": self.run_id, "outcome": outcome, "at": self._now(), "exit_code": exit_code, **more}
         await self.ledger.put("ended", note)
 

@@ -72,6 +72,36 @@ def fetched(port):
         return answer.read().decode()
 
 
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        ("/metrics", None, 200),
+        ("/metrics", "localhost:9464", 200),
+        ("/metrics", "[::1]:9464", 200),
+        ("/metrics?x=1", None, 200),
+        ("/metrics", "evil.test:9464", 403),
+        ("/metrics", "127.0.0.1.evil.test", 403),
+        ("/", None, 404),
+        ("/metrics/x", None, 404),
+    ],
+)
+def test_it_is_served_at_its_path_alone_and_under_the_names_of_this_machine(path, host, status):
+    metrics = Metrics("shop", clock=lambda: 0.0)
+    metrics.serve(port := free_port())
+    try:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": host} if host else {})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                found, said = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                found, said = error.code, error.read()
+    finally:
+        asyncio.run(metrics.close())
+    assert found == status
+    assert bool(said) == (status == 200)
+
+
 async def test_a_textfile_holds_what_the_run_did(options, tmp_path):
     path = tmp_path / "shop.prom"
     async with Run("shop", config=JobConfiguration(metrics={"textfile": str(path)}), **options) as run:

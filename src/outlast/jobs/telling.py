@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from outlast.events import EventBus, EventType, ResilienceEvent, Severity
 from outlast.jobs.opening import hint_of
 from outlast.logs import configure
+from outlast.logs.text import Mask, masking
+from outlast.secrecy import secret_names
 
 if TYPE_CHECKING:
     from outlast.config import JobConfiguration
@@ -43,11 +45,12 @@ def tell(config: "JobConfiguration", bus: EventBus) -> Callable[[], None]:
         return _nothing
     if "logging" in config.model_fields_set:
         return configure(config.logging, bus)
-    return bus.subscribe(partial(_warn, hint_of(config)), _WORTH_A_WARNING)
+    mask = masking(secret_names(*config.logging.redact))
+    return bus.subscribe(partial(_warn, hint_of(config), mask), _WORTH_A_WARNING)
 
 
-def _warn(hint: str, event: ResilienceEvent) -> None:
-    what = ", ".join(f"{name} {value!r}" for name, value in event.data.items())
+def _warn(hint: str, mask: Mask, event: ResilienceEvent) -> None:
+    what = ", ".join(f"{name} {value!r}" for name, value in mask(event.data).items())
     level = logging.CRITICAL if event.severity == Severity.CRITICAL else logging.WARNING
     if event.data.get("job_paused"):
         what += f"; it goes on with: outlast unpause {shlex.quote(event.job_id)}{hint}"

@@ -46,7 +46,9 @@ class Resilience:
             clock=chosen,
             rules=rules_of(self.config.retry.rule),
             checkpoints=self.checkpoints,
-            notifier=Notifier(self.config.notify) if isinstance(self.config, JobConfiguration) else None,
+            notifier=Notifier(self.config.notify, redact=self.config.logging.redact)
+            if isinstance(self.config, JobConfiguration)
+            else None,
         )
         self.resources = ResourceMonitor(
             self.config.resource, events=self.events, clock=chosen, storage_path=self.config.checkpoint.storage_path

@@ -30,7 +30,10 @@ __all__ = [
 TRACEPARENT = "TRACEPARENT"
 """The environment variable that an orchestrator hands a trace to its children by."""
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+# Version ff is invalid, an id of zeros alone is none, and only versions that are still to come may have more fields.
+_TRACEPARENT = re.compile(
+    r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+)
 _current: ContextVar[str | None] = ContextVar("outlast_correlation_id", default=None)
 _span: ContextVar[str | None] = ContextVar("outlast_span_id", default=None)
 
@@ -119,6 +122,4 @@ def handed_on() -> Iterator[None]:
 def trace_id_of(traceparent: str) -> str | None:
     """The trace-id of a `traceparent` header, or None where it is malformed (the standard says: then ignore it)."""
     match = _TRACEPARENT.fullmatch(traceparent.strip())
-    if match is None or set(match[1]) == {"0"}:
-        return None
-    return match[1]
+    return None if match is None else match[1]

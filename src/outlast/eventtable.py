@@ -80,6 +80,7 @@ def _table() -> Mapping[EventType, EventSpec]:
     saved = ("checkpoint_id", "sequence_number", "size_bytes")
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
+    began = ("run_id", "done", "failed", "pending", "resumed")
     ended = ("run_id", "outcome", "done", "failed", "deferred", "records", "unmet")
     crashed = ("incident_id", "reason", "generation", "replaced")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
@@ -96,7 +97,7 @@ def _table() -> Mapping[EventType, EventSpec]:
             **_of_the_machine(),
             **_of_aborts(),
             kind.CHECKPOINT_FAILED: EventSpec("job", error, ("reason",), published=False),
-            kind.RUN_STARTED: EventSpec("job", info, ("run_id", "done", "pending", "resumed"), published=False),
+            kind.RUN_STARTED: EventSpec("job", info, began, published=False),
             kind.RUN_ENDED: EventSpec("job", info, ended, published=False),
             kind.HOST_PARKED: EventSpec(
                 "job", warning, ("host", "failures", "error", "next_probe_in"), published=False

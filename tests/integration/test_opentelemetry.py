@@ -109,6 +109,35 @@ async def test_an_item_that_is_given_up_has_the_error(exporter, options):
     assert (item.status.status_code, item.attributes["error.type"]) == (StatusCode.ERROR, "ValueError")
 
 
+async def good(url):
+    return url
+
+
+async def test_the_span_of_a_run_says_how_it_ended(exporter, options):
+    await work(options, handler=good)
+    async with Run("shop", **options) as run:
+        run.stop()
+        await run.process(good, ["https://shop.test/8"])
+    fine, stopped = named(exporter, "outlast.run")
+    assert fine.attributes["outlast.outcome"] == "completed"
+    assert fine.status.status_code is StatusCode.UNSET
+    assert stopped.attributes["outlast.outcome"] == "stopped"
+    assert stopped.status.status_code is StatusCode.UNSET
+
+
+async def test_the_span_of_a_run_that_went_wrong_is_an_error(exporter, options):
+    await work(options)
+    with pytest.raises(RuntimeError):
+        async with Run("other", **options):
+            raise RuntimeError("no room, token=x")
+    failed, broken = named(exporter, "outlast.run")
+    assert failed.attributes["outlast.outcome"] == failed.attributes["error.type"] == "completed_with_failures"
+    assert failed.status.status_code is StatusCode.ERROR
+    assert broken.attributes["outlast.outcome"] == "error"
+    assert broken.attributes["error.type"] == "RuntimeError"
+    assert broken.status.description == "no room, token=***"
+
+
 async def test_a_resumed_run_is_linked_to_the_one_before(exporter, options):
     await work(options)
     await work(options, [*URLS, "https://shop.test/7"])

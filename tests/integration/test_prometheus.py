@@ -13,7 +13,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import promql_parser
 import pytest
+import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -29,6 +31,7 @@ from outlast.runtime import Runtime
 ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "ops" / "grafana-dashboard.json"
 RULES = ROOT / "ops" / "alert-rules.yml"
+REFERENCE = ROOT / "docs/reference/metrics.md"
 
 
 @pytest.fixture
@@ -70,6 +73,36 @@ def free_port():
 def fetched(port):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         return answer.read().decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        ("/metrics", None, 200),
+        ("/metrics", "localhost:9464", 200),
+        ("/metrics", "[::1]:9464", 200),
+        ("/metrics?x=1", None, 200),
+        ("/metrics", "evil.test:9464", 403),
+        ("/metrics", "127.0.0.1.evil.test", 403),
+        ("/", None, 404),
+        ("/metrics/x", None, 404),
+    ],
+)
+def test_it_is_served_at_its_path_alone_and_under_the_names_of_this_machine(path, host, status):
+    metrics = Metrics("shop", clock=lambda: 0.0)
+    metrics.serve(port := free_port())
+    try:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": host} if host else {})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                found, said = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                found, said = error.code, error.read()
+    finally:
+        asyncio.run(metrics.close())
+    assert found == status
+    assert bool(said) == (status == 200)
 
 
 async def test_a_textfile_holds_what_the_run_did(options, tmp_path):
@@ -274,19 +307,45 @@ def families():
         yield name, family.type, family.documentation
 
 
-def metrics_in(expression):
-    return set(re.findall(r"\boutlast_\w+", expression))
+def selected(expression):
+    """The metrics that a query asks for, each with the labels that it is chosen by. Raises `ValueError` for what is no PromQL."""
+    for variable in re.findall(r"\[\$\w+\]", expression):
+        expression = expression.replace(variable, "[5m]")
+    found = []
+
+    def seen(node):
+        if isinstance(node, promql_parser.VectorSelector):
+            found.append((node.name, {each.name for each in node.matchers.matchers}))
+
+    promql_parser.walk(promql_parser.parse(expression), seen)
+    return found
 
 
-def known_names():
-    names = set()
-    for name, kind, _ in families():
-        names |= {f"{name}_bucket", f"{name}_sum", f"{name}_count"} if kind == "histogram" else {name}
-    return names
+def unknown_in(expression):
+    """What a query asks for that there is not: metrics, and labels that they do not have."""
+    labels = labels_of_metrics()
+    return [
+        (name, sorted(chosen - labels.get(name, set())))
+        for name, chosen in selected(expression)
+        if name not in labels or chosen - labels[name]
+    ]
+
+
+def labels_of_metrics():
+    """The labels of every metric, by the names under which it can be asked for."""
+    rows = [line.split("|") for line in REFERENCE.read_text().splitlines() if line.startswith("| `outlast_")]
+    labels = {}
+    for _, name, kind, stated, *_ in rows:
+        known = {*re.findall(r"`(\w+)`", stated), "job", "instance"}
+        if kind.strip() == "histogram":
+            labels |= {f"{name.strip(' `')}{part}": {*known, "le"} for part in ("_bucket", "_sum", "_count")}
+        else:
+            labels[name.strip(" `")] = known
+    return labels
 
 
 def test_the_reference_lists_every_metric():
-    text = (ROOT / "docs/reference/metrics.md").read_text()
+    text = REFERENCE.read_text()
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in text.splitlines()
@@ -302,42 +361,47 @@ def test_the_dashboard_is_well_formed_and_asks_for_metrics_that_there_are():
     panels = [each for each in dashboard["panels"] if each["type"] != "row"]
     assert len({each["id"] for each in dashboard["panels"]}) == len(dashboard["panels"])
     expressions = [target["expr"] for each in panels for target in each["targets"]]
-    assert all(metrics_in(each) for each in expressions)
-    assert set().union(*map(metrics_in, expressions)) <= known_names()
+    assert all(selected(each) for each in expressions)
+    assert not [each for expression in expressions for each in unknown_in(expression)]
     for each in panels:
         assert each["title"]
         assert set(each["gridPos"]) == {"h", "w", "x", "y"}
         assert each["gridPos"]["x"] + each["gridPos"]["w"] <= 24
     queried = [each["query"] for each in dashboard["templating"]["list"] if each["type"] == "query"]
-    assert (
-        set().union(*(metrics_in(each if isinstance(each, str) else each["query"]) for each in queried))
-        <= known_names()
-    )
+    names = {
+        name
+        for each in queried
+        for name in re.findall(r"outlast_\w+", each if isinstance(each, str) else each["query"])
+    }
+    assert names <= set(labels_of_metrics())
 
 
 def test_the_alert_rules_are_well_formed_and_ask_for_metrics_that_there_are():
-    # Simple enough to be read without a YAML package: what is not of this form is an error.
-    rules, key = [], None
-    for line in RULES.read_text().splitlines():
-        stripped = line.strip()
-        if not stripped or stripped.startswith("#") or stripped in {"groups:", "rules:", "labels:", "annotations:"}:
-            continue
-        assert "\t" not in line
-        match = re.fullmatch(r"(?:- )?(\w+): (.+)", stripped)
-        assert match, line
-        key, value = match.groups()
-        if key == "alert":
-            rules.append({})
-        if rules:
-            rules[-1][key] = value
-    assert len(rules) >= 5
-    for rule in rules:
-        assert set(rule) == {"alert", "expr", "for", "severity", "summary", "description"}, rule
-        assert metrics_in(rule["expr"]) <= known_names()
-        assert metrics_in(rule["expr"])
-        assert rule["expr"].count("(") == rule["expr"].count(")")
+    [group] = yaml.safe_load(RULES.read_text())["groups"]
+    assert set(group) == {"name", "rules"}
+    assert len(group["rules"]) >= 5
+    for rule in group["rules"]:
+        assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}, rule
+        assert selected(rule["expr"])
+        assert unknown_in(rule["expr"]) == []
         assert re.fullmatch(r"\d+[smh]", rule["for"])
-        assert rule["severity"] in {"warning", "critical"}
+        assert rule["labels"]["severity"] in {"warning", "critical"}
+        assert set(rule["annotations"]) == {"summary", "description"}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["outlast_run_active > and 900", "rate(outlast_aborts_total)", "sum by (job outlast_run_active", "f(1)"]
+)
+def test_what_is_no_query_is_found(wrong):
+    with pytest.raises(ValueError, match=r"."):
+        selected(wrong)
+
+
+def test_a_metric_or_a_label_that_there_is_not_is_found():
+    assert unknown_in('outlast_run_actve == 1 and outlast_items_total{status="failed"}') == [
+        ("outlast_run_actve", []),
+        ("outlast_items_total", ["status"]),
+    ]
 
 
 RUN = """

@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from outlast.abort.masking import masked_url, without
 from outlast.abort.secrets import resolved
 from outlast.errors import AbortExecutionError, ConfigurationError
+from outlast.logs.text import Mask, masking
+from outlast.secrecy import secret_names
 
 if TYPE_CHECKING:
     from outlast.config.notify import NotifyConfiguration
@@ -37,6 +39,10 @@ class Notice:
     at: datetime
     details: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    def masked(self, mask: Mask) -> "Notice":
+        """The notice without its secrets."""
+        return replace(self, summary=mask(self.summary), details=mask(self.details), data=mask(self.data))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -62,10 +68,17 @@ class Delivery:
 
 
 class Notifier:
-    """Tells those of a configuration, all at once, each within its time."""
+    """Tells those of a configuration, all at once, each within its time, and nobody what belongs to a name in `redact`, or to a usual one."""
 
-    def __init__(self, config: "NotifyConfiguration", *, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        config: "NotifyConfiguration",
+        *,
+        environ: Mapping[str, str] | None = None,
+        redact: Iterable[str] = (),
+    ) -> None:
         self._config = config
+        self._mask = masking(secret_names(*redact))
         self._environ = os.environ if environ is None else environ
 
     def __bool__(self) -> bool:
@@ -98,7 +111,7 @@ class Notifier:
 
     async def notify(self, notice: Notice) -> tuple[Delivery, ...]:
         """Tell everybody, whatever the occasion. A cancellation gets through; nothing else is raised."""
-        config = self._config
+        config, notice = self._config, notice.masked(self._mask)
         tasks = []
         async with asyncio.TaskGroup() as group:
             tasks += [group.create_task(self._told(url, notice, _by_apprise)) for url in config.urls]

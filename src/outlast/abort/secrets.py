@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from outlast.config.sources import FILE
 from outlast.errors import AbortExecutionError
 
 __all__ = ["resolved"]
 
-FILE = "file:"
 FILE_MAX = 10_000
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

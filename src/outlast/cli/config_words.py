@@ -7,17 +7,15 @@ from typing import Any
 from outlast.abort.masking import masked_url
 from outlast.cli.phrases import safe
 from outlast.cli.settled import Settled
-from outlast.config import LoggingConfiguration
 from outlast.config.outline import Setting, Table, outline, plain_settings
 from outlast.config.toml import toml_key, toml_value
 from outlast.logs.text import masking
+from outlast.secrecy import secret_names
 
 __all__ = ["settings_document", "settings_lines"]
 
-MASK = "***"
 ORIGIN_MAX = 100
 _REFERENCE = re.compile(r"\$\{\w+\}")
-_USERINFO = re.compile(r"""(?<=://)[^\s/?#"'<>@]*@""")
 
 
 def settings_lines(found: Settled, *, origins: bool) -> list[str]:
@@ -68,10 +66,7 @@ def _without_none(value: Any) -> Any:
 
 def _shown(found: Settled) -> dict[str, Any]:
     config = found.config
-    # What hides nothing in the log hides nothing here either, but for what is a secret in any case.
-    words = {*config.logging.redact, *LoggingConfiguration().redact}
-    clean = masking(words)
-    return _masked(outline(), plain_settings(config), lambda value: _arguments(clean(value), words))
+    return _masked(outline(), plain_settings(config), masking(secret_names(*config.logging.redact)))
 
 
 def _masked(table: Table, values: dict[str, Any], clean: Callable[[Any], Any]) -> dict[str, Any]:
@@ -96,23 +91,3 @@ def _hidden(value: Any) -> Any:
         return value
     bare = _REFERENCE.sub("", value.partition("://")[2] or value)
     return value if _REFERENCE.search(value) and not re.search(r"\w", bare) else masked_url(value)
-
-
-def _arguments(value: Any, words: set[str]) -> Any:
-    """What no key stands before: a name and a password before a host, and the argument after `--password`."""
-    if isinstance(value, str):
-        return _USERINFO.sub(f"{MASK}@", value)
-    if isinstance(value, dict):
-        return {key: _arguments(each, words) for key, each in value.items()}
-    if isinstance(value, list):
-        cleaned = [_arguments(each, words) for each in value]
-        return [MASK if place and _announces(cleaned[place - 1], words) else each for place, each in enumerate(cleaned)]
-    return value
-
-
-def _announces(argument: Any, words: set[str]) -> bool:
-    return (
-        isinstance(argument, str)
-        and argument.startswith("-")
-        and argument.lower().replace("_", "-").endswith(tuple(each.lower().replace("_", "-") for each in words))
-    )

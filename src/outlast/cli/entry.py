@@ -10,6 +10,7 @@ import click
 from outlast.cli.lazy import Verbs
 from outlast.cli.options import COMPLETE_VARIABLE, Settings, common
 from outlast.cli.streams import fill_in
+from outlast.secrecy import begin_to_conceal
 
 __all__ = ["GROUPS", "VERBS", "main", "outlast"]
 
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     settings = Settings()
+    begin_to_conceal()
     fill_in()
     if COMPLETE_VARIABLE in os.environ:
         from outlast.cli.completing import completed  # noqa: PLC0415 - only a shell that completes needs it

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from outlast.cli.options import Settings
 from outlast.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from outlast.config import Loaded
-
-__all__ = ["job_file", "store_in", "typed_settings"]
+__all__ = ["job_file", "typed_settings"]
 
 # As an option and as a setting they are called the same.
 _SETTINGS = ("concurrency", "timeout", "max_failed", "max_time", "output", "rate", "abort")
@@ -40,9 +37,3 @@ def job_file(named: str | None, directory: Path) -> Path | None:
     if not file.is_file():
         raise ConfigurationError(f"there is no job file {named!r} in {directory}")
     return file
-
-
-def store_in(loaded: "Loaded", file: Path | None) -> Path:
-    """The store of a configuration; where the job file names it, it is meant from where that is."""
-    store = Path(loaded.configuration.store)
-    return file.parent / store if file is not None and loaded.layers["store"] == "job file" else store

@@ -52,14 +52,15 @@ def run_lines(rows: Sequence[RunRow], now: datetime) -> list[str]:
     """The runs of a job, the newest first."""
     table: list[Sequence[str]] = [("run", "began", "lasted", "done", "failed", "retries", "how it ended")]
     for row in rows:
-        lasted = duration((row.ended - row.began).total_seconds())
-        numbers = (str(number) for number in (row.done, row.given_up, row.retries))
+        # Of a run that left no word it is known how long it lasted at least.
+        lasted = ("> " if row.outcome is None else "") + duration((row.ended - row.began).total_seconds())
+        numbers = ("?" if number is None else str(number) for number in (row.done, row.given_up, row.retries))
         table.append((safe(row.id[:RUN_ID_SHOWN]), _day(row.began, now), lasted, *numbers, _ended(row)))
     return columns(table, right=frozenset({2, 3, 4, 5}))
 
 
 def run_document(row: RunRow) -> dict[str, Any]:
-    """What `--json` says of a run; `outcome` is null where nothing says how it ended."""
+    """What `--json` says of a run; what is null nothing says."""
     return {**asdict(row), "began": row.began.isoformat(), "ended": row.ended.isoformat()}
 
 

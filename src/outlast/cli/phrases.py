@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import ceil
 
 from outlast.cli.folding import Whole
-from outlast.logs.text import escaped
+from outlast.logs.text import concealed, escaped
 
 __all__ = [
     "BY_SCRIPT",
@@ -46,9 +46,9 @@ _ON_A_JOB = re.compile(rf"(outlast(?: checkpoint)? [a-z]+) ({_WORD})((?: --[a-z-
 
 
 def safe(text: str, limit: int = SAFE_MAX) -> str:
-    """The text on one line, cut to `limit`, with nothing in it that a terminal would obey."""
+    """The text on one line, cut to `limit`, with nothing in it that a terminal would obey, and with its secrets masked."""
     # Only what can be shown is looked at: a text may be a whole page.
-    line = escaped(text[: limit + 1])
+    line = escaped(concealed(text, limit)[: limit + 1])
     return line if len(line) <= limit else f"{line[: limit - 3]}..."
 
 

@@ -20,11 +20,9 @@ from outlast.jobs.mending import remedies_of
 from outlast.jobs.options import RunOptions, configured, launcher_in
 from outlast.jobs.provision import Wanted
 from outlast.jobs.store import JobDirectory, job_directory
+from outlast.secrecy import conceal
 
 __all__ = ["Order", "Plan", "planned"]
-
-# Paths in a job file are meant from where the file is.
-_PATHS = ("output", "store")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,16 +77,14 @@ def planned(order: Order, settings: Settings) -> Plan:
     given = typed_settings(order.options, settings, order.directory)
     loaded = load_configuration(file=file, arguments=given)
     base = file.parent.absolute() if file is not None else order.directory
-    from_file = {path for path, layer in loaded.layers.items() if layer == "job file"}
+    from_file = {path for path in ("target", "items") if loaded.layers[path] == "job file"}
     chosen = loaded.configuration
-    located = {
-        path: str(base / getattr(chosen, path)) for path in _PATHS if path in from_file and getattr(chosen, path)
-    }
+    conceal(chosen.logging.redact)
     job, code = _job(order, chosen, base if "target" in from_file else order.directory)
     texts = order.items or chosen.items or ()
     items_base = order.directory if order.items or "items" not in from_file else base
     sources = tuple(source_of(text, items_base) for text in _readable(texts, order))
-    options = _run_options(order, file, {**given, **located}, code)
+    options = _run_options(order, file, given, code)
     config = configured(options, job.options).model_copy(update={"logging": chosen.logging})
     if "key" in order.options:
         options["key"] = order.options["key"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from outlast.cli.given import job_file, store_in
+from outlast.cli.given import job_file
 from outlast.cli.opening import Access, looked_into
 from outlast.cli.options import Settings
 from outlast.cli.pausing import Paused, standing_orders
@@ -15,6 +15,7 @@ from outlast.cli.remains import name_of, remains, remains_of
 from outlast.errors import ConfigurationError, JobNotFoundError, LedgerCorruptionError, LedgerError
 from outlast.jobs.store import JobDirectory, PartSizes, job_directories, job_directory
 from outlast.ledger import Counts
+from outlast.secrecy import conceal
 
 __all__ = [
     "Begun",
@@ -138,8 +139,7 @@ def store_of(settings: Settings) -> Path:
     if settings.store is None:
         from outlast.config import load_configuration  # noqa: PLC0415 - not needed when the store is given
 
-        file = job_file(settings.config, Path())
-        store = store_in(load_configuration(file=file), file)
+        store = Path(load_configuration(file=job_file(settings.config, Path())).configuration.store)
     else:
         store = Path(settings.store)
     if store.exists() and not store.is_dir():
@@ -203,6 +203,7 @@ async def record_of(directory: JobDirectory) -> JobRecord:
     """What one job's ledger says; raises `LedgerError` when it cannot be read."""
     async with looked_into(directory) as access:
         ledger = access.ledger
+        conceal(await _told(access, "redact") or ())
         return JobRecord(
             name=await ledger.get("job") or name_of(directory),
             directory=directory,

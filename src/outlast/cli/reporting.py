@@ -66,10 +66,10 @@ async def runs_of(settings: Settings, job: str) -> tuple[RunRow, ...]:
         directory = job_directory(store, job)
         if not event_files(directory.path):
             raise
-        return run_rows(unread_standing(), await _chronicle(directory, job, ""))
+        return run_rows(unread_standing(), await _chronicle(directory, job, ""), None)
     if record.locked:
         raise key_missing(f"job {record.name!r}", record.locked_by, keys_if_good())
-    return run_rows(standing_of(record), await _chronicle(directory, job, ""))
+    return run_rows(standing_of(record), await _chronicle(directory, job, ""), record.counts)
 
 
 def _unread(settings: Settings, job: str, problem: str) -> Told:

@@ -11,6 +11,7 @@ from outlast.config.abort import AbortConfiguration
 from outlast.config.resource import ResourceConfiguration
 from outlast.config.section import Section
 from outlast.config.values import Count, ExactSeconds, Pattern, Seconds, Text, Words
+from outlast.secrecy import SECRET_NAMES
 
 __all__ = [
     "AbortConfiguration",
@@ -134,17 +135,17 @@ class LoggingConfiguration(Section):
     format: Literal["text", "json"] = "text"
     """Lines for people, or one JSON object a line."""
     destination: Text = "stderr"
-    """`stderr`, `stdout`, or the path of a file to append to."""
+    """`stderr`, `stdout`, or the path of a file to append to; one that is put aside meanwhile is begun anew."""
     correlation_enabled: bool = True
     """Write the correlation id into every line."""
     event_severity_min: Literal["info", "warning", "error", "critical"] = "info"
     """The lowest severity at which an event becomes a log line."""
-    redact: Words = ("password", "token", "authorization", "cookie", "set-cookie", "api_key", "secret")
+    redact: Words = SECRET_NAMES
     """Values of keys that end in one of these words are written as `***`."""
     repeats_per_minute: Annotated[Count, Field(ge=0)] = 60
     """Lines of one kind that are written in a minute; more are counted in one line; 0: all are written."""
     event_log_files: Annotated[Count, Field(ge=0)] = 4
-    """Files that a job's event log may have; the oldest goes when there is one too many; 0: it has no event log."""
+    """Files that a job's event log may have; the oldest goes when there is one too many, so that of 1 nothing stays whenever it is full; 0: it has no event log."""
     event_log_bytes: Annotated[Count, Field(ge=65_536)] = 8_388_608
     """Bytes that each of these files may have."""
 

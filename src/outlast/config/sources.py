@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from outlast.config.complaints import Complaint, nearest
 
-__all__ = ["Layer", "Source", "environment_source", "toml_source"]
+__all__ = ["FILE", "Layer", "Source", "environment_source", "toml_source"]
 
 Layer = Literal["default", "pyproject", "job file", "environment", "argument"]
 
@@ -19,6 +19,11 @@ _PREFIX = "OUTLAST_"
 _NOT_SETTINGS = re.compile(
     r"OUTLAST_(ENCRYPTION_KEY.*|CHROMIUM|CONFIG|JSON|PROGRESS|COLOR|QUIET|VERBOSE|LOG_FORMAT|YES)"
 )
+FILE = "file:"
+"""Stands before the path of a file that is meant by what is in it."""
+_PATHS = frozenset({"output", "store", "checkpoint.storage_path", "logging.destination", "metrics.textfile"})
+_NO_PATHS = frozenset({"", "stderr", "stdout"})
+_WITH_FILES = frozenset({"notify.urls", "notify.webhook", "notify.command"})
 _LINE = re.compile(r"line (\d+)")
 
 
@@ -55,6 +60,8 @@ def toml_source(path: Path, *, layer: Layer = "job file", table: tuple[str, ...]
         values = values.get(step, {}) if isinstance(values, dict) else values
     if not isinstance(values, dict):
         return _unreadable(path, layer, f"{'.'.join(table)} should be a table")
+    if layer == "job file":
+        values = _located(values, path.parent)
     return Source(name=path.name, layer=layer, values=values)
 
 
@@ -74,6 +81,35 @@ def environment_source(environ: Mapping[str, str], sections: Mapping[str, tuple[
         elif meant := _meant(variable, valid, sections):
             complaints.append(meant)
     return Source(name="environment", layer="environment", values=values, names=names, complaints=tuple(complaints))
+
+
+def _located(values: Mapping[str, Any], base: Path, prefix: str = "") -> dict[str, Any]:
+    """The values, with their paths as seen from here: in a job file they are meant from where that is."""
+    located: dict[str, Any] = {}
+    for key, value in values.items():
+        place = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            located[key] = _located(value, base, f"{place}.")
+        elif place in _PATHS:
+            located[key] = _beside(base, value)
+        elif place in _WITH_FILES:
+            located[key] = (
+                [_beside_if_file(base, each) for each in value]
+                if isinstance(value, list)
+                else _beside_if_file(base, value)
+            )
+        else:
+            located[key] = value
+    return located
+
+
+def _beside(base: Path, value: Any) -> Any:
+    return str(base / value) if isinstance(value, str) and value not in _NO_PATHS else value
+
+
+def _beside_if_file(base: Path, value: Any) -> Any:
+    path = value.removeprefix(FILE) if isinstance(value, str) else value
+    return value if path == value else f"{FILE}{base / path}"
 
 
 def _variables(sections: Mapping[str, tuple[str, ...]], keys: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:

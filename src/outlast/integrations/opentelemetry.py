@@ -16,6 +16,7 @@ from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode, Tra
 from outlast.correlation import spanned, trace_id_of
 from outlast.events import ResilienceEvent
 from outlast.failure.facts import text_of, type_name
+from outlast.jobs.outcome import ExitCode, Outcome
 from outlast.ledger.port import ItemStatus, Record
 from outlast.logs.text import masking
 from outlast.storage.strictjson import decode
@@ -34,6 +35,8 @@ TEXT_MAX = 2_000
 PARENT = "TRACEPARENT"
 # Of these the run's span tells; what happens to single items is in their spans.
 _TOLD = frozenset({"job", "checkpoint", "resource", "abort"})
+_ASKED_FOR = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.ABORTED})
+"""How a run ends as `stopped` that somebody has stopped, or whose hosts somebody has paused."""
 
 
 def observer(about: "About") -> "Traces | None":
@@ -117,6 +120,13 @@ class Traces:
         for item in self._items.values():
             item.end()
         self._items.clear()
+        about = self._about
+        self._run.set_attribute("outlast.outcome", about.outcome)
+        if about.outcome == "error":
+            kind, _, message = about.error.partition(": ")
+            self._mark(self._run, kind or "error", message)
+        elif about.exit_code and not (about.outcome == Outcome.STOPPED and about.exit_code in _ASKED_FOR):
+            self._mark(self._run, about.outcome, "")
         self._run.end()
 
     def note(self, event: ResilienceEvent) -> None:

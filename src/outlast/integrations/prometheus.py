@@ -94,7 +94,7 @@ class Metrics:
     def serve(self, port: int) -> None:
         """Serve them at this port of 127.0.0.1 until closed."""
         try:
-            self._server = Server(port, make_wsgi_app(self.registry))
+            self._server = Server(port, make_wsgi_app(self.registry), path="/metrics")
         except (OSError, RuntimeError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             _log.warning("metrics are not served at 127.0.0.1:%d, the job goes on: %s", port, why)

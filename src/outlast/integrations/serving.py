@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -19,6 +20,7 @@ CONNECTIONS_MAX = 8
 """Connections at once, each with a thread; for a further one the oldest is closed."""
 SILENCE_SECONDS = 5.0
 LOCALHOST = "127.0.0.1"
+_NAMES = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?", re.IGNORECASE)
 
 _log = logging.getLogger("outlast.job")
 
@@ -38,16 +40,36 @@ class _Request(WSGIRequestHandler):
         return io.StringIO()
 
 
+def _for_this_machine(application: Callable[..., Any], path: str) -> Callable[..., Any]:
+    """The application at its path alone, and for who calls this machine by its own name.
+
+    A page in a browser here may have its own name lead to 127.0.0.1, and would read what is served; its name stands in `Host`.
+    """
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        refused = None
+        if _NAMES.fullmatch(environ.get("HTTP_HOST", LOCALHOST)) is None:
+            refused = "403 Forbidden"
+        elif environ.get("PATH_INFO") != path:
+            refused = "404 Not Found"
+        if refused is None:
+            return application(environ, start_response)
+        start_response(refused, [("Content-Type", "text/plain"), ("Content-Length", "0")])
+        return []
+
+    return guarded
+
+
 class Server(ThreadingMixIn, WSGIServer):
-    """Serves `application` at a port of 127.0.0.1 until stopped. Raises `OSError` or `RuntimeError` when it cannot."""
+    """Serves `application` at `path` of a port of 127.0.0.1 until stopped. Raises `OSError` or `RuntimeError` when it cannot."""
 
     daemon_threads = True
 
-    def __init__(self, port: int, application: Callable[..., Any]) -> None:
+    def __init__(self, port: int, application: Callable[..., Any], *, path: str) -> None:
         self._open: dict[Any, None] = {}
         self._lock = threading.Lock()
         super().__init__((LOCALHOST, port), _Request)
-        self.set_app(application)
+        self.set_app(_for_this_machine(application, path))
         # A daemon, as those of the connections: nobody who asks keeps the process from its end.
         self._thread = threading.Thread(target=self.serve_forever, name="outlast-metrics", daemon=True)
         try:

@@ -32,6 +32,8 @@ TEXT_MAX = 2_000
 TRACE_FACT = "trace"
 MB = 1 << 20
 MB_MAX = 1 << 40
+_URGENT = frozenset({EventType.ABORT_TRIGGERED, EventType.ITEM_QUARANTINED})
+"""What the end of a process must not take away with it."""
 
 
 class Diary:
@@ -47,6 +49,7 @@ class Diary:
         self._runtime = runtime
         self._account = Account()
         self._log: EventLog | None = None
+        self._about: About | None = None
         self._watched = Watched([])
         self._decision: str | None = None
         self._began = runtime.clock.monotonic()
@@ -84,6 +87,16 @@ class Diary:
         stack.push_async_callback(asyncio.to_thread, log.close)
         stack.callback(self._runtime.bus.subscribe(self._note))
 
+    async def on_file(self) -> None:
+        """Wait until what was written so far is on file: a process that dies at its first item is to be found in the log."""
+        if self._log is not None:
+            await asyncio.to_thread(self._log.flush)
+
+    def ended(self, outcome: str, exit_code: int | None, error: str) -> None:
+        """Take in how the run has ended, for who observes it."""
+        if self._about is not None:
+            self._about.outcome, self._about.exit_code, self._about.error = outcome, exit_code, error
+
     def observed(self, attempts: Trying) -> Trying:
         """The attempts, with the observers told of them; the attempts themselves where there are none."""
         return Observed(attempts, self._watched) if self._watched else attempts
@@ -98,7 +111,7 @@ class Diary:
             await self._runtime.clock.sleep(next_sample_in(self._runtime.clock.monotonic() - self._began))
 
     async def _be_observed(self, stack: AsyncExitStack, config: "JobConfiguration") -> None:
-        about = About(job_id=self._job_id, run_id=self._run_id, config=config, runtime=self._runtime)
+        about = self._about = About(job_id=self._job_id, run_id=self._run_id, config=config, runtime=self._runtime)
         about.former = await self._ledger.get(TRACE_FACT)
         self._watched = Watched(observers(about))
         stack.push_async_callback(self._watched.close)
@@ -157,7 +170,7 @@ class Diary:
             line["item_key"], line["attempt"] = work[2][:TEXT_MAX], work[3]
         if (span := span_id()) is not None:
             line["span_id"] = span
-        self._log.append(line)
+        self._log.append(line, urgent=event.event_type in _URGENT)
 
 
 def about_events(directory: JobDirectory) -> bytes:

@@ -32,7 +32,7 @@ class Notices:
     def __init__(self, job: str, config: "JobConfiguration", clock: Clock) -> None:
         self._job = job
         self._on = frozenset(config.notify.on)
-        self._notifier = Notifier(config.notify)
+        self._notifier = Notifier(config.notify, redact=config.logging.redact)
         self._clock = clock
 
     def check(self) -> None:

@@ -63,7 +63,10 @@ class Observer(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class About:
-    """The run that is to be watched. `former` is the trace of the run before; `trace` is for the observer to set."""
+    """The run that is to be watched. `former` is the trace of the run before; `trace` is for the observer to set.
+
+    At its `close` an observer finds here how the run ended; `outcome` is `error`, and `error` says which, where one has ended it.
+    """
 
     job_id: str
     run_id: str
@@ -72,6 +75,9 @@ class About:
     former: Mapping[str, str] | None = None
     trace: Mapping[str, str] | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    outcome: str = "error"
+    exit_code: int | None = None
+    error: str = ""
 
 
 class Watched:

@@ -164,14 +164,17 @@ class Session:
             "concurrency": concurrency,
             "rates": dict(rates or {}),
             "run": {"id": self.run_id, "started": started, "pid": os.getpid()},
+            "redact": list(self.resilience.config.logging.redact),
             **({} if invocation is None else {"invocation": dict(invocation)}),
         }
         await asyncio.gather(*[ledger.put(name, value) for name, value in notes.items()])
-        done, pending = counts.done, counts.waiting
-        self._emit(EventType.RUN_STARTED, run_id=self.run_id, done=done, pending=pending, resumed=before is not None)
+        found = {"done": counts.done, "failed": counts.failed, "pending": counts.waiting}
+        self._emit(EventType.RUN_STARTED, run_id=self.run_id, **found, resumed=before is not None)
+        await self.diary.on_file()
 
     async def ended(self, outcome: str, exit_code: int | None, **more: str) -> None:
         """Note how the run ended, for whoever asks later; a run without this note was killed."""
+        self.diary.ended(outcome, exit_code, more.get("error", ""))
         note = {"run": self.run_id, "outcome": outcome, "at": self._now(), "exit_code": exit_code, **more}
         await self.ledger.put("ended", note)
 

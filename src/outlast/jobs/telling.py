@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from outlast.events import EventBus, EventType, ResilienceEvent, Severity
 from outlast.jobs.opening import hint_of
 from outlast.logs import configure
-from outlast.logs.text import escaped
+from outlast.logs.text import Mask, escaped, masking
+from outlast.secrecy import secret_names
 
 if TYPE_CHECKING:
     from outlast.config import JobConfiguration
@@ -51,7 +52,8 @@ def tell(config: "JobConfiguration", bus: EventBus, *, is_found: bool) -> Callab
     if "logging" in config.model_fields_set:
         stack.callback(configure(config.logging, bus))
     else:
-        stack.callback(bus.subscribe(partial(_warn, hint), _WORTH_A_WARNING))
+        mask = masking(secret_names(*config.logging.redact))
+        stack.callback(bus.subscribe(partial(_warn, hint, mask), _WORTH_A_WARNING))
     return stack.close
 
 
@@ -67,8 +69,8 @@ def _tell_where_to_look(hint: str, event: ResilienceEvent) -> None:
                 sys.stderr.write(escaped("run {} of job {!r}; watch it: {}".format(*told)) + "\n")
 
 
-def _warn(hint: str, event: ResilienceEvent) -> None:
-    what = ", ".join(f"{name} {value!r}" for name, value in event.data.items())
+def _warn(hint: str, mask: Mask, event: ResilienceEvent) -> None:
+    what = ", ".join(f"{name} {value!r}" for name, value in mask(event.data).items())
     level = logging.CRITICAL if event.severity == Severity.CRITICAL else logging.WARNING
     if event.data.get("job_paused"):
         what += f"; it goes on with: outlast unpause {shlex.quote(event.job_id)}{hint}"

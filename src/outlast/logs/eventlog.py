@@ -1,4 +1,4 @@
-"""A job's event log: lines that one thread writes, twice a second, so that nobody waits for a disk.
+"""A job's event log: lines that one thread writes, twice a second or when they are urgent, so that nobody waits for a disk.
 
 A process that is killed loses at most the last half second. What the kernel has and the disk has not, a power cut may take.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from outlast.logs.eventfile import CURRENT, Sealer, encoded, event_files, next_name
 from outlast.logs.text import Mask, masking
@@ -25,8 +25,10 @@ FLUSH_SECONDS = 0.5
 PENDING_MAX = 10_000
 """Lines that may wait to be written; further ones are counted as lost."""
 BATCH_BYTES = 32_768
-CLOSE_SECONDS = 10.0
-"""How long the end of a run waits for a disk that does not answer."""
+WAIT_SECONDS = 10.0
+"""How long the beginning and the end of a run wait for a disk that does not answer."""
+
+_T = TypeVar("_T")
 
 _log = logging.getLogger("outlast.logs")
 
@@ -60,7 +62,9 @@ class EventLog:
         self._keys = keys
         self._about = about
         self._pending: deque[Mapping[str, Any]] = deque()
+        self._flushes: deque[threading.Event] = deque()
         self._wake = threading.Event()
+        self._hurry = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._file: FileIO | None = None
@@ -73,22 +77,35 @@ class EventLog:
         self.lost = 0
         """Lines that could not be written."""
 
-    def append(self, fields: Mapping[str, Any]) -> None:
-        """Let these be a line soon: JSON but for `data`, which is made plain; in it and in `item_key` secrets are masked. From any thread; never waits."""
+    def append(self, fields: Mapping[str, Any], *, urgent: bool = False) -> None:
+        """Let these be a line soon, or at once: JSON but for `data`, which is made plain; in it and in `item_key` secrets are masked. From any thread; never waits."""
         if len(self._pending) >= PENDING_MAX or self._closing.is_set():
             self._lose(1)
             return
         self._pending.append(fields)
         if self._thread is None:
             self._begin()
+        if urgent:
+            self._hurry.set()
         self._wake.set()
+
+    def flush(self) -> None:
+        """Write what is pending. Waits for the disk, so not to be called on an event loop."""
+        if self._thread is None:
+            return
+        done = threading.Event()
+        self._flushes.append(done)
+        self._hurry.set()
+        self._wake.set()
+        done.wait(WAIT_SECONDS)
 
     def close(self) -> None:
         """Write what is pending and end. Waits for the disk, so not to be called on an event loop."""
         self._closing.set()
+        self._hurry.set()
         self._wake.set()
         if self._thread is not None:
-            self._thread.join(CLOSE_SECONDS)
+            self._thread.join(WAIT_SECONDS)
 
     def _begin(self) -> None:
         # A daemon: a disk that hangs must not keep the process from its end.
@@ -96,7 +113,7 @@ class EventLog:
         try:
             thread.start()
         except RuntimeError as error:  # the system gives no further thread; the next line tries again
-            self._lose(len(list(self._taken())))
+            self._lose(len(list(_taken(self._pending))))
             self._tell(str(error))
         else:
             self._thread = thread
@@ -105,17 +122,18 @@ class EventLog:
         over = False
         while not over:
             self._wake.wait()
-            # Read before the queue is: what is appended after this is written by the next turn, or refused.
-            over = self._closing.wait(FLUSH_SECONDS)
+            self._hurry.wait(FLUSH_SECONDS)
+            self._hurry.clear()
             self._wake.clear()
-            self._write(list(self._taken()))
-        self._write(list(self._taken()))
+            # Read before the queues are: what comes after this is done by the next turn, or refused.
+            over = self._closing.is_set()
+            flushes = list(_taken(self._flushes))
+            self._write(list(_taken(self._pending)))
+            for each in flushes:
+                each.set()
+        self._write(list(_taken(self._pending)))
         if self._file is not None:
             self._file.close()
-
-    def _taken(self) -> Iterator[Mapping[str, Any]]:
-        while self._pending:
-            yield self._pending.popleft()
 
     def _write(self, pending: list[Mapping[str, Any]]) -> None:
         lines = [line for fields in pending if (line := self._line(fields)) is not None]
@@ -202,6 +220,11 @@ class EventLog:
             lost, self._untold = self._untold, 0
             self._pending.appendleft({**self._last, "event_type": "gap", "severity": "warning", "data": {"lost": lost}})
             self._wake.set()
+
+
+def _taken(queue: deque[_T]) -> Iterator[_T]:
+    while queue:
+        yield queue.popleft()
 
 
 def _batches(lines: Sequence[bytes]) -> Iterator[list[bytes]]:

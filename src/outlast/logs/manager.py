@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LoggingIntegration"]
 
+_IDS = ("job_id", "run_id", "correlation_id", "item_key")
+
 
 class LoggingIntegration(ILoggingIntegration):
     """Logs through the standard library, on loggers below `outlast`: `outlast.event`, `outlast.failure`, `outlast.recovery`.
@@ -78,7 +80,9 @@ class LoggingIntegration(ILoggingIntegration):
         if severity.rank < self._floor or level < self._level:
             return
         ids = ids_of_work()
-        ids.update({name: str(ids_in[name]) for name in ("job_id", "run_id", "correlation_id") if ids_in.get(name)})
+        ids.update({name: str(self._mask(ids_in[name])) for name in _IDS if ids_in.get(name)})
+        if isinstance(ids_in.get("attempt"), int):
+            ids["attempt"] = ids_in["attempt"]
         if not self._config.correlation_enabled:
             del ids["correlation_id"]
         extra = {**ids, "severity": severity.value, **{name: self._mask(value) for name, value in told.items()}}

@@ -1,6 +1,7 @@
 """One place that lines are written to: a stream or a file, with its form, its ids, its masks and its limit for repeats."""
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Hashable, Mapping
@@ -29,13 +30,16 @@ _TELLING = ("host", "failure_class", "policy_id", "threshold_id")
 
 
 class Output(logging.StreamHandler[TextIO]):
-    """A stream, closed at the end if it is ours. Lines that come too often are counted, but for critical ones."""
+    """A stream, or the file at `path`, which is ours. Lines that come too often are counted, but for critical ones.
+
+    Where the file was put aside or deleted meanwhile, as logrotate does, another is begun in its place.
+    """
 
     end: Callable[[], None]
 
-    def __init__(self, stream: TextIO, *, ours: bool, repeats: Repeats, clock: Clock) -> None:
+    def __init__(self, stream: TextIO, *, path: Path | None, repeats: Repeats, clock: Clock) -> None:
         super().__init__(stream)
-        self._ours = ours
+        self._path = path
         self._repeats = repeats
         self._clock = clock
         self._told = False
@@ -51,12 +55,13 @@ class Output(logging.StreamHandler[TextIO]):
             self.handleError(record)
             return
         if written:
+            self._follow()
             super().emit(record)
 
     @override
     def close(self) -> None:
         self._tell(self._repeats.rest())
-        if self._ours:
+        if self._path is not None:
             # A full disk has kept what is still to be written; that was told.
             with suppress(OSError):
                 self.stream.close()
@@ -74,6 +79,15 @@ class Output(logging.StreamHandler[TextIO]):
             with suppress(OSError, AttributeError):
                 sys.stderr.write(f"outlast: log lines are lost, the job goes on: {name}: {error.strerror}\n")
 
+    def _follow(self) -> None:
+        """Go on in the file that has our name; as long as there can be none, in the one that had it."""
+        if self._path is None or _is_at(self.stream, self._path):
+            return
+        with suppress(OSError):
+            before = self.setStream(_appended(self._path))
+            if before is not None:
+                before.close()
+
     def _tell(self, over: list[tuple[Hashable, Repeated]]) -> None:
         for group, repeated in over:
             name, level = group[:2] if isinstance(group, tuple) else ("outlast", logging.INFO)
@@ -87,9 +101,10 @@ class Output(logging.StreamHandler[TextIO]):
 def output_of(config: LoggingConfiguration, clock: Clock | None = None) -> Output:
     """The output that a configuration asks for. Raises `ConfigurationError` when its file cannot be opened."""
     standard = {"stderr": sys.stderr, "stdout": sys.stdout}.get(config.destination)
+    path = Path(config.destination).absolute() if standard is None else None
     output = Output(
         standard or _opened(Path(config.destination)),
-        ours=standard is None,
+        path=path,
         repeats=Repeats(config.repeats_per_minute),
         clock=clock or SystemClock(),
     )
@@ -106,13 +121,27 @@ def formatter_of(config: LoggingConfiguration) -> LineFormatter:
 def _opened(path: Path) -> TextIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("a", encoding="utf-8")
+        return _appended(path)
     except OSError as error:
         problem = f"cannot be written: {error.strerror}"
         complaint = {"path": "logging.destination", "problem": problem, "nearest": None}
         raise ConfigurationError(
             f"logging.destination: {path} {problem}", context={"complaints": [complaint]}
         ) from error
+
+
+def _appended(path: Path) -> TextIO:
+    """The file, to append to; a new one is readable by its owner alone, since URLs and messages stand in it."""
+    return open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _is_at(stream: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
 
 
 def _group(record: logging.LogRecord) -> Hashable:

@@ -1,16 +1,19 @@
 """What an event log says of a job, gathered entry by entry: its runs, where they stood when, and what happened to them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from itertools import pairwise
+from typing import Any, Self
 
 from outlast.events import EventType
+from outlast.ledger.port import Counts
 from outlast.logs.reading import GAP, SAMPLE, Entry
 from outlast.report.marks import Mark, MarkKind, Marks, seconds_taken
 from outlast.report.retries import Retries
+from outlast.report.seen import Found, RunSeen, Stood, completed
 
-__all__ = ["Chronicle", "RunSeen", "Stood"]
+__all__ = ["Chronicle"]
 
 AMOUNT_MAX = 1 << 63
 """What is not below it was not measured, whatever the line says."""
@@ -19,48 +22,6 @@ CHECKPOINTS_TIMED_MAX = 1_000
 
 _STATES = ("done", "failed", "ignored", "pending", "leased", "deferred")
 _FINISHED = ("done", "failed", "ignored")
-
-
-class Stood(NamedTuple):
-    """Where a run stood at a moment, in seconds since the epoch. What is None was not measured."""
-
-    at: float
-    done: int
-    failed: int
-    retries: int
-    finished: int | None = None
-    total: int | None = None
-    memory: int | None = None
-    browser: int | None = None
-    limit: int | None = None
-
-
-@dataclass(slots=True)
-class RunSeen:
-    """One run, as far as the log tells. `resumed` is None where its beginning is not there, `outcome` where its end is not.
-
-    `found`: how many items of the job were done when it began.
-    """
-
-    id: str
-    first: datetime
-    last: datetime
-    resumed: bool | None = None
-    found: int | None = None
-    outcome: str | None = None
-    ended: datetime | None = None
-    closing: Stood | None = None
-    stood: list[Stood] = field(default_factory=list)
-
-    @property
-    def newest(self) -> Stood:
-        """Where it stood when it was heard of last."""
-        return self.stood[-1] if self.stood else Stood(self.first.timestamp(), 0, 0, 0)
-
-    @property
-    def seconds(self) -> float:
-        """How long it was heard of."""
-        return max(0.0, (self.last - self.first).total_seconds())
 
 
 @dataclass(slots=True)
@@ -81,6 +42,7 @@ class Chronicle:
     took: dict[str, float] = field(default_factory=dict)
     """How many seconds a checkpoint took, by its id: the newest."""
     sealed_parts: bool = False
+    _left: dict[str, Found] = field(default_factory=dict)
 
     @classmethod
     def of(cls, entries: Iterable[Entry], run: str = "") -> Self:
@@ -102,7 +64,9 @@ class Chronicle:
         elif kind == GAP:
             self.lost += _count(entry.data.get("lost"))
         elif kind == EventType.RUN_STARTED:
-            run.resumed, run.found = bool(entry.data.get("resumed")), _amount(entry.data.get("done"))
+            run.resumed, run.found = bool(entry.data.get("resumed")), _found(entry)
+        elif kind == EventType.RETRY_ATTEMPTED:
+            run.retried += 1
         elif kind == EventType.RUN_ENDED:
             run.outcome, run.ended = str(entry.data.get("outcome")), entry.timestamp
             run.closing = _closing(run, entry)
@@ -118,11 +82,16 @@ class Chronicle:
             run.outcome, run.ended = outcome, at
             self.marks.keep(Mark(at, MarkKind.END, outcome, run_id))
 
+    def leaves(self, run_id: str, counts: Counts) -> None:
+        """Take in what the ledger has now that this run, the last one, is over."""
+        self._left[run_id] = Found(counts.done, counts.failed, counts.total - counts.waiting, counts.total)
+
     @property
     def in_order(self) -> list[RunSeen]:
-        """The runs, the first one first. What one did after its last sample, before it was killed, the next one has found."""
+        """The runs, the first one first. What one did before it was killed the next one has found, or the ledger has."""
         runs = sorted(self.runs.values(), key=lambda run: run.first)
-        return [*map(_completed, runs, runs[1:]), *runs[-1:]]
+        found = {run.id: after.found for run, after in pairwise(runs)} | self._left
+        return [run if run.ended or run.id not in found else completed(run, found[run.id]) for run in runs]
 
     def marked(self, *, running: str) -> list[Mark]:
         """What happened, in order; a run that has no end and does not go on (`running` does) has come to one nevertheless."""
@@ -149,6 +118,7 @@ class Chronicle:
     def _sampled(self, run: RunSeen, entry: Entry) -> None:
         data = entry.data
         self.left_out += _count(data.get("left_out"))
+        run.retried, run.counts_retries = 0, True
         states = [data.get(name) for name in _STATES]
         known = all(isinstance(each, int) for each in states)
         run.stood.append(
@@ -166,14 +136,9 @@ class Chronicle:
         )
 
 
-def _completed(run: RunSeen, after: RunSeen) -> RunSeen:
-    if run.ended is not None or run.found is None or after.found is None or not run.stood:
-        return run
-    done, newest = after.found - run.found, run.newest
-    if done <= newest.done:
-        return run
-    at = max(run.last.timestamp(), newest.at)
-    return replace(run, stood=[*run.stood, Stood(at, done, newest.failed, newest.retries)])
+def _found(entry: Entry) -> Found | None:
+    done, failed = (_amount(entry.data.get(name)) for name in ("done", "failed"))
+    return None if done is None or failed is None else Found(done, failed)
 
 
 def _closing(run: RunSeen, entry: Entry) -> Stood:

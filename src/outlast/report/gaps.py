@@ -1,13 +1,14 @@
 """What a report does not know, said in words: nothing that is missing is made up."""
 
 from outlast.report.chronicle import Chronicle
+from outlast.report.numbers import Numbers
 from outlast.report.told import Told
 from outlast.report.words import clean, day_and_clock, number, plural
 
 __all__ = ["gaps"]
 
 
-def gaps(told: Told, chronicle: Chronicle, run: str = "") -> tuple[str, ...]:
+def gaps(told: Told, chronicle: Chronicle, counted: Numbers, run: str = "") -> tuple[str, ...]:
     """A sentence for each thing that is not known."""
     told_of = [
         *_of_the_ledger(told),
@@ -24,6 +25,7 @@ def gaps(told: Told, chronicle: Chronicle, run: str = "") -> tuple[str, ...]:
         ),
         *(["A part of the event log is sealed by a key that is not at hand."] if chronicle.sealed_parts else []),
         *_of_what_was_left_out(chronicle),
+        *_of_retries(counted),
     ]
     if run and not told.unread:
         told_of.append(
@@ -57,3 +59,9 @@ def _of_what_was_left_out(chronicle: Chronicle) -> list[str]:
     return [
         f"{number(chronicle.left_out)} events of items were counted and not written one by one: what came of them is not known."
     ]
+
+
+def _of_retries(counted: Numbers) -> list[str]:
+    if not counted.crashes or counted.retries is None:
+        return []
+    return ["What stopped without a word may have retried more often in its last seconds than the event log tells."]

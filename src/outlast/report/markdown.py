@@ -7,7 +7,7 @@ from outlast.report.model import Report
 from outlast.report.numbers import Numbers
 from outlast.report.shapes import SHAPES
 from outlast.report.tiles import Tile, tiles
-from outlast.report.view import HOUR, ending, shown_marks
+from outlast.report.view import HOUR, ending, lasted, shown_marks
 from outlast.report.words import brief, clock, day_and_clock, duration, number, percent, plural, size
 
 __all__ = ["markdown"]
@@ -113,7 +113,7 @@ def _tables(report: Report) -> Iterator[str]:
         runs = [
             [
                 day_and_clock(run.began),
-                duration((run.ended - run.began).total_seconds()),
+                lasted(run),
                 ending(run),
                 number(run.done),
                 number(run.given_up),

@@ -6,13 +6,15 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from outlast.ledger.port import Counts
 from outlast.report.attempts import AttemptRow, attempt_rows
-from outlast.report.chronicle import Chronicle, RunSeen
+from outlast.report.chronicle import Chronicle
 from outlast.report.failures import FailureTable, failure_table
 from outlast.report.gaps import gaps
 from outlast.report.marks import Mark, MarkKind
 from outlast.report.numbers import Numbers, numbers
 from outlast.report.retries import DelayRow
+from outlast.report.seen import RunSeen
 from outlast.report.story import story
 from outlast.report.timeline import Timeline, timeline
 from outlast.report.told import KeptCheckpoint, Standing, Told
@@ -31,16 +33,16 @@ COMMAND_MAX = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """One run. `outcome` is None where nothing says how it ended."""
+    """One run. `outcome` is None where nothing says how it ended, a number where nobody has written it down."""
 
     id: str
     began: datetime
     ended: datetime
     resumed: bool | None
     outcome: str | None
-    done: int
-    given_up: int
-    retries: int
+    done: int | None
+    given_up: int | None
+    retries: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ class Report:
 def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
     """The report of a job; of one run of it, where `run` is its id, as far as the event log can tell them apart."""
     standing = told.standing
-    rows = run_rows(standing, chronicle)
+    rows = run_rows(standing, chronicle, None if told.unread else told.counts)
     runs = chronicle.in_order
     line, failures = timeline(runs), failure_table(told.groups)
     counted = numbers(told, chronicle, line, failures)
@@ -104,7 +106,7 @@ def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
         numbers=counted,
         story=story(told, runs, marks, failures, counted),
         steps=tuple(Step(what=clean(what), command=clean(command, COMMAND_MAX)) for what, command in told.steps),
-        gaps=gaps(told, chronicle, run),
+        gaps=gaps(told, chronicle, counted, run),
         runs=rows,
         timeline=line,
         marks=tuple(map(_clean_mark, marks)),
@@ -124,10 +126,15 @@ def report_of(told: Told, chronicle: Chronicle, run: str = "") -> Report:
     )
 
 
-def run_rows(standing: Standing, chronicle: Chronicle) -> tuple[RunRow, ...]:
-    """The runs of a job, the newest of them, in order; `standing` has how the last one ended, also where the event log has not."""
+def run_rows(standing: Standing, chronicle: Chronicle, counts: Counts | None) -> tuple[RunRow, ...]:
+    """The runs of a job, the newest of them, in order; the ledger has how the last one ended, also where the event log has not.
+
+    `counts` is what it has left, None where it cannot be read.
+    """
     if standing.at is not None and not standing.running:
         chronicle.has_ended(standing.run, standing.at, standing.word)
+    if counts is not None and not standing.running:
+        chronicle.leaves(standing.run, counts)
     running = standing.run if standing.running else ""
     return tuple(_run_row(each, running) for each in chronicle.in_order[-RUNS_SHOWN_MAX:])
 
@@ -146,7 +153,7 @@ def to_json(value: Any) -> Any:
 
 
 def _run_row(run: RunSeen, running: str) -> RunRow:
-    newest = run.newest
+    newest = run.newest if run.stood else None
     outcome = "running" if running and run.id == running else run.outcome
     return RunRow(
         id=clean(run.id, ID_MAX),
@@ -154,9 +161,9 @@ def _run_row(run: RunSeen, running: str) -> RunRow:
         ended=run.last,
         resumed=run.resumed,
         outcome=None if outcome is None else clean(outcome, 60),
-        done=newest.done,
-        given_up=newest.failed,
-        retries=newest.retries,
+        done=newest and newest.done,
+        given_up=newest and newest.failed,
+        retries=run.retries,
     )
 
 

@@ -64,6 +64,7 @@ def numbers(told: Told, chronicle: Chronicle, line: Timeline, failures: FailureT
     heard = sum(run.seconds for run in known)
     done = sum(run.newest.done + run.newest.failed for run in known)
     ended = max((told.now if run.id == running else run.last for run in known), default=None)
+    retries = [run.retries for run in known if run.retries is not None]
     marks = chronicle.marks.counts
     limits = [each for each in line.limit if each]
     over = [run for run in known if run.id != running]
@@ -75,7 +76,7 @@ def numbers(told: Told, chronicle: Chronicle, line: Timeline, failures: FailureT
         working=sum(lasted) if known else None,
         rate=60 * done / heard if heard >= 1 else None,
         best_rate=_best(line),
-        retries=sum(run.newest.retries for run in known) if known else None,
+        retries=sum(retries) if retries else None,
         retried_items=sum(n for attempts, n in told.attempts.items() if attempts > 1) if told.attempts else None,
         largest_share=failures.causes[0].count / failures.total if failures.causes and failures.total else None,
         runs=len(known),

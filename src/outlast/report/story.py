@@ -1,12 +1,15 @@
 """What happened, in sentences: the ends that were not wanted and what followed them, the hosts that were down, the main cause."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import pairwise
+from operator import itemgetter
+from typing import TypeAlias
 
-from outlast.report.chronicle import RunSeen
 from outlast.report.failures import FailureTable
 from outlast.report.marks import Mark, MarkKind
 from outlast.report.numbers import Numbers
+from outlast.report.seen import RunSeen
 from outlast.report.told import ABORTED, Standing, Told
 from outlast.report.words import clean, clock, duration, number, percent, plural, size
 
@@ -18,18 +21,24 @@ HOSTS_TOLD_MAX = 3
 MUCH = 0.2
 """A group of failures that has so large a share of them is told of."""
 
+_Told: TypeAlias = Iterator[tuple[datetime, str]]
+"""Sentences, each with the moment at which begins what it tells of."""
+
 
 def story(
     told: Told, runs: Sequence[RunSeen], marks: Sequence[Mark], failures: FailureTable, counted: Numbers
 ) -> tuple[str, ...]:
-    """A few sentences, in the order in which things happened; the texts in them may be hostile, and are clean."""
+    """A few sentences: what happened, in order, then what it comes to; the texts in them may be hostile, and are clean."""
     known = [run for run in runs if run.id]
     span = counted.seconds or 0.0
-    told_of = (
+    moments = (
         *_suspensions(marks, span),
         *_ends(told.standing, known, marks, span),
         *_hosts(marks, span),
-        *_browsers(counted),
+        *_browsers(counted, marks),
+    )
+    told_of = (
+        *(sentence for _, sentence in sorted(moments, key=itemgetter(0))),
         *_main_cause(failures, span),
         *_detail(told.standing, marks),
         *(clean(note) for note in told.notes),
@@ -46,7 +55,7 @@ def _smooth(told: Told, counted: Numbers) -> Iterator[str]:
         yield f"It goes on: {plural(counts.waiting, 'item')} to do."
 
 
-def _ends(standing: Standing, runs: Sequence[RunSeen], marks: Sequence[Mark], span: float) -> Iterator[str]:
+def _ends(standing: Standing, runs: Sequence[RunSeen], marks: Sequence[Mark], span: float) -> _Told:
     """The ends that nobody wanted, the newest of them, each with what followed."""
     following = {run.id: after for run, after in pairwise(runs)}
     aborts = {mark.run: mark for mark in marks if mark.kind is MarkKind.ABORT}
@@ -54,14 +63,16 @@ def _ends(standing: Standing, runs: Sequence[RunSeen], marks: Sequence[Mark], sp
     told = [run for run in runs if run.id in aborts or run.id in broken]
     left = len(told) - ENDS_TOLD_MAX
     if left > 0:
-        yield f"It had stopped {plural(left, 'time')} before what follows."
+        last = told[left - 1]
+        yield last.last, f"It had stopped {plural(left, 'time')} by {clock(last.last, span)}."
     for run in told[-ENDS_TOLD_MAX:]:
+        at = run.last
         if run.id in aborts:
             noted = standing.detail.removeprefix(ABORTED) if run.id == standing.run else ""
-            what = _aborted(aborts[run.id], noted.rstrip("."), span)
+            at, what = aborts[run.id].at, _aborted(aborts[run.id], noted.rstrip("."), span)
         else:
             what = _broken(run, span)
-        yield what + _followed(run, following.get(run.id), span)
+        yield at, what + _followed(run, following.get(run.id), span)
 
 
 def _aborted(mark: Mark, noted: str, span: float) -> str:
@@ -82,7 +93,8 @@ def _broken(run: RunSeen, span: float) -> str:
     if known and known[-1].memory is not None:
         limit = f" of {size(known[-1].limit)}" if known[-1].limit else ""
         memory = f"; its memory was {size(known[-1].memory)}{limit} when it was last measured"
-    return f"At {clock(run.last, span)} it stopped without a word: killed, ended by an error, or the machine went down{memory}"
+    why = "killed, ended by an error, or the machine went down"
+    return f"It was last heard of at {clock(run.last, span)}, and stopped without a word: {why}{memory}"
 
 
 def _followed(run: RunSeen, after: RunSeen | None, span: float) -> str:
@@ -92,7 +104,7 @@ def _followed(run: RunSeen, after: RunSeen | None, span: float) -> str:
     return f"; it went on at {clock(after.first, span)}, {duration(max(0.0, still))} later."
 
 
-def _suspensions(marks: Sequence[Mark], span: float) -> Iterator[str]:
+def _suspensions(marks: Sequence[Mark], span: float) -> _Told:
     """What was waited out: the first of them, and how many there were."""
     first = next((mark for mark in marks if mark.kind is MarkKind.SUSPENDED), None)
     if first is None:
@@ -102,10 +114,10 @@ def _suspensions(marks: Sequence[Mark], span: float) -> Iterator[str]:
     over = next((mark for mark in marks if mark.kind is MarkKind.GOES_ON and mark.at >= first.at), None)
     until = f" until {clock(over.at, span)}" if over is not None else ""
     why = clean(first.text.replace("builtins.", "").partition("; probing")[0])
-    yield f"It was suspended at {clock(first.at, span)}{until}: {why}{often}."
+    yield first.at, f"It was suspended at {clock(first.at, span)}{until}: {why}{often}."
 
 
-def _hosts(marks: Sequence[Mark], span: float) -> Iterator[str]:
+def _hosts(marks: Sequence[Mark], span: float) -> _Told:
     """Hosts that were taken to be down, those that were so most often."""
     downs: dict[str, list[Mark]] = {}
     for mark in marks:
@@ -114,14 +126,30 @@ def _hosts(marks: Sequence[Mark], span: float) -> Iterator[str]:
     ordered = sorted(downs.items(), key=lambda each: -len(each[1]))
     for host, times in ordered[:HOSTS_TOLD_MAX]:
         often = "" if len(times) == 1 else f", and {plural(len(times) - 1, 'time')} more"
-        yield f"{clean(host, 80)} was taken to be down at {clock(times[0].at, span)}{often}."
+        back = _back(host, times[0], marks, span)
+        yield times[0].at, f"{clean(host, 80)} was taken to be down at {clock(times[0].at, span)}{back}{often}."
     if len(ordered) > HOSTS_TOLD_MAX:
-        yield f"So were {plural(len(ordered) - HOSTS_TOLD_MAX, 'other host')}."
+        rest = [times[0].at for _, times in ordered[HOSTS_TOLD_MAX:]]
+        others = plural(len(rest), "other host")
+        yield (
+            min(rest),
+            f"{others} {'was' if len(rest) == 1 else 'were'} taken to be down, first at {clock(min(rest), span)}.",
+        )
 
 
-def _browsers(counted: Numbers) -> Iterator[str]:
-    if counted.browser_crashes:
-        yield f"Browsers crashed {plural(counted.browser_crashes, 'time')} and were replaced."
+def _back(host: str, down: Mark, marks: Sequence[Mark], span: float) -> str:
+    """When a host answered again in the run that took it to be down."""
+    up = (mark for mark in marks if mark.kind is MarkKind.HOST_UP and mark.run == down.run and mark.at >= down.at)
+    back = next((mark.at for mark in up if mark.text.startswith(f"{host} answers again")), None)
+    if back is None:
+        return ""
+    return f" and answered again at {clock(back, span)}, {duration((back - down.at).total_seconds())} later"
+
+
+def _browsers(counted: Numbers, marks: Sequence[Mark]) -> _Told:
+    first = next((mark.at for mark in marks if mark.kind is MarkKind.BROWSER_CRASH), None)
+    if first is not None:
+        yield first, f"Browsers crashed {plural(counted.browser_crashes, 'time')} and were replaced."
 
 
 def _main_cause(failures: FailureTable, span: float) -> Iterator[str]:

@@ -79,7 +79,8 @@ def _stops(n: Numbers) -> Tile:
         plural(n.aborts, "abort") if n.aborts else "",
         f"{number(other)} otherwise" if other > 0 else "",
     ]
-    still = f"stood still for {duration(n.stopped)}" if n.stopped and n.stopped >= 1 else ""
+    most = "at most " if n.crashes else ""
+    still = f"stood still for {most}{duration(n.stopped)}" if n.stopped and n.stopped >= 1 else ""
     told = ", ".join(filter(None, parts)) or f"in {plural(n.runs, 'run')}"
     return Tile("Stops", number(n.stops), tuple(filter(None, (told, still))))
 

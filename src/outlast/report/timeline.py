@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
-from outlast.report.chronicle import RunSeen, Stood
+from outlast.report.seen import RunSeen, Stood
 
 __all__ = ["Known", "Timeline", "step_for", "timeline"]
 

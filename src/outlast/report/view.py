@@ -14,7 +14,7 @@ from outlast.report.tiles import tiles
 from outlast.report.timeline import Timeline
 from outlast.report.words import brief, clock, day_and_clock, duration, number, percent, plural, size
 
-__all__ = ["FILTERS", "HOUR", "ending", "shown_marks", "view"]
+__all__ = ["FILTERS", "HOUR", "ending", "lasted", "shown_marks", "view"]
 
 HOUR = 3_600
 CHECKPOINTS_SHOWN_MAX = 12
@@ -55,6 +55,7 @@ def view(report: Report) -> dict[str, Any]:
         "marks_total": sum(report.marked.values()),
         "level": heat.level,
         "ending": ending,
+        "lasted": lasted,
         "at": lambda at: day_and_clock(at, seconds=span < HOUR),
         "time": lambda at: clock(at, span),
         "most_retries": max((row.retries for row in report.delays), default=1),
@@ -74,6 +75,12 @@ def shown_marks(report: Report) -> list[Mark]:
 def ending(run: RunRow) -> str:
     """How a run ended, in words."""
     return "stopped without a word" if run.outcome is None else run.outcome.replace("_", " ")
+
+
+def lasted(run: RunRow) -> str:
+    """How long a run lasted; of one that left no word, how long at least."""
+    least = "at least " if run.outcome is None else ""
+    return f"{least}{duration((run.ended - run.began).total_seconds())}"
 
 
 def _pictures(line: Timeline, marks: Sequence[Mark]) -> dict[str, Any]:

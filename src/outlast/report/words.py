@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from outlast.logs.text import clipped, escaped
+from outlast.logs.text import MARGIN, clipped, concealed, escaped
 
 __all__ = ["brief", "clean", "clock", "day_and_clock", "duration", "number", "percent", "plural", "size", "thinned"]
 
@@ -13,18 +13,17 @@ NARROW = "\u202f"
 
 
 def clean(text: object, longest: int = TEXT_MAX) -> str:
-    """Text of a stranger: on one line, without control characters or reversed writing, and not too long."""
-    return (
-        clipped(escaped(str(text)[: longest + 1]), longest) if len(str(text)) <= longest else _cut(str(text), longest)
-    )
+    """Text of a stranger: on one line, without secrets, control characters or reversed writing, and not too long."""
+    told = str(text)
+    seen = concealed(told, longest)
+    left = max(0, len(seen) - longest) + max(0, len(told) - longest - MARGIN)
+    return clipped(escaped(seen[:longest]), longest, also=left)
 
 
-def _cut(text: str, longest: int) -> str:
-    return clipped(escaped(text[:longest]), longest, also=len(text) - longest)
-
-
-def number(value: float) -> str:
-    """A number with its thousands apart: `118 550`; one below ten that is not whole keeps a digit."""
+def number(value: float | None) -> str:
+    """A number with its thousands apart: `118 550`; one below ten that is not whole keeps a digit; `?` for what is not known."""
+    if value is None:
+        return "?"
     if value < 9.95 and value != int(value):
         return f"{value:.1f}"
     return f"{round(value):,}".replace(",", NARROW)

@@ -4,6 +4,8 @@ import json
 import sys
 import tomllib
 
+from pathlib import Path
+
 import pytest
 
 from outlast.cli import main
@@ -273,7 +275,7 @@ def test_every_option_of_a_run_that_is_a_setting_is_shown_as_an_argument(capsys)
 
 def test_what_is_shown_is_a_job_file_with_the_same_settings(capsys, tmp_path, job):
     shown = write(tmp_path / "shown.toml", called(capsys, "show", job.name, "--origin")[1])
-    before, after = (load_configuration(file=file, environ={}).configuration for file in (job, shown))
+    before, after = (load_configuration(file=Path(file.name), environ={}).configuration for file in (job, shown))
     masked = {"items": ("urls.txt", "https://***@shop.example/list")}
     assert after == before.model_copy(update=masked)
 

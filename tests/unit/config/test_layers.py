@@ -226,3 +226,30 @@ def test_reading_a_configuration_loads_no_other_foreign_library(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_all_paths_in_a_job_file_are_meant_from_where_it_is_and_only_there(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[tool.outlast]\noutput = "here.jsonl"\n')
+    (tmp_path / "sub").mkdir()
+    file = tmp_path / "sub" / "job.toml"
+    file.write_text(
+        'store = "kept"\n[checkpoint]\nstorage_path = "saved"\n[logging]\ndestination = "logs/x.log"\n'
+        '[metrics]\ntextfile = "/var/m.prom"\n'
+        '[notify]\nwebhook = "file:hook"\nurls = ["file:/run/url", "json://a.test"]\ncommand = ["say", "file:words"]\n'
+    )
+    config = load_configuration(
+        file=file, directory=tmp_path, environ={"OUTLAST_LOGGING__LEVEL": "ERROR"}
+    ).configuration
+    sub = tmp_path / "sub"
+    assert (config.store, config.output) == (str(sub / "kept"), "here.jsonl")
+    assert config.checkpoint.storage_path == str(sub / "saved")
+    assert config.logging.destination == str(sub / "logs" / "x.log")
+    assert config.metrics.textfile == "/var/m.prom"
+    assert config.notify.webhook == f"file:{sub}/hook"
+    assert config.notify.urls == ("file:/run/url", "json://a.test")
+    assert config.notify.command == ("say", f"file:{sub}/words")
+
+
+def test_what_is_no_path_stays_as_it_is(tmp_path):
+    (tmp_path / "job.toml").write_text('[logging]\ndestination = "stdout"\n')
+    assert load_configuration(file=tmp_path / "job.toml", environ={}).configuration.logging.destination == "stdout"

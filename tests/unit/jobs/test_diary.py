@@ -76,6 +76,18 @@ async def test_what_happens_in_a_run_is_in_its_event_log(options, entries):
     assert (started.item_key, started.attempt) == (None, None)
 
 
+async def test_a_run_is_on_file_before_its_first_item_begins(options, entries):
+    found = []
+
+    @job("shop")
+    async def handle(number):
+        found.append(kinds(entries()))
+        return number
+
+    await handle.run([1], **options)
+    assert found == [["run_started"]]
+
+
 async def test_samples_say_where_the_run_stood(options, entries):
     @job("shop", concurrency=1)
     async def handle(number, ctx: Context):

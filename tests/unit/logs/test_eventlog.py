@@ -17,6 +17,7 @@ from outlast.logs.eventfile import CURRENT, event_files, rewrap_event_files
 from outlast.logs.eventlog import PENDING_MAX
 from outlast.logs.text import masking
 from outlast.storage.keys import Keyring
+from outlast.testing import wait_until
 
 SMALL = Limits(files=3, size=65_536)
 
@@ -157,6 +158,19 @@ def test_a_full_disk_is_counted_told_once_and_stops_nobody(tmp_path, caplog):
 
 
 @pytest.mark.real_time
+def test_what_is_urgent_or_flushed_does_not_wait_for_its_turn(tmp_path, monkeypatch):
+    monkeypatch.setattr("outlast.logs.eventlog.FLUSH_SECONDS", 600.0)
+    log = EventLog(tmp_path)
+    log.flush()
+    log.append(entry(1))
+    log.flush()
+    assert numbers(tmp_path) == [1]
+    log.append(entry(2))
+    log.append(entry(3), urgent=True)
+    wait_until(lambda: numbers(tmp_path) == [1, 2, 3])
+    log.close()
+
+
 def test_what_was_lost_stands_in_the_log_once_there_is_room(tmp_path):
     (tmp_path / CURRENT).symlink_to("/dev/full")
     log = EventLog(tmp_path)

@@ -58,6 +58,18 @@ async def test_a_failure_is_as_grave_as_it_says(records, word, level):
     assert (record.job_id, record.data["category"]) == ("shop", "network")
 
 
+async def test_a_failure_says_itself_which_item_and_attempt_it_is_about(records, working):
+    told = {"job_id": "other", "run_id": "r9", "item_key": "https://y.test/?token=x", "attempt": 4}
+    await integration().log_failure_event(told)
+    [record] = records()
+    assert (record.job_id, record.run_id, record.item_key, record.attempt) == (
+        "other",
+        "r9",
+        "https://y.test/?token=***",
+        4,
+    )
+
+
 async def test_a_failure_that_brings_its_error_has_the_traceback(records):
     try:
         raise ValueError("gone")

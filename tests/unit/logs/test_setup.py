@@ -197,6 +197,27 @@ def test_a_file_is_appended_to_and_closed(logged, tmp_path, logger):
     assert output.stream.closed
 
 
+@pytest.mark.parametrize("away", [lambda path: path.rename(f"{path}.1"), lambda path: path.unlink()])
+def test_a_file_that_was_put_aside_is_begun_anew(tmp_path, logger, away):
+    path = tmp_path / "x.log"
+    detach = configure(LoggingConfiguration(destination=str(path)), EventBus())
+    logger.info("before")
+    away(path)
+    logger.info("after")
+    detach()
+    assert [line.split()[-2:][0] for line in path.read_text().splitlines()] == ["after"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_whose_place_is_gone_is_written_on(tmp_path, logger):
+    (tmp_path / "logs").mkdir()
+    detach = configure(LoggingConfiguration(destination=str(tmp_path / "logs" / "x.log")), EventBus())
+    (tmp_path / "logs").rename(tmp_path / "old")
+    logger.info("after")
+    detach()
+    assert "after" in (tmp_path / "old" / "x.log").read_text()
+
+
 def test_a_destination_that_cannot_be_opened_is_a_configuration_error(tmp_path, logger):
     with pytest.raises(
         ConfigurationError, match=r"logging\.destination: .* cannot be written: Is a directory"

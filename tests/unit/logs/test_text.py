@@ -192,3 +192,24 @@ def test_an_object_that_cannot_be_told_does_not_break_its_line():
             raise RuntimeError("no")
 
     assert mask({"x": Broken()}) == {"x": "<Broken that cannot be told: RuntimeError>"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"headers": [["Authorization", "Bearer hunter2"], ["Accept", "*/*"]]},
+        [(b"Set-Cookie", b"hunter2")],
+        ("token", "hunter2"),
+        {b"password": "hunter2"},
+        ["curl", "--password", "hunter2"],
+    ],
+)
+def test_pairs_byte_names_and_options_hide_what_belongs_to_them(value):
+    masked = mask(value)
+    assert "***" in str(masked)
+    assert "hunter2" not in str(masked)
+
+
+def test_a_list_of_two_words_is_no_pair():
+    assert mask({"words": ["password", "token"]}) == {"words": ["password", "token"]}
+    assert mask([["Accept", "text/html"]]) == [["Accept", "text/html"]]

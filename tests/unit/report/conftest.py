@@ -40,10 +40,9 @@ def entry(at):
 
 @pytest.fixture
 def started(entry):
-    def make(seconds, *, run="R1", resumed=False, done=0, pending=0):
-        return entry(
-            "run_started", seconds, {"run_id": run, "done": done, "pending": pending, "resumed": resumed}, run=run
-        )
+    def make(seconds, *, run="R1", resumed=False, done=0, failed=0, pending=0):
+        told = {"run_id": run, "done": done, "failed": failed, "pending": pending, "resumed": resumed}
+        return entry("run_started", seconds, told, run=run)
 
     return make
 

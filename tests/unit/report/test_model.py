@@ -62,7 +62,8 @@ def test_the_numbers_of_a_job_are_those_of_all_its_runs(report, rough, got_throu
 
 def test_the_story_tells_of_each_end_that_nobody_wanted_and_of_what_followed(report, rough, got_through):
     first, second, *_ = report(*rough, standing=got_through).story
-    assert first.startswith("At 21:30 it stopped without a word: killed, ended by an error, or the machine went down")
+    heard = "It was last heard of at 21:30, and stopped without a word: killed, ended by an error, or the machine"
+    assert first.startswith(heard)
     assert "its memory was 3.0 GiB of 4.0 GiB when it was last measured; it went on at 21:40, 10 min later." in first
     assert second == "At 22:10 it was aborted: 62 % failed; it went on at 22:20, 10 min later."
 
@@ -110,7 +111,7 @@ def test_a_run_that_an_error_has_ended_was_not_killed(report, started, sample, a
 def test_a_job_that_was_killed_over_and_over_has_a_short_story(report, started):
     entries = [started(n * 600, run=f"R{n:02}", resumed=n > 0) for n in range(20)]
     story = report(*entries, standing=Standing(word="killed", grade=Grade.BAD)).story
-    assert story[0] == f"It had stopped {20 - ENDS_TOLD_MAX} times before what follows."
+    assert story[0] == f"It had stopped {20 - ENDS_TOLD_MAX} times by 23:10."
     assert len(story) == 1 + ENDS_TOLD_MAX
 
 
@@ -140,6 +141,50 @@ def test_hosts_that_were_down_are_told_the_most_frequent_first(report, entry):
     assert "b was taken to be down at 21:00:00, and 1 time more. a was taken to be down at 21:00:01." in story
 
 
+def test_a_host_that_came_back_is_said_to_have_before_what_happened_later(report, started, sample, entry):
+    told = report(
+        started(0),
+        entry("host_parked", 10, {"host": "b", "failures": 5, "error": "E"}),
+        entry("host_recovered", 52, {"host": "b", "down_for": 50.0}),
+        sample(60, 5, total=10),
+        started(90, run="R2", resumed=True, done=5),
+    )
+    host, end, *_ = told.story
+    assert host == "b was taken to be down at 21:00:10 and answered again at 21:00:52, 42 s later."
+    assert end.startswith("It was last heard of at 21:01:00, and stopped without a word")
+
+
+def test_of_a_killed_run_the_ledger_has_what_its_samples_have_not(report, started, sample, entry):
+    again = [entry("retry_attempted", 62 + n, {"attempt": 1, "delay": 1.0}, key=f"k{n}") for n in range(3)]
+    killed = Standing(word="killed", grade=Grade.BAD, run="R2")
+    told = report(
+        started(0),
+        sample(0, total=100),
+        sample(60, 20, 2, 7, total=100),
+        *again,
+        started(90, run="R2", resumed=True, done=26, failed=5),
+        standing=killed,
+        counts=Counts(done=40, failed=9, pending=51),
+    )
+    assert [(run.done, run.given_up, run.retries) for run in told.runs] == [(26, 5, 10), (14, 4, None)]
+    assert told.numbers.retries == 10
+    assert list(filter(None, told.timeline.done))[-2:] == [31, 49]
+    assert told.gaps == (
+        "What stopped without a word may have retried more often in its last seconds than the event log tells.",
+    )
+
+
+def test_what_was_done_again_between_two_runs_makes_no_number_smaller(report, started, sample):
+    told = report(started(0), sample(60, 20, 8, total=100), started(90, run="R2", resumed=True, done=20, failed=0))
+    assert (told.runs[0].done, told.runs[0].given_up) == (20, 8)
+
+
+def test_a_run_of_which_nothing_was_written_down_has_no_numbers(report, started):
+    killed = Standing(word="killed", grade=Grade.BAD, run="R1")
+    [run] = report(started(0), standing=killed, unread="page 3").runs
+    assert (run.done, run.given_up, run.retries) == (None, None, None)
+
+
 def test_a_suspension_is_told_by_its_beginning_and_its_end(report, started, entry, at):
     decisions = [
         (10, "suspend"),
@@ -166,8 +211,8 @@ def test_a_suspension_is_told_by_its_beginning_and_its_end(report, started, entr
 
 
 def test_what_happened_before_the_log_begins_is_not_made_up(report, sample, started):
-    assert report(sample(60, 5)).gaps == (
-        "There is no event log before 2026-11-22 21:01: what happened until then is not known.",
+    assert report(sample(60, 5)).gaps[0] == (
+        "There is no event log before 2026-11-22 21:01: what happened until then is not known."
     )
     assert report(started(0, resumed=True)).gaps[0].startswith("There is no event log before 2026-11-22 21:00")
 

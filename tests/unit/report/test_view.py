@@ -138,7 +138,7 @@ def test_the_tiles_of_a_rough_job(report, started, sample, ended, entry, group, 
     assert tile(told, "Given up").lines == ("6.2 % of all", "in 2 groups; one is 75.0 %")
     assert (tile(told, "Stops").value, tile(told, "Stops").lines) == (
         "2",
-        ("1 crash, 1 otherwise", "stood still for 40 s"),
+        ("1 crash, 1 otherwise", "stood still for at most 40 s"),
     )
     assert tile(told, "Memory, peak").lines == ("limit 4.0 GiB", "1 browser restart, 1 crash")
     assert tile(told, "Retries").lines == ("25.0 % of the done needed one",)

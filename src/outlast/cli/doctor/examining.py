@@ -17,7 +17,6 @@ from outlast.cli.doctor.machine import (
 )
 from outlast.cli.doctor.sealing import key_check
 from outlast.cli.doctor.storing import store_checks, tried
-from outlast.cli.given import store_in
 from outlast.config import JobConfiguration, load_configuration
 from outlast.errors import ConfigurationError, ResourceMonitoringError
 from outlast.resource import ResourceMonitor
@@ -50,7 +49,7 @@ async def examined(store: str | None, file: Path | None, clock: Clock | None = N
 def _configured(file: Path | None) -> tuple[JobConfiguration, Path, list[Check]]:
     try:
         loaded = load_configuration(file=file)
-        return loaded.configuration, store_in(loaded, file), []
+        return loaded.configuration, Path(loaded.configuration.store), []
     except ConfigurationError as error:
         says = f"{error.message}; the rest was looked at with the defaults"
         configuration = JobConfiguration()

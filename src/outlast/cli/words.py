@@ -14,7 +14,7 @@ from outlast.cli.next_steps import failure_steps, go_on_steps
 from outlast.cli.pause_words import paused_text
 from outlast.cli.phrases import columns, commands, duration, moment, percent, quoted, safe, units
 from outlast.jobs import ExitCode, Outcome, Summary
-from outlast.jobs.outcome import BY_COMMAND
+from outlast.jobs.outcome import BY_COMMAND, CUT_SHORT, UNREAD
 from outlast.ledger.port import Counts
 
 __all__ = ["Ended", "beginning", "ending", "failure_lines", "style_of"]
@@ -76,7 +76,11 @@ def ending(ended: Ended) -> list[str]:
         case _:
             return [
                 f"{_stopped(summary)} after {duration(ended.seconds)}{_limit(ended)}.{_waits(ended)}",
-                *([safe(summary.reason, REASON_MAX)] if summary.reason and summary.reason != BY_COMMAND else []),
+                *(
+                    [safe(summary.reason, REASON_MAX)]
+                    if summary.reason and summary.reason not in {BY_COMMAND, UNREAD}
+                    else []
+                ),
                 _left(ended),
                 *_remarks(summary),
                 *_groups(ended),
@@ -205,7 +209,9 @@ def _left(ended: Ended) -> str:
     summary = ended.summary
     failed = f"{summary.failed} failed, " if summary.failed else ""
     ignored = f"{_ignored(summary).removeprefix(', ')}, " if _ignored(summary) else ""
-    return f"{summary.done} of {summary.total} done, {failed}{ignored}{summary.deferred} still to do. What is recorded is kept."
+    is_unread = not summary.deferred and summary.outcome is not Outcome.ABORTED
+    left = UNREAD if is_unread else f"{summary.deferred} still to do"
+    return f"{summary.done} of {summary.total} done, {failed}{ignored}{left}. What is recorded is kept."
 
 
 def _repeated(summary: Summary) -> list[str]:
@@ -247,7 +253,11 @@ def _around_it(ended: Ended) -> list[tuple[str, str]]:
 
 def _going_on(ended: Ended, counts: Counts) -> list[tuple[str, str]]:
     summary = ended.summary
-    steps = go_on_steps(summary.job_id, counts, ended.hint, summary.paused, job_paused=ended.job_paused)
+    steps = go_on_steps(
+        summary.job_id, counts, ended.hint, summary.paused, outcome=summary.outcome, job_paused=ended.job_paused
+    )
+    if not ended.repeatable and not summary.deferred and summary.outcome in CUT_SHORT:
+        return [("go on", "the same run command with what its source still holds")]
     if summary.exit_code == ExitCode.USAGE and steps:
         # What could not be started will not be started by the same command as long as nothing is mended.
         return [("when that is mended", steps[0][1]), *steps[1:]]

@@ -74,7 +74,8 @@ class Dispatch:
         self._out = 0
         self._idle: deque[asyncio.Future[Task | None]] = deque()
         self._wanted = asyncio.Event()
-        self._source_read = False
+        self.has_read_all = False
+        """Whether every item of the source is in the ledger."""
         self._hosts: set[str] = set()
         self.ending: Ending | None = None
 
@@ -125,7 +126,7 @@ class Dispatch:
 
     def source_read(self) -> None:
         """Every item of the source is in the ledger."""
-        self._source_read = True
+        self.has_read_all = True
         self._wanted.set()
 
     def end(self, ending: Ending) -> None:
@@ -198,7 +199,7 @@ class Dispatch:
     async def _rest(self) -> None:
         """Nothing can be handed out now: find out whether that is the end, or wait for what may change it."""
         # Looked at before the count: what the source's last batch adds while this waits must not be missed.
-        source_read = self._source_read
+        source_read = self.has_read_all
         idle = not self._out and not len(self._at_hand)
         if source_read and idle and not (await self._ledger.counts()).waiting:
             await self._close()
@@ -243,7 +244,7 @@ class Dispatch:
             waits.append(self._at_hand.opens_at(now) - now)
         if self._gate.parked:
             waits.append(self._patience.seconds_left(now))
-        if self._source_read and self._may_be_paused:
+        if self.has_read_all and self._may_be_paused:
             waits.append(self._leftovers.looks_at - now)
         return max(min(waits), IDLE_SECONDS_MIN)
 

@@ -110,13 +110,14 @@ class Expecting:
             services.append(lambda: self._end_in_time(run))
         return services
 
-    async def conclude(self) -> Judged:
-        """Judge the run, which has ended. The counts are those after all that could not be read was mended."""
+    async def conclude(self, *, unread: bool) -> Judged:
+        """Judge the run, which has ended; `unread`: not all of its source was read. The counts are those after all that could not be read was mended."""
         ledger, wanted, here = self._session.ledger, self._wanted, self._census.here
         self._run = None
         total = await self._census.total()
         counts = await ledger.counts()
-        if counts.waiting:
+        is_over = not counts.waiting and not unread
+        if not is_over:
             found = while_it_works(wanted, counts, here)
         else:
             found = at_the_end(wanted, counts, total, await self._former())
@@ -126,7 +127,7 @@ class Expecting:
         await self._note(unmet)
         barren = is_barren(wanted, total)
         is_measure = total.items and not barren and not any(each.name == "compared_with_last" for each in found)
-        if is_measure and not counts.waiting:
+        if is_measure and is_over:
             await self._keep_total(total.records)
         return Judged(counts=counts, records=total.records, unmet=tuple(unmet), barren=barren)
 

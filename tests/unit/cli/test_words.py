@@ -13,7 +13,7 @@ from outlast.cli.words import (
     style_of,
 )
 from outlast.jobs import Outcome, Summary
-from outlast.jobs.outcome import BY_COMMAND
+from outlast.jobs.outcome import BY_COMMAND, UNREAD
 from outlast.ledger.port import Counts
 
 NOW = datetime(2026, 11, 23, 2, 35, 12, tzinfo=UTC)
@@ -58,6 +58,20 @@ def test_finished_after_a_kill_says_what_was_done_here_and_perhaps_twice():
         "An earlier process was killed: at most 8 items may have been fetched twice.",
         "  records   /x/docs.jsonl",
     ]
+
+
+@pytest.mark.parametrize(
+    ("repeatable", "command"),
+    [(True, "outlast resume docs"), (False, "the same run command with what its source still holds")],
+)
+def test_stopped_before_the_source_was_read_is_said_and_how_to_go_on(repeatable, command):
+    told = summary(Outcome.STOPPED, exit_code=143, reason=UNREAD)
+    lines = ending(ended(told, repeatable=repeatable))
+    assert lines[:2] == [
+        "Stopped by SIGTERM after 9 h 12 min.",
+        "100 of 100 done, its source was not read to its end. What is recorded is kept.",
+    ]
+    assert lines[2].endswith(f"   {command}")
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,10 @@ async def record(number):
     return {"n": number, "price": number or None}
 
 
+async def returned(number):
+    return number
+
+
 async def nothing(number):
     return None
 
@@ -395,6 +399,22 @@ async def test_a_job_that_is_slowed_down_by_a_rate_works(options, told, virtual_
     async with Run("slow", expect=expect, rate={"a": "2/min"}, **options) as run:
         await run.process(handle, urls)
     assert [each["expectation"] for each in told] == ["items_increase_every"]
+
+
+async def test_a_run_that_did_not_read_its_source_to_its_end_is_no_measure_and_not_judged_as_if_it_had(
+    options, virtual_clock
+):
+    async def slowly():
+        for number in range(100):
+            await virtual_clock.sleep(1)
+            yield number
+
+    expect = {"compared_with_last": 0.1, "min_items": 100}
+    async with Run("unread", max_time="30.5s", expect=expect, **options) as run:
+        summary = await run.process(returned, slowly())
+    assert (summary.outcome, summary.exit_code, summary.done) == (Outcome.TIMED_OUT, 7, 30)
+    assert (summary.deferred, summary.unmet) == (0, ())
+    assert not job_directory(options["store"], "unread").totals.exists()
 
 
 # In time

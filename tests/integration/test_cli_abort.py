@@ -1,11 +1,15 @@
 """A job that is aborted says why, on the screen and later, and every command that it names does what it is named for."""
 
 import json
+import os
 import re
 import shlex
+import signal
 import sys
 
 import pytest
+
+from outlast.testing import wait_until
 
 pytestmark = pytest.mark.real_time
 
@@ -104,3 +108,29 @@ def test_a_job_of_which_some_hosts_are_well_offers_to_go_on_without_the_others(o
 
 def words(command):
     return shlex.split(command)[1:]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_somebody_is_told_of_an_abort_cuts_that_short_and_the_run_is_aborted(
+    shop, start, tmp_path, number
+):
+    tell = "import os, time; open('pid', 'w').write(str(os.getpid())); os.rename('pid', 'telling'); time.sleep(600)"
+    settings = (tmp_path / "job.toml").read_text().split("[notify]")[0]
+    (tmp_path / "job.toml").write_text(
+        f'{settings}[notify]\ntimeout = 500\ncommand = ["{sys.executable}", "-c", "{tell}"]\n'
+    )
+    process = start("run", "job.toml", "--progress", "plain")
+    wait_until((tmp_path / "telling").exists, 100)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=100)
+    assert process.returncode == 3
+    assert b"ABORTED after" in said
+    assert b"go on" in said
+    teller = int((tmp_path / "telling").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(teller, 0)
+    code, shown, _ = shop("status", "shop", "--json")
+    assert json.loads(shown)["ended"]["outcome"] == "aborted"
+    told = shop("events", "shop", "--json")[1]
+    assert "cut off: whoever runs the job was told to end" in told
+    assert {"abort_executed", "abort_analysed", "run_ended"} <= set(re.findall(r"[a-z]+_[a-z]+", told))

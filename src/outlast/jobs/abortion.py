@@ -16,6 +16,7 @@ from outlast.jobs.athand import Task
 from outlast.jobs.outcome import Ending
 from outlast.jobs.progress import Trouble
 from outlast.jobs.session import Session
+from outlast.jobs.signals import listening
 from outlast.jobs.suspension import Suspension
 from outlast.jobs.throttle import Throttle
 
@@ -146,7 +147,9 @@ class Abortion:
         # A run that is told to abort ends all that it is given to do like this, and does what is to be done about it once.
         if ordered is None or not self._session.told.has_acted:
             self._session.told.has_acted = ordered is not None
-            await self._manager.execute_abort_actions(self._job, verdict.reason)
+            # Whoever ends the process now ends an aborted run all the same.
+            with listening(lambda _: self._manager.hurry_actions(self._job)):
+                await self._manager.execute_abort_actions(self._job, verdict.reason)
 
     def _final_verdict(self, now: float) -> Verdict:
         # Once the last few items were let go nobody suspects anything, and yet there may be nobody who answers.

@@ -123,7 +123,7 @@ class Guard:
         self._is_silence = True
 
     def drained(self, now: float) -> None:
-        """Nothing is in flight any more: probes may be sent."""
+        """Nothing is in flight any more, or that is not waited for: probes may be sent."""
         if self.state is State.SUSPENDED:
             self._turn(Turn.DRAINED)
             self._probing.begin(now, self._suspected_at)

@@ -1,6 +1,7 @@
 """Whole jobs in trouble, in virtual time: they wait where waiting helps, stop where nothing does, and lose no more than they must."""
 
 import asyncio
+import math
 from collections import Counter
 
 import pytest
@@ -353,6 +354,36 @@ async def test_a_windowed_policy_aborts_when_its_window_is_full_of_failures(worl
     summary = await run(world, urls(), options, abort={"default_policy": "production"})
     assert (summary.outcome, 50 <= summary.failed <= 50 + CONCURRENCY) == (Outcome.ABORTED, True)
     assert world.seconds < 4
+
+
+async def hung(world, options, hangs, **settings):
+    """Two of a thousand items hang for so long, and fail then, as all others do from the third second to the thirtieth."""
+    clock = options["runtime"].clock
+
+    async def handle(url):
+        if url in {"http://h3/3", "http://h4/3"}:
+            await clock.sleep(hangs)
+            raise TimeoutError("no answer")
+        return await world.get(url)
+
+    config = JobConfiguration(checkpoint={"enabled": False}, **settings)
+    async with Run("troubled", config=config, **options) as run:
+        return await run.process(handle, urls(50))
+
+
+async def test_a_job_with_an_item_that_hangs_for_ever_is_aborted_when_its_patience_is_spent(world, options):
+    world.trouble = down((0.2, math.inf))
+    summary = await hung(world, options, math.inf, timeout=None, patience=60, drain=10)
+    assert (summary.outcome, summary.failed) == (Outcome.ABORTED, 0)
+    assert 60 <= world.seconds < 60 + 10 + 10
+
+
+async def test_a_job_with_items_that_hang_goes_on_within_seconds_when_the_others_are_back(world, options):
+    world.trouble = down((0.2, 30.0))
+    summary = await hung(world, options, 120.0, timeout=None)
+    assert (summary.done, summary.failed) == (998, 2)
+    assert world.first_good_after(30.0) <= 35.0
+    assert sum(good for at, _, good in world.asked if at < 60) > 500
 
 
 async def test_a_suspended_run_tells_its_trouble_in_numbers_until_it_is_over(world, options):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from outlast.cli.abort_words import aborted_lines, aborted_steps, why
+from outlast.cli.abort_words import aborted_lines, aborted_steps, taken_back_lines, why
 from outlast.cli.expect_words import MEANT, barren_line, is_barren, shown_unmet, unmet_lines
 from outlast.cli.group_words import cause_of
 from outlast.cli.grouping import NamedGroup
@@ -144,7 +144,7 @@ def _completed(ended: Ended) -> list[str]:
         f"{word} in {duration(ended.seconds)}: {summary.done} of {summary.total} done{resumed}, "
         f"{summary.failed or 'none'} failed{share}{_ignored(summary)}, {units(summary.retries, 'retry').replace('retrys', 'retries')}."
     )
-    return [first, *_repeated(summary), *_remarks(summary), *_groups(ended), *_next_steps(ended)]
+    return [first, *_repeated(summary), *_remarks(summary), *_untried(summary), *_groups(ended), *_next_steps(ended)]
 
 
 def _finished(summary: Summary) -> str:
@@ -166,7 +166,7 @@ def _aborted(ended: Ended) -> list[str]:
     lines += [f"  {row}" for row in (columns(rows[:HOSTS_SHOWN_MAX]) if rows else [])]
     if len(rows) > HOSTS_SHOWN_MAX:
         lines.append(f"  and {units(len(rows) - HOSTS_SHOWN_MAX, 'other host')}")
-    return lines
+    return [*lines, *taken_back_lines(ended.summary.taken_back)]
 
 
 def _for(down: Down, ended: Ended) -> str:
@@ -215,13 +215,17 @@ def _left(ended: Ended) -> str:
 
 
 def _repeated(summary: Summary) -> list[str]:
-    if not summary.repeated:
-        return []
-    return [f"An earlier process was killed: at most {units(summary.repeated, 'item')} may have been fetched twice."]
+    items = units(summary.repeated, "item")
+    return [f"An earlier process was killed: at most {items} may have been fetched twice."] if summary.repeated else []
 
 
 def _remarks(summary: Summary) -> list[str]:
     return [*unmet_lines(shown_unmet(summary)), *_mended(summary)]
+
+
+def _untried(summary: Summary) -> list[str]:
+    why = "their host did not answer: the same command tries them"
+    return [f"{summary.untried} of the failed were not tried, as {why}."] if summary.untried else []
 
 
 def _mended(summary: Summary) -> list[str]:
@@ -256,6 +260,8 @@ def _going_on(ended: Ended, counts: Counts) -> list[tuple[str, str]]:
     steps = go_on_steps(
         summary.job_id, counts, ended.hint, summary.paused, outcome=summary.outcome, job_paused=ended.job_paused
     )
+    if summary.untried and summary.outcome not in CUT_SHORT:
+        return [("try the untried", f"outlast resume {quoted(summary.job_id)}{ended.hint}"), *steps]
     if not ended.repeatable and not summary.deferred and summary.outcome in CUT_SHORT:
         return [("go on", "the same run command with what its source still holds")]
     if summary.exit_code == ExitCode.USAGE and steps:

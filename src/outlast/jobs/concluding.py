@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from outlast.events import EVENTS, EventType
+from outlast.jobs.abortion import Abortion
 from outlast.jobs.expecting import Judged
 from outlast.jobs.outcome import Allowed, Ending, Summary, judge, reason_for
 from outlast.jobs.session import Session
@@ -10,10 +11,11 @@ from outlast.jobs.session import Session
 __all__ = ["concluded"]
 
 
-async def concluded(
+async def concluded(  # noqa: PLR0913 - all that a summary is made of
     session: Session,
     ending: Ending,
     judged: Judged,
+    abortion: Abortion,
     *,
     allowed: Allowed,
     unread: bool,
@@ -41,6 +43,8 @@ async def concluded(
         paused=tuple(sorted(paused)) if ending is Ending.PAUSED else (),
         reason=reason_for(outcome, ending, counts, by_itself),
         records=judged.records,
+        taken_back=abortion.taken_back,
+        untried=len(abortion.suspension.regrets.untried),
         unmet=tuple(map(str, unmet)),
     )
     told = {name: getattr(summary, name) for name in EVENTS[EventType.RUN_ENDED].data}

@@ -87,6 +87,8 @@ class Summary:
     fetched again. `damaged` is how many damaged rows were found in the ledger; what could be mended was, and
     what could not is among the failed. `paused` are the hosts that items are left of because they are paused, when only such are
     left: `outlast unpause` lets the next run go on with them. `records` is how many records the job has that hold something.
+    `taken_back` is how many items that were given up while it went wrong wait again, since the run was aborted; they are among the
+    deferred. `untried` is how many of the failed were given up without a try, for their host's sake: the next run tries them.
     `unmet` are the expectations that are not met, a sentence with its numbers for each; of a run that left items to do those that
     could be judged already. `reason` is the sentence that says why a run ended by itself before its items did: which limit it ran into,
     and what to do about it; or why one is empty; or that somebody has stopped it by a command, or why somebody has aborted it; or
@@ -106,6 +108,8 @@ class Summary:
     exit_code: int
     paused: tuple[str, ...] = ()
     records: int = 0
+    taken_back: int = 0
+    untried: int = 0
     unmet: tuple[str, ...] = ()
     reason: str | None = None
 

@@ -20,6 +20,7 @@ from outlast.jobs.athand import Task
 from outlast.jobs.faults import Crashes, Faults
 from outlast.jobs.probes import Probes
 from outlast.jobs.pulse import Pulse
+from outlast.jobs.regrets import Regrets
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.turns import Turns
 
@@ -49,6 +50,7 @@ class Suspension:
         self, guard: Guard, throttle: Throttle, *, concurrency: int, patience: float, aborts: bool = True
     ) -> None:
         self._guard: Guard | None = guard
+        self.regrets = Regrets()
         self._throttle = throttle
         self._concurrency = concurrency
         self._patience = patience
@@ -57,8 +59,8 @@ class Suspension:
         """Whether nobody but a probe may go."""
         self.is_silence = False
         """Whether nobody answers: every host is parked, and probed for itself."""
-        self.dismissed = False
-        """Whether the items are let go, whatever becomes of them."""
+        self.let_go: int | None = None
+        """How many items were left when they were let go, whatever becomes of them; None: they were not."""
         self._faults = Faults()
         self._cause = self._faults.cause(())
         self._recovering = False
@@ -126,7 +128,8 @@ class Suspension:
             return
         self._failing.pop(task.lease.item, None)
         if not first:
-            self._count(self._guard, task, now, kind, signature=signature, began=now)
+            self._count(self._guard, task, now, kind, signature=signature, began=now, incident=None)
+        self.regrets.gave_up(task.lease.item, self._guard.evidence_began)
 
     def is_probe(self, task: Task) -> bool:
         """Whether this item is tried to find out whether anything works."""
@@ -134,10 +137,10 @@ class Suspension:
 
     def probe_failed(self, task: Task, now: float, kind: Classification, signature: str) -> bool:
         """Whether the item that failed was a probe; then its failure is no more than that."""
-        if not self.is_probe(task):
-            return False
-        self._probed(task, now, good=False, failure_class=kind.failure_class.value, signature=signature)
-        return True
+        is_probe = self.is_probe(task)
+        if is_probe:
+            self._probed(task, now, good=False, failure_class=kind.failure_class.value, signature=signature)
+        return is_probe
 
     def settled(self, task: Task) -> None:
         """Nothing more will come of this item: a probe that has said nothing was cut off."""
@@ -185,7 +188,6 @@ class Suspension:
         return self._probes.lacks_item or self.turns.wants_others(hosts, now)
 
     def probing(self, task: Task, now: float) -> None:
-        """Note that this item is tried now."""
         self._probes.asked(task, now)
         self.turns.asked(task.host, now)
 
@@ -230,12 +232,12 @@ class Suspension:
             self._guard.silent(now, now - seconds, failure_class=self._cause[0], signature=self._cause[1])
             self.is_silence = True
 
-    def dismiss(self) -> None:
+    def dismiss(self, left: int) -> None:
         """Let the items go, whatever becomes of them: nobody suspects anything any more."""
         self._guard = None
         self._probes.forget()
         self.suspended = self.is_silence = False
-        self.dismissed = True
+        self.let_go = left
         self._failing.clear()
         self._wake()
 
@@ -248,13 +250,12 @@ class Suspension:
         *,
         signature: str,
         began: float,
-        incident: str | None = None,
+        incident: str | None,
     ) -> None:
         self.pulse.feel(now)
         self._tell_successes(now)
         if self.is_silence:
-            # Somebody who is not parked was asked.
-            self.is_silence = False
+            self.is_silence = False  # somebody who is not parked was asked
             guard.succeeded(now, host=task.host, n=0)
         if kind.fault is not Fault.BROWSER:
             told = {"host": task.host, "failure_class": kind.failure_class.value, "signature": signature}

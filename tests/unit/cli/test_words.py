@@ -60,6 +60,19 @@ def test_finished_after_a_kill_says_what_was_done_here_and_perhaps_twice():
     ]
 
 
+def test_what_nobody_has_tried_is_said_to_be_tried_by_the_same_command():
+    told = summary(Outcome.COMPLETED_WITH_FAILURES, exit_code=1, done=90, failed=10, untried=7)
+    lines = ending(ended(told))
+    assert lines[1] == "7 of the failed were not tried, as their host did not answer: the same command tries them."
+    assert lines[2].split(maxsplit=3)[:3] == ["try", "the", "untried"]
+    assert lines[2].endswith("outlast resume docs")
+
+
+def test_what_an_abort_has_taken_back_is_said_of_a_silence_too():
+    told = summary(Outcome.ABORTED, exit_code=3, done=90, deferred=10, taken_back=1)
+    assert "  1 item given up meanwhile waits again" in ending(ended(told))
+
+
 @pytest.mark.parametrize(
     ("repeatable", "command"),
     [(True, "outlast resume docs"), (False, "the same run command with what its source still holds")],

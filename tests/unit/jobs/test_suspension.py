@@ -340,7 +340,7 @@ def test_nobody_may_answer_for_as_long_as_the_patience(silent, over):
 
 def test_once_dismissed_nothing_is_suspected_any_more():
     job = Job().suspended()
-    job.suspension.dismiss()
+    job.suspension.dismiss(7)
     assert (job.suspension.suspended, job.woken) == (False, 1)
     job.fail(3.0, times=100)
     job.suspension.succeeded(task(1), 3.0)

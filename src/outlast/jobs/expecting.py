@@ -10,6 +10,7 @@ from outlast.jobs.census import Census
 from outlast.jobs.expect import (
     Expectations,
     Former,
+    Fruitless,
     Unmet,
     Window,
     at_the_end,
@@ -77,6 +78,7 @@ class Expecting:
         self._max_time = config.max_time
         self._census = Census(session.ledger, tuple(self._wanted.fields), self._clock, session)
         self._window: Window | None = None
+        self._fruitless = Fruitless(wanted=self._wanted.results)
         self._lasting: dict[str, Unmet] = {}
         self._told: dict[str, Unmet] = {}
         self._news = asyncio.Event()
@@ -97,8 +99,13 @@ class Expecting:
     def recorded(self, record: Record) -> None:
         """Count what was just recorded, and see whether less is given than before."""
         gave = self._census.note(record)
-        if self._window is not None and record.status is ItemStatus.DONE:
+        if record.status is not ItemStatus.DONE:
+            return
+        if self._window is not None:
             self._found(self._window.add(gave))
+        # What earlier runs have given counts as well.
+        if self._fruitless.add(gave, enqueued=bool(record.children)) is not None and not self._census.known.records:
+            self._found(self._fruitless.unmet)
 
     def services(self, run: Stoppable, works: Callable[[], bool]) -> "list[Service]":
         """What goes on beside `run`. `works`: whether items are being tried, and not only waited for."""
@@ -119,6 +126,8 @@ class Expecting:
         is_over = not counts.waiting and not unread
         if not is_over:
             found = while_it_works(wanted, counts, here)
+            if self._fruitless.unmet is not None and not total.records:
+                found.append(self._fruitless.unmet)
         else:
             found = at_the_end(wanted, counts, total, await self._former())
         unmet = [*found, *self._lasting.values()]

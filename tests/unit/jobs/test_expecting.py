@@ -72,6 +72,44 @@ async def test_a_job_whose_items_all_gave_nothing_is_no_success(options, empty):
     assert summary.reason == again.reason == "20 items are done, and gave no record"
 
 
+@pytest.mark.parametrize(("stop", "outcome"), [(True, Outcome.STOPPED), (False, Outcome.EMPTY)])
+async def test_that_no_item_gives_anything_is_announced_once_after_200_and_stops_where_that_is_wanted(
+    options, told, stop, outcome
+):
+    async def handle(number):
+        await asyncio.sleep(0.1)
+
+    async with Run("barren", expect={"stop": stop}, **options) as run:
+        summary = await run.process(handle, range(1_000))
+    assert (summary.outcome, summary.exit_code) == (outcome, 1)
+    assert [each["expectation"] for each in told] == ["results"]
+    assert told[0]["reason"] == "none of 200 items gave a record, expected some (results = true)"
+    assert told[0]["at_end"] is False
+    if stop:
+        assert 200 <= summary.done <= 204
+        assert [each.partition(":")[0] for each in summary.unmet] == ["results"]
+        noted = await facts(options, "barren")
+        assert [each["name"] for each in noted["unmet"]] == ["results"]
+        assert not noted["unmet"][0]["lasting"]
+
+
+async def test_items_that_lead_to_others_or_follow_one_that_gave_something_are_not_called_fruitless(options, told):
+    async def handle(number, ctx):
+        if number < 300:
+            ctx.enqueue(number + 1_000)
+        return number if number in {1_000, 1_001} else None
+
+    async with Run("pages", expect={"stop": True}, **options) as run:
+        first = await run.process(handle, range(300))
+        second = await run.process(nothing, range(2_000, 2_300))
+    async with Run("pages", expect={"stop": True}, **options) as run:
+        third = await run.process(nothing, range(3_000, 3_300))
+    async with Run("meant", expect={"stop": True, "results": False}, **options) as run:
+        fourth = await run.process(nothing, range(300))
+    assert [each.outcome for each in (first, second, third, fourth)] == [Outcome.COMPLETED] * 4
+    assert told == []
+
+
 async def test_a_job_without_items_says_that_there_were_none(options):
     async with Run("none", **options) as run:
         summary = await run.process(record, [])

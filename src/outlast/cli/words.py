@@ -260,6 +260,8 @@ def _going_on(ended: Ended, counts: Counts) -> list[tuple[str, str]]:
     steps = go_on_steps(
         summary.job_id, counts, ended.hint, summary.paused, outcome=summary.outcome, job_paused=ended.job_paused
     )
+    if any(each.startswith("results:") for each in summary.unmet):  # what is done gave nothing, and is not done again
+        return [("when that is mended", f"outlast resume {quoted(summary.job_id)}{ended.hint} --fresh"), *steps]
     if summary.untried and summary.outcome not in CUT_SHORT:
         return [("try the untried", f"outlast resume {quoted(summary.job_id)}{ended.hint}"), *steps]
     if not ended.repeatable and not summary.deferred and summary.outcome in CUT_SHORT:

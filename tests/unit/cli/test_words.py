@@ -68,6 +68,14 @@ def test_what_nobody_has_tried_is_said_to_be_tried_by_the_same_command():
     assert lines[2].endswith("outlast resume docs")
 
 
+def test_who_is_stopped_since_nothing_came_of_the_items_has_to_start_over():
+    unmet = ("results: none of 215 items gave a record, expected some (results = true)",)
+    lines = ending(ended(summary(Outcome.STOPPED, exit_code=1, done=215, total=3_000, deferred=2_785, unmet=unmet)))
+    assert f"Not as expected: {unmet[0]}." in lines
+    assert lines[3].split(maxsplit=4)[:4] == ["when", "that", "is", "mended"]
+    assert lines[3].endswith("outlast resume docs --fresh")
+
+
 def test_what_an_abort_has_taken_back_is_said_of_a_silence_too():
     told = summary(Outcome.ABORTED, exit_code=3, done=90, deferred=10, taken_back=1)
     assert "  1 item given up meanwhile waits again" in ending(ended(told))

@@ -171,17 +171,17 @@ async def test_a_wall_costs_no_item_however_often_the_job_is_begun_and_is_met_ca
             at_once -= 1
 
     world.trouble = lambda seconds, host, n: None if is_well else Refused(403)
-    config = JobConfiguration(checkpoint={"enabled": False})
+    config = JobConfiguration(checkpoint={"enabled": False}, patience=40)
     for _ in range(4):
         most.append(0)
         async with Run("troubled", config=config, **options) as run:
-            summary = await run.process(handle, urls())
+            summary = await run.process(handle, urls(20))
         assert (summary.outcome, summary.done, summary.failed) == (Outcome.ABORTED, 0, 0)
     assert most == [CONCURRENCY, 4, 4, 4]
     is_well = True
     most.append(0)
     async with Run("troubled", config=config, **options) as run:
-        assert (await run.process(handle, urls())).outcome is Outcome.COMPLETED
+        assert (await run.process(handle, urls(20))).outcome is Outcome.COMPLETED
     assert most[-1] == CONCURRENCY
 
 

@@ -1,11 +1,15 @@
 """A job that is aborted says why, on the screen and later, and every command that it names does what it is named for."""
 
 import json
+import os
 import re
 import shlex
+import signal
 import sys
 
 import pytest
+
+from outlast.testing import wait_until
 
 pytestmark = pytest.mark.real_time
 
@@ -44,23 +48,31 @@ def test_an_aborted_job_says_why_and_the_commands_it_names_bring_it_to_its_end(s
     assert "done: save state, notify, cleanup, log event" in said
     assert (tmp_path / "told").read_text() == "x"
     commands = dict(re.findall(r"^  (\S.*?)   +(outlast .*)$", said, re.MULTILINE))
-    assert {"go on", "retry one group", "see why they failed", "look"} <= set(commands)
+    assert {"go on", "let them fail", "look"} <= set(commands)
+    assert re.search(r"^  \d+ items given up meanwhile wait again$", said, re.MULTILINE)
+    assert "50 of 200 done, 150 still to do" in said
 
     code, shown, _ = shop(*words(commands["look"]))
     assert "aborted: " in shown
     assert "no recovery in" in shown
+    assert "given up meanwhile wait again" in shown
     code, shown, _ = shop("status", "shop", "--json")
     note = json.loads(shown)["notes"]["aborted"]
     assert (note["failure_class"], note["hosts_seen"], note["verdict"]["decision"]) == ("programming", 5, "abort")
     assert note["analysis"]["cause"].startswith(f"{note['analysis']['total_failures']} of ")
     assert shop("checkpoint", "ls", "shop")[1].count("abort") == 1
-    assert "no price" in shop(*words(commands["see why they failed"]))[1]
 
     (tmp_path / "mended").touch()
-    assert shop(*words(commands["retry one group"]))[0] == 0
     code, _, said = shop(*words(commands["go on"]))
     assert (code, "200 of 200 done" in said) == (0, True)
     assert "aborted" not in shop("status", "shop")[1]
+
+
+def test_what_is_broken_for_good_may_fail_when_somebody_says_so(shop):
+    said = shop("run", "job.toml")[2]
+    [command] = re.findall(r"^  let them fail +(outlast .*)$", said, re.MULTILINE)
+    code, _, said = shop(*words(command))
+    assert (code, "50 of 200 done" in said, "150 failed" in said) == (1, True, True)
 
 
 def test_quiet_is_one_line_of_an_abort_too(shop):
@@ -104,3 +116,29 @@ def test_a_job_of_which_some_hosts_are_well_offers_to_go_on_without_the_others(o
 
 def words(command):
     return shlex.split(command)[1:]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_somebody_is_told_of_an_abort_cuts_that_short_and_the_run_is_aborted(
+    shop, start, tmp_path, number
+):
+    tell = "import os, time; open('pid', 'w').write(str(os.getpid())); os.rename('pid', 'telling'); time.sleep(600)"
+    settings = (tmp_path / "job.toml").read_text().split("[notify]")[0]
+    (tmp_path / "job.toml").write_text(
+        f'{settings}[notify]\ntimeout = 500\ncommand = ["{sys.executable}", "-c", "{tell}"]\n'
+    )
+    process = start("run", "job.toml", "--progress", "plain")
+    wait_until((tmp_path / "telling").exists, 100)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=100)
+    assert process.returncode == 3
+    assert b"ABORTED after" in said
+    assert b"go on" in said
+    teller = int((tmp_path / "telling").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(teller, 0)
+    code, shown, _ = shop("status", "shop", "--json")
+    assert json.loads(shown)["ended"]["outcome"] == "aborted"
+    told = shop("events", "shop", "--json")[1]
+    assert "cut off: whoever runs the job was told to end" in told
+    assert {"abort_executed", "abort_analysed", "run_ended"} <= set(re.findall(r"[a-z]+_[a-z]+", told))

@@ -1,6 +1,7 @@
 """What is done when a job is aborted: the actions of its policy in order, each once, whatever becomes of the others."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
@@ -15,6 +16,8 @@ ActionFunction = Callable[[str], Any]
 """A function, plain or async, that gets the id of the job; one that gives False has failed."""
 
 PROBLEM_MAX = 200
+HURRIED_SECONDS = 1.0
+CUT_OFF = "cut off: whoever runs the job was told to end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,14 @@ class Actions:
     """The actions of one abort. Each is done once: a second call goes on with those that nothing is known of yet."""
 
     done: dict[Action, Done] = field(default_factory=dict)
+    _most: float = math.inf
+    _limit: asyncio.Timeout | None = None
+
+    def hurry(self) -> None:
+        """Cut off the action that is carried out now, and leave those that follow a second each."""
+        self._most = HURRIED_SECONDS
+        if self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time())
 
     async def carry_out(
         self, job_id: str, wanted: tuple[Action, ...], functions: Mapping[Action, ActionFunction], seconds: float
@@ -41,26 +52,28 @@ class Actions:
         """Do what is wanted in this order. One that fails, or takes longer than so many seconds, does not stop the next."""
         for action in wanted:
             if action not in self.done:
-                self.done[action] = await _one(job_id, action, functions.get(action), seconds)
+                self.done[action] = await self._one(job_id, action, functions.get(action), min(seconds, self._most))
         return tuple(self.done[action] for action in wanted)
 
-
-async def _one(job_id: str, action: Action, function: ActionFunction | None, seconds: float) -> Done:
-    if function is None:
-        return Done(action.value, ok=False, problem=f"nothing was given that can {_MEANING[action]}")
-    try:
-        async with asyncio.timeout(seconds):
-            given = function(job_id)
-            result = await given if isawaitable(given) else given
-    except TimeoutError:
-        return Done(action.value, ok=False, problem=f"not done within {seconds:g} s")
-    except AbortExecutionError as error:
-        return Done(action.value, ok=False, problem=error.message[:PROBLEM_MAX])
-    except Exception as error:  # noqa: BLE001 - an action that fails must not keep the others from being done
-        return Done(action.value, ok=False, problem=f"{type(error).__name__}: {error}"[:PROBLEM_MAX])
-    if result is False:
-        return Done(action.value, ok=False, problem="it said that it did not succeed")
-    return Done(action.value, ok=True)
+    async def _one(self, job_id: str, action: Action, function: ActionFunction | None, seconds: float) -> Done:
+        if function is None:
+            return Done(action.value, ok=False, problem=f"nothing was given that can {_MEANING[action]}")
+        try:
+            async with asyncio.timeout(seconds) as self._limit:
+                given = function(job_id)
+                result = await given if isawaitable(given) else given
+        except TimeoutError:
+            late = CUT_OFF if self._most < math.inf else f"not done within {seconds:g} s"
+            return Done(action.value, ok=False, problem=late)
+        except AbortExecutionError as error:
+            return Done(action.value, ok=False, problem=error.message[:PROBLEM_MAX])
+        except Exception as error:  # noqa: BLE001 - an action that fails must not keep the others from being done
+            return Done(action.value, ok=False, problem=f"{type(error).__name__}: {error}"[:PROBLEM_MAX])
+        finally:
+            self._limit = None
+        if result is False:
+            return Done(action.value, ok=False, problem="it said that it did not succeed")
+        return Done(action.value, ok=True)
 
 
 _MEANING: Mapping[Action, str] = {

@@ -123,7 +123,7 @@ class Guard:
         self._is_silence = True
 
     def drained(self, now: float) -> None:
-        """Nothing is in flight any more: probes may be sent."""
+        """Nothing is in flight any more, or that is not waited for: probes may be sent."""
         if self.state is State.SUSPENDED:
             self._turn(Turn.DRAINED)
             self._probing.begin(now, self._suspected_at)
@@ -134,8 +134,10 @@ class Guard:
         """A probe was answered. An answer of an ignored class is neither good nor bad: the next probe is due soon."""
         if self.state is State.SUSPENDED:
             self.drained(now)
-        if self.state is not State.PROBING:
-            self._late(now, good=good, host=host, failure_class=failure_class, signature=signature)
+        if self.state is not State.PROBING and good:
+            self.succeeded(now, host=host)  # nobody waits for it any more: it is an operation like others
+        elif self.state is not State.PROBING:
+            self.failed(now, host=host, failure_class=failure_class, signature=signature)
         elif good:
             self._seen.answered(now)
             if self._probing.probed(now, good=True):
@@ -168,7 +170,9 @@ class Guard:
         recent = self._seen.recent
         signature, kind = recent.dominant_signature, recent.dominant_class
         due = self._probing.next_at if self.state is State.PROBING else None
-        told = self._reasons(now, decision, signature or kind, due)
+        waited = (now if self._condemned_at is None else self._condemned_at) - self._waiting_since
+        due_in = None if due is None else due - now
+        told = reasons.of_suspicion(self._why, decision, signature or kind, waited, due_in)
         hosts = tuple(self._seen.hosts.troubled[:HOSTS_TOLD_MAX])
         verdict = self._verdict(decision, told, signature, kind, hosts)
         return verdict._replace(since=self.since, next_probe_at=due, gives_up_at=self.gives_up_at)
@@ -198,6 +202,11 @@ class Guard:
         """When the patience is spent, which an outage has more of than a wall."""
         patience = self.policy.patience if self._seen.recent.is_outage else self.policy.patience_blocked
         return self._waiting_since + patience
+
+    @property
+    def evidence_began(self) -> int | None:
+        """The operation with which the evidence began that there is; None: there is none."""
+        return self._seen.evidence.began if self._seen.evidence.value else None
 
     # How it is decided.
 
@@ -283,17 +292,6 @@ class Guard:
             None,
             self._bound,
         )
-
-    def _reasons(self, now: float, decision: Decision, cause: str | None, due: float | None) -> reasons.Why:
-        waited = (now if self._condemned_at is None else self._condemned_at) - self._waiting_since
-        return reasons.of_suspicion(self._why, decision, cause, waited, None if due is None else due - now)
-
-    def _late(self, now: float, *, good: bool, host: str, failure_class: str, signature: str) -> None:
-        """A probe that is answered when nobody waits for it is an operation like others."""
-        if good:
-            self.succeeded(now, host=host)
-        else:
-            self.failed(now, host=host, failure_class=failure_class, signature=signature)
 
     def _turn(self, turn: Turn) -> None:
         self.state = TRANSITIONS[self.state, turn]

@@ -202,6 +202,10 @@ class AbortManager(IAbortManager):
         """What failed and succeeded in this job: whoever drives its guard keeps it, for the failure analysis."""
         return self._job(job_id).watch.history
 
+    def hurry_actions(self, job_id: str) -> None:
+        """Cut off the action that is carried out for this job now, and leave those that follow a second each."""
+        self._job(job_id).actions.hurry()
+
     def actions_done(self, job_id: str) -> tuple[dict[str, Any], ...]:
         """What came of the actions that were carried out for this job, each with `action`, `ok` and `problem`."""
         job = self._jobs.get(job_name(job_id))

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from outlast.cli.pause_words import paused_text
-from outlast.cli.phrases import moment, plainly, quoted, safe
+from outlast.cli.phrases import moment, plainly, quoted, safe, units
 
-__all__ = ["aborted_lines", "aborted_steps", "suspended_line", "why"]
+__all__ = ["aborted_lines", "aborted_steps", "suspended_line", "taken_back_lines", "why"]
 
 REASON_WIDTH_MAX = 300
 CAUSE_WIDTH_MAX = 300
@@ -46,7 +46,19 @@ def aborted_lines(note: Mapping[str, Any]) -> list[str]:
     elif cause:
         lines.append(f"  most failed with {safe(plainly(str(cause)), CAUSE_WIDTH_MAX)}")
     healthy = _names(analysis.get("healthy_hosts"))
-    return [*lines, *([f"  well until the end: {paused_text(healthy)}"] if healthy else [])]
+    return [
+        *lines,
+        *([f"  well until the end: {paused_text(healthy)}"] if healthy else []),
+        *taken_back_lines(note.get("taken_back")),
+    ]
+
+
+def taken_back_lines(count: object) -> list[str]:
+    """What was given up while it went wrong."""
+    if not isinstance(count, int) or not count:
+        return []
+    wait = "waits" if count == 1 else "wait"
+    return [f"  {units(count, 'item')} given up meanwhile {wait} again"]
 
 
 def aborted_steps(name: str, note: Mapping[str, Any], hint: str, down: Sequence[str]) -> list[tuple[str, str]]:
@@ -56,10 +68,12 @@ def aborted_steps(name: str, note: Mapping[str, Any], hint: str, down: Sequence[
     some = troubled if isinstance(seen, int) and len(troubled) < seen else []
     host = next(filter(None, [*down, *some]), None)
     word = quoted(name)
+    # Where what failed is what is left, no later run would come to an end of it.
+    steps = [("let them fail", f"outlast resume {word} --abort-policy never{hint}")] if note.get("taken_back") else []
     if host is None:
-        return _slower(word, troubled, hint) if note.get("failure_class") in _FOR_ASKING_TOO_MUCH else []
+        return steps + (_slower(word, troubled, hint) if note.get("failure_class") in _FOR_ASKING_TOO_MUCH else [])
     named = quoted(host)
-    steps = [("go on without it", f"outlast resume {word} --pause-host {named}{hint}")]
+    steps += [("go on without it", f"outlast resume {word} --pause-host {named}{hint}")]
     if note.get("failure_class") in _BY_ASKING_LESS:
         steps += _slower(word, [host], hint)
     return steps

@@ -14,6 +14,7 @@ from outlast.cli.rate_words import rates_in_force, rates_text
 from outlast.cli.reading import JobRecord
 from outlast.cli.words import failure_lines
 from outlast.jobs import Outcome
+from outlast.jobs.outcome import CUT_SHORT
 from outlast.jobs.store import PartSizes
 from outlast.ledger.port import Counts
 from outlast.storage.keys import KEY_VARIABLE
@@ -122,7 +123,8 @@ def status_steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hin
             ("see the rest", f"put its key {record.locked_by} into {KEY_VARIABLE}, then: outlast status {name}{hint}")
         ]
     rest = failure_steps(record.name, groups, hint, running=record.running is not None)
-    empty = record.ended.get("outcome") == Outcome.EMPTY and record.running is None
+    outcome = str(record.ended.get("outcome"))
+    empty = outcome == Outcome.EMPTY and record.running is None
     if record.counts.done and not empty:
         rest.append(("records", f"outlast results {name}{hint}"))
     if record.running is not None:
@@ -133,11 +135,13 @@ def status_steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hin
         mend = [("see what is damaged", f"outlast verify {name}{hint}"), ("mend it", f"outlast repair {name}{hint}")]
         return [*mend, ("go on after that", f"outlast resume {name}{hint}")]
     if record.invocation is None:
-        return [*_by_script(record.counts, name, hint), *rest]
+        return [*_by_script(record.counts, outcome, name, hint), *rest]
     if record.notes.hold:
         return [("when that is mended", f"outlast resume {name}{hint} --release-hold"), *rest]
     around = [] if record.aborted is None else aborted_steps(record.name, record.aborted, hint, ())
-    on = go_on_steps(record.name, record.counts, hint, record.paused.hosts, job_paused=record.paused.job)
+    on = go_on_steps(
+        record.name, record.counts, hint, record.paused.hosts, outcome=outcome, job_paused=record.paused.job
+    )
     if empty and record.counts.done:
         on = [("when that is mended", f"outlast resume {name}{hint} --fresh")]
     return [*on, *around, *rest]
@@ -148,9 +152,9 @@ def _on_disk(sizes: PartSizes) -> str:
     return f"on disk: {', '.join(f'{name} {size(count)}' for name, count in parts if count)}"
 
 
-def _by_script(counts: Counts, word: str, hint: str) -> list[tuple[str, str]]:
+def _by_script(counts: Counts, outcome: str, word: str, hint: str) -> list[tuple[str, str]]:
     """What to do for a job that was started from code."""
-    if counts.waiting:
+    if counts.waiting or outcome in CUT_SHORT:
         return [("go on", BY_SCRIPT)]
     if counts.failed:
         return [("try the failed ones again", f"outlast retry {word}{hint}, then run the script again")]

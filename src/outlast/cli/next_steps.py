@@ -4,19 +4,21 @@ from collections.abc import Sequence
 
 from outlast.cli.grouping import NamedGroup
 from outlast.cli.phrases import quoted
+from outlast.jobs.outcome import CUT_SHORT
 from outlast.ledger.port import Counts
 
 __all__ = ["failure_steps", "go_on_steps"]
 
 
 def go_on_steps(
-    name: str, counts: Counts, hint: str, paused: Sequence[str] = (), *, job_paused: bool = False
+    name: str, counts: Counts, hint: str, paused: Sequence[str] = (), *, outcome: str, job_paused: bool = False
 ) -> list[tuple[str, str]]:
-    """What to type to go on with a job that was begun on the command line."""
+    """What to type to go on with a job that was begun on the command line; `outcome` is that of its last run."""
     word = quoted(name)
-    if counts.waiting and job_paused:
+    is_left = counts.waiting or outcome in CUT_SHORT
+    if is_left and job_paused:
         return [("go on", f"outlast unpause {word}{hint} && outlast resume {word}{hint}")]
-    if counts.waiting:
+    if is_left:
         unpaused = f"outlast unpause {word} --all{hint} && outlast resume {word}{hint}"
         with_all = [("go on with the paused", unpaused)] if paused else []
         return [("go on", f"outlast resume {word}{hint}"), *with_all]

@@ -10,6 +10,7 @@ from outlast.cli.reading import Holder, JobRecord
 from outlast.cli.steering import Silence
 from outlast.jobs import Outcome
 from outlast.jobs.command import Word
+from outlast.jobs.outcome import UNREAD
 
 __all__ = ["ended_lines", "given_line", "left_lines", "not_running_lines", "silent_lines", "unended_lines"]
 
@@ -71,7 +72,8 @@ def ended_lines(record: JobRecord, run: str, hint: str) -> list[str]:
     """How the run ended, what is left of the job, and what can be typed next."""
     counts = record.counts
     failed = f"{counts.failed} failed, " if counts.failed else ""
-    left = f"{units(counts.waiting, 'item')} still to do" if counts.waiting else "nothing left to do"
+    over = UNREAD if record.ended.get("outcome") == Outcome.STOPPED else "nothing left to do"
+    left = f"{units(counts.waiting, 'item')} still to do" if counts.waiting else over
     steps = status_steps(record, (), quoted(record.name), hint)
     first = f"{_how(record, run)}; {counts.done} of {counts.total} done, {failed}{left}. What is recorded is kept."
     return [first, *commands(steps)]

@@ -73,7 +73,8 @@ class Watcher:
                 logging.getLogger("outlast.cli").warning("progress could not be shown: %s", problem)
 
     async def _watch(self, run: Run, started: float) -> None:
-        announced, suspended = 0, False
+        announced = 0
+        stood: tuple[bool, int | None] = (False, None)
         while True:
             progress = await run.progress()
             elapsed = self._clock.monotonic() - started
@@ -81,10 +82,10 @@ class Watcher:
             if announced < self._stops.count:
                 announced = self._stops.count
                 self.screen.say(_stopping(announced, progress.in_flight))
-            if bool(view.suspended) != suspended:
-                suspended = bool(view.suspended)
+            if (stands := (bool(view.suspended), progress.let_go)) != stood:
+                stood = stands
                 if not self._quiet:
-                    self.screen.say(_suspension(view))
+                    self.screen.say(_suspension(view, progress.let_go))
             began = self._clock.monotonic()
             self.screen.show(view)
             took = self._clock.monotonic() - began
@@ -111,9 +112,12 @@ class Watcher:
             return
 
 
-def _suspension(view: View) -> str:
+def _suspension(view: View, let_go: int | None) -> str:
     if view.suspended:
         return f"{moment(view.now)} WARN {suspended_text(view.suspended)}"
+    if let_go is not None:
+        last = "item is" if let_go == 1 else f"{let_go} items are"
+        return f"{moment(view.now)} WARN nothing has recovered: the last {last} tried once more, then given up"
     return f"{moment(view.now)} INFO the job goes on, with half the concurrency at first"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from outlast.cli.abort_words import aborted_lines, aborted_steps, why
+from outlast.cli.abort_words import aborted_lines, aborted_steps, taken_back_lines, why
 from outlast.cli.expect_words import MEANT, barren_line, is_barren, shown_unmet, unmet_lines
 from outlast.cli.group_words import cause_of
 from outlast.cli.grouping import NamedGroup
@@ -14,7 +14,7 @@ from outlast.cli.next_steps import failure_steps, go_on_steps
 from outlast.cli.pause_words import paused_text
 from outlast.cli.phrases import columns, commands, duration, moment, percent, quoted, safe, units
 from outlast.jobs import ExitCode, Outcome, Summary
-from outlast.jobs.outcome import BY_COMMAND
+from outlast.jobs.outcome import BY_COMMAND, CUT_SHORT, UNREAD
 from outlast.ledger.port import Counts
 
 __all__ = ["Ended", "beginning", "ending", "failure_lines", "style_of"]
@@ -77,7 +77,11 @@ def ending(ended: Ended) -> list[str]:
         case _:
             return [
                 f"{_stopped(summary)} after {duration(ended.seconds)}{_limit(ended)}.{_waits(ended)}",
-                *([safe(summary.reason, REASON_MAX)] if summary.reason and summary.reason != BY_COMMAND else []),
+                *(
+                    [safe(summary.reason, REASON_MAX)]
+                    if summary.reason and summary.reason not in {BY_COMMAND, UNREAD}
+                    else []
+                ),
                 _left(ended),
                 *_remarks(summary),
                 *_groups(ended),
@@ -140,7 +144,7 @@ def _completed(ended: Ended) -> list[str]:
         f"{word} in {duration(ended.seconds)}: {summary.done} of {summary.total} done{resumed}, "
         f"{summary.failed or 'none'} failed{share}{_ignored(summary)}, {units(summary.retries, 'retry').replace('retrys', 'retries')}."
     )
-    return [first, *_repeated(summary), *_remarks(summary), *_groups(ended), *_next_steps(ended)]
+    return [first, *_repeated(summary), *_remarks(summary), *_untried(summary), *_groups(ended), *_next_steps(ended)]
 
 
 def _finished(summary: Summary) -> str:
@@ -162,7 +166,7 @@ def _aborted(ended: Ended) -> list[str]:
     lines += [f"  {row}" for row in (columns(rows[:HOSTS_SHOWN_MAX]) if rows else [])]
     if len(rows) > HOSTS_SHOWN_MAX:
         lines.append(f"  and {units(len(rows) - HOSTS_SHOWN_MAX, 'other host')}")
-    return lines
+    return [*lines, *taken_back_lines(ended.summary.taken_back)]
 
 
 def _for(down: Down, ended: Ended) -> str:
@@ -205,17 +209,23 @@ def _left(ended: Ended) -> str:
     summary = ended.summary
     failed = f"{summary.failed} failed, " if summary.failed else ""
     ignored = f"{_ignored(summary).removeprefix(', ')}, " if _ignored(summary) else ""
-    return f"{summary.done} of {summary.total} done, {failed}{ignored}{summary.deferred} still to do. What is recorded is kept."
+    is_unread = not summary.deferred and summary.outcome is not Outcome.ABORTED
+    left = UNREAD if is_unread else f"{summary.deferred} still to do"
+    return f"{summary.done} of {summary.total} done, {failed}{ignored}{left}. What is recorded is kept."
 
 
 def _repeated(summary: Summary) -> list[str]:
-    if not summary.repeated:
-        return []
-    return [f"An earlier process was killed: at most {units(summary.repeated, 'item')} may have been fetched twice."]
+    items = units(summary.repeated, "item")
+    return [f"An earlier process was killed: at most {items} may have been fetched twice."] if summary.repeated else []
 
 
 def _remarks(summary: Summary) -> list[str]:
     return [*unmet_lines(shown_unmet(summary)), *_mended(summary)]
+
+
+def _untried(summary: Summary) -> list[str]:
+    why = "their host did not answer: the same command tries them"
+    return [f"{summary.untried} of the failed were not tried, as {why}."] if summary.untried else []
 
 
 def _mended(summary: Summary) -> list[str]:
@@ -247,7 +257,15 @@ def _around_it(ended: Ended) -> list[tuple[str, str]]:
 
 def _going_on(ended: Ended, counts: Counts) -> list[tuple[str, str]]:
     summary = ended.summary
-    steps = go_on_steps(summary.job_id, counts, ended.hint, ended.paused, job_paused=ended.job_paused)
+    steps = go_on_steps(
+        summary.job_id, counts, ended.hint, ended.paused, outcome=summary.outcome, job_paused=ended.job_paused
+    )
+    if any(each.startswith("results:") for each in summary.unmet):  # what is done gave nothing, and is not done again
+        return [("when that is mended", f"outlast resume {quoted(summary.job_id)}{ended.hint} --fresh"), *steps]
+    if summary.untried and summary.outcome not in CUT_SHORT:
+        return [("try the untried", f"outlast resume {quoted(summary.job_id)}{ended.hint}"), *steps]
+    if not ended.repeatable and not summary.deferred and summary.outcome in CUT_SHORT:
+        return [("go on", "the same run command with what its source still holds")]
     if summary.exit_code == ExitCode.USAGE and steps:
         # What could not be started will not be started by the same command as long as nothing is mended.
         return [("when that is mended", steps[0][1]), *steps[1:]]

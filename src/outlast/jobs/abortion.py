@@ -16,6 +16,7 @@ from outlast.jobs.athand import Task
 from outlast.jobs.outcome import Ending
 from outlast.jobs.progress import Trouble
 from outlast.jobs.session import Session
+from outlast.jobs.signals import listening
 from outlast.jobs.suspension import Suspension
 from outlast.jobs.throttle import Throttle
 
@@ -27,6 +28,9 @@ __all__ = ["ABORTED", "SUSPENDED", "Abortion", "abort_policy_of"]
 SUSPENDED = "suspended"
 ABORTED = "aborted"
 LOOK_SECONDS = 1.0
+CAREFUL = "careful"
+FEW = 4
+"""Of a job whose last run was aborted no more are in flight until the first is done: it may be the same wall."""
 HOSTS_NOTED_MAX = 20
 GROUPS_NOTED_MAX = 5
 NO_ANSWER = "no host answers"
@@ -58,6 +62,7 @@ class Abortion:
             patience=policy.patience,
             aborts=config.abort.enabled and policy.kind is not Kind.NEVER,
         )
+        throttle.bound(CAREFUL, FEW if session.follows_abort else None)
         self._session = session
         self._throttle = throttle
         self._job = job
@@ -65,6 +70,8 @@ class Abortion:
         self._history = manager.history(job)
         self._clock = session.runtime.clock
         self._interval = config.abort.evaluation_interval
+        self.taken_back = 0
+        """How many items that were given up are to be done after all, since the run was aborted."""
         self._noted: dict[str, Any] | None = None
         self._told = ""
 
@@ -90,13 +97,14 @@ class Abortion:
             now, suspended = self._clock.monotonic(), self.suspension.suspended
             verdict = self.suspension.verdict(now)
             # Whether what the guard gives up is an abort, or the last few items are let go, is known at the end of the run.
-            is_undecided = self.suspension.dismissed or (verdict is not None and verdict.should_abort)
+            is_undecided = self.suspension.let_go is not None or (verdict is not None and verdict.should_abort)
             if not is_undecided and (suspended != was_suspended or now - evaluated >= self._interval):
                 evaluated, was_suspended = now, suspended
                 self._manager.evaluated(self._job, self._policy)
             # What is noted would be another moment every second, of a job that stands still.
             if not self._throttle.is_shut:
                 await self._note_standing(verdict)
+            await self.suspension.regrets.note(self._session.ledger)
 
     def told(self) -> str:
         """Why nobody but probes may go, and when the next will; empty: anybody may. An abort is told as one, and adds nothing here."""
@@ -127,8 +135,11 @@ class Abortion:
         """The run is over: when it is because going on is pointless, keep why, and do what is to be done then."""
         self._count_successes()
         await self._note_standing(None)
+        ledger, regrets = self._session.ledger, self.suspension.regrets
+        await regrets.note(ledger)
         if ending is not Ending.ABORTED:
             return
+        self.taken_back = await regrets.take_back(ledger)
         now, ordered = self._clock.monotonic(), self._session.told.why
         verdict = self._final_verdict(now) if ordered is None else self._ordered_verdict(ordered)
         analysis = await self._manager.get_failure_analysis(self._job)
@@ -139,14 +150,17 @@ class Abortion:
             "reason": verdict.reason,
             "silence": ordered is None and (self.suspension.is_silence or verdict.reason == NO_ANSWER),
             "ordered": ordered is not None,
+            "taken_back": self.taken_back,
             "verdict": verdict.to_dict(),
             "analysis": {**analysis, "top_groups": groups},
         }
-        await self._session.ledger.put(ABORTED, note)
+        await ledger.put(ABORTED, note)
         # A run that is told to abort ends all that it is given to do like this, and does what is to be done about it once.
         if ordered is None or not self._session.told.has_acted:
             self._session.told.has_acted = ordered is not None
-            await self._manager.execute_abort_actions(self._job, verdict.reason)
+            # Whoever ends the process now ends an aborted run all the same.
+            with listening(lambda _: self._manager.hurry_actions(self._job)):
+                await self._manager.execute_abort_actions(self._job, verdict.reason)
 
     def _final_verdict(self, now: float) -> Verdict:
         # Once the last few items were let go nobody suspects anything, and yet there may be nobody who answers.
@@ -158,8 +172,11 @@ class Abortion:
 
     def _count_successes(self) -> None:
         now = self._clock.monotonic()
-        for host, count in self.suspension.successes(now).items():
+        found = self.suspension.successes(now)
+        for host, count in found.items():
             self._history.succeeded(now, host, count)
+        if found or self.suspension.let_go is not None:
+            self._throttle.bound(CAREFUL, None)
 
     async def _note_standing(self, verdict: Verdict | None) -> None:
         note = None if verdict is None else self._note(verdict)

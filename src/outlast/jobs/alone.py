@@ -27,6 +27,11 @@ class Alone:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
+    @property
+    def is_trying(self) -> bool:
+        """Whether one is tried, or nobody knows yet that the process has outlived it."""
+        return self._tried is not None
+
     def add(self, tasks: Iterable[Task]) -> None:
         self._waiting.extend(tasks)
 

@@ -16,7 +16,7 @@ from outlast.jobs.leftovers import Leftovers
 from outlast.jobs.outcome import Ending
 from outlast.jobs.passing import LOOK_PAST_EVERY, Passing
 from outlast.jobs.patience import Patience
-from outlast.jobs.suspension import Suspension
+from outlast.jobs.suspension import LOOK_EVERY, Suspension
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.trial import Trials
 from outlast.ledger.port import Ledger
@@ -74,7 +74,8 @@ class Dispatch:
         self._out = 0
         self._idle: deque[asyncio.Future[Task | None]] = deque()
         self._wanted = asyncio.Event()
-        self._source_read = False
+        self.has_read_all = False
+        """Whether every item of the source is in the ledger."""
         self._hosts: set[str] = set()
         self.ending: Ending | None = None
 
@@ -125,7 +126,7 @@ class Dispatch:
 
     def source_read(self) -> None:
         """Every item of the source is in the ledger."""
-        self._source_read = True
+        self.has_read_all = True
         self._wanted.set()
 
     def end(self, ending: Ending) -> None:
@@ -150,7 +151,7 @@ class Dispatch:
             self._serve()
             if leased and (self._idle or len(self._at_hand) < self._enough):
                 continue
-            if self._idle or len(self._at_hand) < self._enough:
+            if self._idle or self._suspension.suspended or len(self._at_hand) < self._enough:
                 await self._rest()
             else:
                 await self._wanted.wait()
@@ -198,7 +199,7 @@ class Dispatch:
     async def _rest(self) -> None:
         """Nothing can be handed out now: find out whether that is the end, or wait for what may change it."""
         # Looked at before the count: what the source's last batch adds while this waits must not be missed.
-        source_read = self._source_read
+        source_read = self.has_read_all
         idle = not self._out and not len(self._at_hand)
         if source_read and idle and not (await self._ledger.counts()).waiting:
             await self._close()
@@ -238,12 +239,13 @@ class Dispatch:
         if self._throttle.is_shut:
             return max(min(waits), IDLE_SECONDS_MIN)
         if self._suspension.suspended:
-            waits.append(self._suspension.idle_seconds(now))
+            is_asked = bool(self._idle) and (self._may_probe or not self._out)
+            waits.append(self._suspension.idle_seconds(now) if is_asked else LOOK_EVERY)
         elif self._idle and not self._alone and not self._is_throttled:
             waits.append(self._at_hand.opens_at(now) - now)
         if self._gate.parked:
             waits.append(self._patience.seconds_left(now))
-        if self._source_read and self._may_be_paused:
+        if self.has_read_all and self._may_be_paused:
             waits.append(self._leftovers.looks_at - now)
         return max(min(waits), IDLE_SECONDS_MIN)
 
@@ -252,10 +254,16 @@ class Dispatch:
             return self._pick_probe()
         return None if self._alone or self._is_throttled else self._at_hand.pick(self._clock.monotonic())
 
+    @property
+    def _may_probe(self) -> bool:
+        """Whether an item may be tried to find out whether anything works; suspects are, each with nobody beside it."""
+        waits = bool(self._alone) and (not self._out or self._alone.is_trying)
+        return not waits and not self._throttle.is_shut
+
     def _pick_probe(self) -> Task | None:
         now, suspension = self._clock.monotonic(), self._suspension
         self._at_hand.hold_all()
-        if self._out or self._alone or self._throttle.is_shut or not suspension.wants_probe(now):
+        if not self._may_probe or not suspension.wants_probe(now):
             return None
         task = self._at_hand.pick_probe(now, suspension.turns.in_order)
         if task is None:

@@ -75,6 +75,11 @@ class Engine:
         return self._dispatch.ending is not None
 
     @property
+    def has_read_all(self) -> bool:
+        """Whether the source was read to its end."""
+        return self._dispatch.has_read_all
+
+    @property
     def seconds_left(self) -> float:
         """How long the work in hand of a run that was asked to stop may still go on."""
         due = self._deadline.when()

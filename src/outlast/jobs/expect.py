@@ -20,6 +20,7 @@ __all__ = [
     "WINDOW",
     "Expectations",
     "Former",
+    "Fruitless",
     "Unmet",
     "Window",
     "at_the_end",
@@ -128,6 +129,28 @@ class Window:
             f"{100 * fell:.0f}% fewer, allowed: {100 * self._drop:g}%"
         )
         return Unmet("yield_drop", reason, lasting=True)
+
+
+class Fruitless:
+    """Counts the items that gave nothing, neither a record nor items to be done, until one gives a record."""
+
+    def __init__(self, *, wanted: bool) -> None:
+        self._wanted = wanted
+        self._items = 0
+
+    def add(self, records: int, *, enqueued: bool) -> Unmet | None:
+        """Another item gave so many records, and perhaps items. What is not met."""
+        if records:
+            self._wanted = False
+        elif self._wanted and not enqueued:
+            self._items += 1
+        return self.unmet
+
+    @property
+    def unmet(self) -> Unmet | None:
+        if not self._wanted or self._items < WINDOW:
+            return None
+        return Unmet("results", f"none of {self._items} items gave a record, expected some (results = true)")
 
 
 def _has_dropped(drop: float, before: Yield, now: Yield) -> bool:

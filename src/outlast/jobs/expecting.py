@@ -10,6 +10,7 @@ from outlast.jobs.census import Census
 from outlast.jobs.expect import (
     Expectations,
     Former,
+    Fruitless,
     Unmet,
     Window,
     at_the_end,
@@ -77,6 +78,7 @@ class Expecting:
         self._max_time = config.max_time
         self._census = Census(session.ledger, tuple(self._wanted.fields), self._clock, session)
         self._window: Window | None = None
+        self._fruitless = Fruitless(wanted=self._wanted.results)
         self._lasting: dict[str, Unmet] = {}
         self._told: dict[str, Unmet] = {}
         self._news = asyncio.Event()
@@ -97,8 +99,13 @@ class Expecting:
     def recorded(self, record: Record) -> None:
         """Count what was just recorded, and see whether less is given than before."""
         gave = self._census.note(record)
-        if self._window is not None and record.status is ItemStatus.DONE:
+        if record.status is not ItemStatus.DONE:
+            return
+        if self._window is not None:
             self._found(self._window.add(gave))
+        # What earlier runs have given counts as well.
+        if self._fruitless.add(gave, enqueued=bool(record.children)) is not None and not self._census.known.records:
+            self._found(self._fruitless.unmet)
 
     def services(self, run: Stoppable, works: Callable[[], bool]) -> "list[Service]":
         """What goes on beside `run`. `works`: whether items are being tried, and not only waited for."""
@@ -110,14 +117,17 @@ class Expecting:
             services.append(lambda: self._end_in_time(run))
         return services
 
-    async def conclude(self) -> Judged:
-        """Judge the run, which has ended. The counts are those after all that could not be read was mended."""
+    async def conclude(self, *, unread: bool) -> Judged:
+        """Judge the run, which has ended; `unread`: not all of its source was read. The counts are those after all that could not be read was mended."""
         ledger, wanted, here = self._session.ledger, self._wanted, self._census.here
         self._run = None
         total = await self._census.total()
         counts = await ledger.counts()
-        if counts.waiting:
+        is_over = not counts.waiting and not unread
+        if not is_over:
             found = while_it_works(wanted, counts, here)
+            if self._fruitless.unmet is not None and not total.records:
+                found.append(self._fruitless.unmet)
         else:
             found = at_the_end(wanted, counts, total, await self._former())
         unmet = [*found, *self._lasting.values()]
@@ -126,7 +136,7 @@ class Expecting:
         await self._note(unmet)
         barren = is_barren(wanted, total)
         is_measure = total.items and not barren and not any(each.name == "compared_with_last" for each in found)
-        if is_measure and not counts.waiting:
+        if is_measure and is_over:
             await self._keep_total(total.records)
         return Judged(counts=counts, records=total.records, unmet=tuple(unmet), barren=barren)
 

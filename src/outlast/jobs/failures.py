@@ -129,6 +129,7 @@ class Failures:
         """What is to be recorded of an item that is given up untried, because its host has not answered for too long."""
         now, host = self._clock.monotonic(), task.host
         self._gate.released(host, now)
+        self._suspension.regrets.gave_up_untried(task.lease.item)
         silent = (
             f"{host or 'what the items are asked from'} has not answered for {self._gate.silence_of(host, now):.0f} s"
         )

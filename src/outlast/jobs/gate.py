@@ -132,8 +132,8 @@ class Gate:
         """Until when an item that waits for this host may be out of the way."""
         host = self._hosts.get(name) or self._meet(name, now)
         until = host.put_off(now)
-        if host.is_well:
-            self._quiet_until = max(self._quiet_until, until)  # until then it may be that nobody asks it
+        if not (host.parked or host.paused):  # one that asked for less is up as well
+            self.quiet(until)
         return until
 
     def answered(self, name: str, now: float, *, probe: bool = False, seconds: float | None = None) -> Recovered | None:
@@ -234,6 +234,10 @@ class Gate:
         for place, name in enumerate(sorted(self._parked)):
             breaker = self._hosts[name].breaker
             breaker.opens_at = max(breaker.opens_at, now + place * apart)
+
+    def quiet(self, until: float) -> None:
+        """Until then it may be that nobody who is up is asked: there may be items of theirs that were put off."""
+        self._quiet_until = max(self._quiet_until, until)
 
     def stood_still(self, seconds: float, now: float) -> None:
         """For so long nobody could be asked or heard: that was nobody's silence."""

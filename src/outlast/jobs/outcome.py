@@ -7,7 +7,19 @@ from typing import Protocol
 
 from outlast.ledger.port import Counts
 
-__all__ = ["BY_COMMAND", "BY_ITSELF", "Allowed", "Ending", "ExitCode", "Outcome", "Summary", "judge", "reason_for"]
+__all__ = [
+    "BY_COMMAND",
+    "BY_ITSELF",
+    "CUT_SHORT",
+    "UNREAD",
+    "Allowed",
+    "Ending",
+    "ExitCode",
+    "Outcome",
+    "Summary",
+    "judge",
+    "reason_for",
+]
 
 
 class Outcome(StrEnum):
@@ -61,6 +73,10 @@ BY_ITSELF = frozenset({Ending.RESOURCE_LIMIT, Ending.NO_BROWSER})
 """The endings for which there is a reason to be told."""
 BY_COMMAND = "stopped by `outlast stop`"
 """The reason of a run that was told to stop."""
+UNREAD = "its source was not read to its end"
+"""The reason of a run that was stopped with nothing left but what its source still holds."""
+CUT_SHORT = frozenset({Outcome.ABORTED, Outcome.STOPPED, Outcome.TIMED_OUT})
+"""The outcomes of a run that left something to do: items, or a source that was not read to its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +88,12 @@ class Summary:
     fetched again. `damaged` is how many damaged rows were found in the ledger; what could be mended was, and
     what could not is among the failed. `paused` are the hosts that items are left of because they are paused, when only such are
     left: `outlast unpause` lets the next run go on with them. `records` is how many records the job has that hold something.
+    `taken_back` is how many items that were given up while it went wrong wait again, since the run was aborted; they are among the
+    deferred. `untried` is how many of the failed were given up without a try, for their host's sake: the next run tries them.
     `unmet` are the expectations that are not met, a sentence with its numbers for each; of a run that left items to do those that
     could be judged already. `reason` is the sentence that says why a run ended by itself before its items did: which limit it ran into,
-    and what to do about it; or why one is empty; or that somebody has stopped it by a command, or why somebody has aborted it.
+    and what to do about it; or why one is empty; or that somebody has stopped it by a command, or why somebody has aborted it; or
+    that its source was not read to its end, where nothing else is left.
     """
 
     job_id: str
@@ -90,6 +109,8 @@ class Summary:
     exit_code: int
     paused: tuple[str, ...] = ()
     records: int = 0
+    taken_back: int = 0
+    untried: int = 0
     unmet: tuple[str, ...] = ()
     reason: str | None = None
 
@@ -104,20 +125,27 @@ _LEFT_UNDONE: Mapping[Ending, tuple[Outcome, ExitCode]] = {
     # None could be started: that is how it was set up, not how the work went.
     Ending.NO_BROWSER: (Outcome.STOPPED, ExitCode.USAGE),
 }
-"""How a run ended that left items to do; by any other ending it was stopped."""
+"""How a run ended that left something to do; by any other ending it was stopped."""
 
 
 def judge(
-    ending: Ending, counts: Counts, allowed: Allowed, *, lost: int = 0, unmet: bool = False, barren: bool = False
+    ending: Ending,
+    counts: Counts,
+    allowed: Allowed,
+    *,
+    unread: bool = False,
+    lost: int = 0,
+    unmet: bool = False,
+    barren: bool = False,
 ) -> tuple[Outcome, ExitCode]:
     """The outcome and exit code of a run that ended so and left these counts.
 
-    `lost` items cannot be done again, because of damage that this run found; not one may fail like that. `unmet`: the job is not
+    `unread`: the source was not read to its end, and may hold more items. `lost` items cannot be done again, because of damage that this run found; not one may fail like that. `unmet`: the job is not
     what was expected of it. `barren`: what is done has given nothing, and was to give something.
     """
     if ending is Ending.ABORTED:
         return Outcome.ABORTED, ExitCode.ABORTED
-    if counts.waiting:
+    if counts.waiting or unread:
         return _LEFT_UNDONE.get(ending, (Outcome.STOPPED, ExitCode.ABORTED))
     if counts.total == 0 or barren:
         return Outcome.EMPTY, ExitCode.TOO_MANY_FAILED
@@ -133,5 +161,7 @@ def reason_for(outcome: Outcome, ending: Ending, counts: Counts, by_itself: str 
         return done if counts.done else "there were no items"
     if outcome is Outcome.STOPPED and ending is Ending.COMMANDED:
         return BY_COMMAND
+    if outcome in {Outcome.STOPPED, Outcome.TIMED_OUT} and ending not in BY_ITSELF and not counts.waiting:
+        return UNREAD
     is_told = outcome is Outcome.ABORTED or (outcome is Outcome.STOPPED and ending in BY_ITSELF)
     return by_itself if is_told else None

@@ -8,11 +8,12 @@ from outlast.jobs.suspension import Suspension
 from outlast.ledger.port import Ledger
 from outlast.runtime import Clock
 
-__all__ = ["TAIL_SHARE", "Patience"]
+__all__ = ["TAIL_MAX", "TAIL_SHARE", "Patience"]
 
-# When patience is at its end and no more than this share of what is done is left to do, the run ends with those failed, not
-# aborted: otherwise a few broken pages of a site that is up would abort every run to come.
+# When patience is at its end and no more than this share of what is done is left to do, and no more than so many items, the run ends
+# with those failed, not aborted: otherwise a few broken pages of a site that is up would abort every run to come.
 TAIL_SHARE = 0.1
+TAIL_MAX = 50
 # Who has not answered for less is not silent.
 SILENT_SECONDS = 1.0
 
@@ -47,11 +48,11 @@ class Patience:
         if not suspension.is_spent(now, silent):
             return False
         counts = await self._ledger.counts()
-        if counts.waiting > TAIL_SHARE * counts.done:
+        if counts.waiting > min(TAIL_SHARE * counts.done, TAIL_MAX):
             return suspension.aborts
         # From now on their failures count.
         self._gate.doubt()
-        suspension.dismiss()
+        suspension.dismiss(counts.waiting)
         return False
 
     def seconds_left(self, now: float) -> float:

@@ -42,6 +42,7 @@ class Progress:
     `parked` are the hosts that are down and waited for, `waiting` all whose items wait, and why. `suspended` says why nobody but
     probes may go; empty: anybody may. `paused`: the whole job is, by an order; `stopping`: nothing new is begun any more. `trouble`
     says why the job is suspended in numbers, also when no host answers at all. `causes` are the most frequent kinds of failure.
+    `let_go`: nothing has recovered, and the last so many items are tried once more and then given up; None: it is not so.
     `memory_mb` is what the job and its browser hold, where that is known, of `memory_limit_mb`; `pages_max` is how many pages may be
     open, where memory lets fewer be open than were asked for.
     """
@@ -54,6 +55,7 @@ class Progress:
     parked: tuple[str, ...]
     waiting: tuple[Waiting, ...] = ()
     suspended: str = ""
+    let_go: int | None = None
     paused: bool = False
     stopping: bool = False
     trouble: Trouble | None = None

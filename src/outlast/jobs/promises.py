@@ -1,6 +1,7 @@
 """What hosts have asked for is kept beyond the process: until when nobody is to ask them."""
 
 from outlast.jobs.gate import Gate
+from outlast.jobs.host import PUT_OFF_SECONDS
 from outlast.ledger.port import Ledger
 from outlast.runtime import Clock
 
@@ -23,12 +24,14 @@ class Promises:
         self._noted: dict[str, float] = {}
 
     async def recall(self) -> None:
-        """Keep what an earlier run has promised."""
+        """Keep what an earlier run has promised, and wait for what it put off before anybody is called silent."""
         self._noted = await self._ledger.get(_FACT) or {}
         now, wall = self._clock.monotonic(), self._clock.now().timestamp()
         for host, until in self._noted.items():
             if until > wall:
                 self._gate.promise(host, now + until - wall, now)
+        if (await self._ledger.counts()).deferred:
+            self._gate.quiet(now + PUT_OFF_SECONDS)
 
     async def follow(self) -> None:
         """Note what is promised, at most once a second, until cancelled."""

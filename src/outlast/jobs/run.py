@@ -9,15 +9,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from outlast.errors import CrashLoopError, ResilienceException
-from outlast.events import EVENTS, EventType
 from outlast.jobs.abortion import Abortion, abort_policy_of
+from outlast.jobs.concluding import concluded
 from outlast.jobs.expecting import Expecting, at_work
 from outlast.jobs.items import Items, KeyFunction, key_function
 from outlast.jobs.mending import remedies_of
 from outlast.jobs.notices import Notices
 from outlast.jobs.opening import open_session
 from outlast.jobs.options import RunOptions, configured, launcher_in
-from outlast.jobs.outcome import Ending, Summary, judge, reason_for
+from outlast.jobs.outcome import Ending, Summary
 from outlast.jobs.parts import Parts, gate_of, wishes_of
 from outlast.jobs.progress import CAUSES_TOLD_MAX, Done, Progress
 from outlast.jobs.records import value_of
@@ -134,21 +134,33 @@ class Run:
         abortion = self._abortion = Abortion(session, self._config, self._throttle, stop=self._stop_working)
         key_of = key_function(key or self._options.get("key") or self._config.key)
         async with AsyncExitStack() as stack:
-            self._engine, services = await self._parts(abortion).engine(handler, key_of, stack)
+            engine, services = await self._parts(abortion).engine(handler, key_of, stack)
+            self._engine = engine
             works = partial(at_work, self._gate, abortion.suspension, self._throttle, self._tally, self._runtime.clock)
-            services += [*self._expecting.services(self._engine, works), abortion.follow]
+            services += [*self._expecting.services(engine, works), abortion.follow]
             job_id.set(self.name)
             if self._stop_asked or session.told.ending is not None:
-                self._engine.stop(session.told.ending or Ending.STOPPED)
+                engine.stop(session.told.ending or Ending.STOPPED)
             try:
-                ending = await self._engine.run(items, key_of, concurrency=self._config.concurrency, services=services)
+                ending = await engine.run(items, key_of, concurrency=self._config.concurrency, services=services)
             except BaseExceptionGroup as group:
                 raise _first(group) from group
             finally:
                 self._engine = None
                 await session.ledger.release(session.run_id)
         await abortion.conclude(ending)
-        return await self._conclude(ending)
+        unread = not engine.has_read_all
+        self._summary = await concluded(
+            session,
+            ending,
+            await self._expecting.conclude(unread=unread),
+            abortion,
+            allowed=self._config.max_failed,
+            unread=unread,
+            retries=self._tally.retries,
+            paused=self._gate.paused,
+        )
+        return self._summary
 
     async def map(
         self, function: Callable[..., Any], items: Items, *, key: KeyFunction | str | None = None
@@ -194,6 +206,7 @@ class Run:
             parked=tuple(self._gate.parked_hosts()),
             waiting=tuple(self._gate.waiting(self._runtime.clock.monotonic())),
             suspended="" if self._abortion is None else self._abortion.told(),
+            let_go=None if self._abortion is None else self._abortion.suspension.let_go,
             paused=self._throttle.is_shut,
             stopping=self._engine is not None and self._engine.stopping,
             trouble=None if self._abortion is None else self._abortion.trouble(),
@@ -240,38 +253,6 @@ class Run:
             launcher=launcher_in(self._options),
             recorded=self._expecting.recorded,
         )
-
-    async def _conclude(self, ending: Ending) -> Summary:
-        session = self._session
-        judged = await self._expecting.conclude()
-        counts, unmet = judged.counts, judged.unmet
-        outcome, exit_code = judge(
-            ending, counts, self._config.max_failed, lost=session.scrub.lost, unmet=bool(unmet), barren=judged.barren
-        )
-        self._summary = Summary(
-            job_id=self.name,
-            run_id=session.run_id,
-            outcome=outcome,
-            total=counts.total,
-            done=counts.done,
-            failed=counts.failed,
-            deferred=counts.waiting,
-            retries=self._tally.retries,
-            repeated=session.repeated,
-            damaged=session.scrub.damaged,
-            exit_code=int(exit_code),
-            paused=tuple(sorted(self._gate.paused)) if ending is Ending.PAUSED else (),
-            reason=reason_for(
-                outcome, ending, counts, session.told.why if ending is Ending.ABORTED else session.reason
-            ),
-            records=judged.records,
-            unmet=tuple(map(str, unmet)),
-        )
-        told = {name: getattr(self._summary, name) for name in EVENTS[EventType.RUN_ENDED].data}
-        self._runtime.emit(EventType.RUN_ENDED, self.name, **told)
-        more = {} if self._summary.reason is None else {"reason": self._summary.reason}
-        await session.ended(outcome.value, int(exit_code), **more)
-        return self._summary
 
     async def _rest_of_the_work(self) -> None:
         """Wait for the work behind a `map` that was left early."""

@@ -16,6 +16,7 @@ from outlast.jobs.lineage import Behind, Pin
 from outlast.jobs.obeying import Obedience
 from outlast.jobs.poison import Suspicion
 from outlast.jobs.recall import BROWSER_STATE, Recalled, Recollection
+from outlast.jobs.regrets import take_back_untried
 from outlast.jobs.scrub import Scrub
 from outlast.jobs.snapshot import small_text, undisturbed
 from outlast.jobs.starts import ITEMS_SHOWN_MAX, Starts, held
@@ -52,6 +53,9 @@ class Session:
     `directory` is that of the job, and `obedience` is to what it is told there; with a ledger of the user's own there is none. `keys`
     seal what is kept; None: it is kept in clear.
     """
+
+    follows_abort = False
+    """Whether the last run was aborted."""
 
     def __init__(
         self,
@@ -141,8 +145,10 @@ class Session:
         """
         ledger, started = self.ledger, self._now()
         before = await ledger.get("concurrency")
+        self.follows_abort = (await ledger.get("ended") or {}).get("outcome") == "aborted"
         left = self._left
         released = await ledger.release()
+        await take_back_untried(ledger)
         self.repeated = min(released, before or 0) if left.repeated is None else left.repeated
         self.suspicion = left.suspicion
         await ledger.put(SUSPICION, left.suspicion.to_json())

@@ -3,8 +3,8 @@
 Of an item counts its first failure in this run and its last, the one with which it is given up, and none between; a success always
 counts. What a parked host has to answer for counts no longer: the gate keeps it from the others already.
 
-While the job is suspended nothing new is handed out. When what was in flight has ended, one item at a time probes, the hosts in
-turn; where the trouble looks like an outage, a host that has just answered is asked again. A probe that fails costs its item nothing.
+While the job is suspended nothing new is handed out. When what was in flight has ended, or `DRAIN_SECONDS` are over, one item at a
+time probes, the hosts in turn; where the trouble looks like an outage, a host that has just answered is asked again. A probe that fails costs its item nothing.
 """
 
 import math
@@ -15,10 +15,12 @@ from outlast.abort.probing import PROBE_EVERY_MAX
 from outlast.abort.recent import OUTAGES
 from outlast.abort.states import Decision
 from outlast.abort.verdict import Verdict
-from outlast.failure.model import Classification, Fault
+from outlast.failure.model import Classification, FailureClass, Fault
 from outlast.jobs.athand import Task
-from outlast.jobs.faults import Faults
+from outlast.jobs.faults import Crashes, Faults
+from outlast.jobs.probes import Probes
 from outlast.jobs.pulse import Pulse
+from outlast.jobs.regrets import Regrets
 from outlast.jobs.throttle import Throttle
 from outlast.jobs.turns import Turns
 
@@ -30,7 +32,9 @@ FAILING_MAX = 10_000
 LOOK_EVERY = 5.0
 """While the job is suspended, the guard is looked at as often as this at least."""
 
-UNSERVED_EVERY = 1.0
+DRAIN_SECONDS = 5.0
+"""What is in flight when the job is suspended, and takes longer than that, is not waited for: it may hang."""
+
 RECOVERY = "recovery"
 SILENCE_TOLD = 10.0
 """Who does not answer for less may only be slow."""
@@ -46,6 +50,7 @@ class Suspension:
         self, guard: Guard, throttle: Throttle, *, concurrency: int, patience: float, aborts: bool = True
     ) -> None:
         self._guard: Guard | None = guard
+        self.regrets = Regrets()
         self._throttle = throttle
         self._concurrency = concurrency
         self._patience = patience
@@ -54,22 +59,20 @@ class Suspension:
         """Whether nobody but a probe may go."""
         self.is_silence = False
         """Whether nobody answers: every host is parked, and probed for itself."""
-        self.dismissed = False
-        """Whether the items are let go, whatever becomes of them."""
+        self.let_go: int | None = None
+        """How many items were left when they were let go, whatever becomes of them; None: they were not."""
         self._faults = Faults()
         self._cause = self._faults.cause(())
         self._recovering = False
         self._well: dict[str, int] = {}
         self._told: dict[str, int] = {}
         self._failing: dict[int, None] = {}
-        self._crashed_at = -math.inf
-        self._incident: str | None = None
-        self._probe: Task | None = None
-        self._probe_at = math.inf
-        self._lacks_item = False
+        self._crashes = Crashes()
+        self._probes = Probes()
+        self._suspended_at = self._went_on_at = -math.inf
         self.turns = Turns()
         """The order in which the hosts are probed."""
-        self._wake: Callable[[], None] | None = None
+        self._wake: Callable[[], None] = lambda: None
         self.pulse = Pulse(lambda: throttle.is_shut)
         """What stands still does not wait."""
         self.pulse.tells(lambda seconds, _: guard.stood_still(seconds))
@@ -87,8 +90,8 @@ class Suspension:
             return
         if self._failing:
             self._failing.pop(task.lease.item, None)
-        if self._probe is not None and self.is_probe(task):
-            self._probed(now, good=True, host=task.host)
+        if task in self._probes:
+            self._probed(task, now, good=True)
             return
         host, well = task.host, self._well
         well[host] = well.get(host, 0) + 1
@@ -114,7 +117,9 @@ class Suspension:
         if len(failing) >= FAILING_MAX:
             del failing[next(iter(failing))]
         failing[item] = None
-        self._count(self._guard, task, now, kind, signature=signature, began=began, incident=incident)
+        # What hung through the trouble says nothing of how it is now.
+        if began >= self._went_on_at:
+            self._count(self._guard, task, now, kind, signature=signature, began=began, incident=incident)
         return True
 
     def gave_up(self, task: Task, now: float, kind: Classification, *, signature: str, first: bool) -> None:
@@ -123,23 +128,23 @@ class Suspension:
             return
         self._failing.pop(task.lease.item, None)
         if not first:
-            self._count(self._guard, task, now, kind, signature=signature, began=now)
+            self._count(self._guard, task, now, kind, signature=signature, began=now, incident=None)
+        self.regrets.gave_up(task.lease.item, self._guard.evidence_began)
 
     def is_probe(self, task: Task) -> bool:
         """Whether this item is tried to find out whether anything works."""
-        return self._probe is not None and self._probe.lease.item == task.lease.item
+        return task in self._probes
 
     def probe_failed(self, task: Task, now: float, kind: Classification, signature: str) -> bool:
         """Whether the item that failed was a probe; then its failure is no more than that."""
-        if not self.is_probe(task):
-            return False
-        self._probed(now, good=False, host=task.host, failure_class=kind.failure_class.value, signature=signature)
-        return True
+        is_probe = self.is_probe(task)
+        if is_probe:
+            self._probed(task, now, good=False, failure_class=kind.failure_class.value, signature=signature)
+        return is_probe
 
     def settled(self, task: Task) -> None:
         """Nothing more will come of this item: a probe that has said nothing was cut off."""
-        if self._probe is not None and self.is_probe(task):
-            self._probe = None
+        self._probes.over(task)
 
     # Who may go
 
@@ -150,15 +155,18 @@ class Suspension:
             return
         self.pulse.feel(now)
         self._tell_successes(now)
-        if drained and self.suspended and self._probe is None:
+        if self.suspended and (drained or now >= self._suspended_at + DRAIN_SECONDS) and not self._probes:
             guard.drained(now)
+        if self.suspended and self._probes.are_unanswered(now):
+            guard.silent(now, now, failure_class=FailureClass.TIMEOUT)
         was_suspended = self.suspended
         # While nobody answers, each host is parked, and probed for itself.
         self.suspended = guard.decision(now) is not Decision.CONTINUE and not self.is_silence
         if self.suspended and not was_suspended:
+            self._suspended_at = now
             self.turns.begin(now)
         due = guard.look(now).next_probe_at if self.suspended else None
-        self._probe_at = math.inf if due is None else due
+        self._probes.due = math.inf if due is None else due
         if was_suspended and not self.suspended:
             self._go_on(guard, now)
         elif self._recovering:
@@ -172,40 +180,37 @@ class Suspension:
         return self._guard.look(now)
 
     def wants_probe(self, now: float) -> bool:
-        """Whether an item is to be tried now, with nothing else in flight."""
-        return self._probe is None and now >= self._probe_at
+        """Whether an item is to be tried now, to find out whether anything works."""
+        return now >= self._probes.opens_at()
 
     def wants_others(self, hosts: Collection[str], now: float) -> bool:
         """Whether there should be items of other hosts than these to probe with."""
-        return self._lacks_item or self.turns.wants_others(hosts, now)
+        return self._probes.lacks_item or self.turns.wants_others(hosts, now)
 
     def probing(self, task: Task, now: float) -> None:
-        """Note that this item is tried now."""
-        self._probe = task
-        self._lacks_item = False
+        self._probes.asked(task, now)
         self.turns.asked(task.host, now)
 
     def unserved(self, now: float) -> None:
         """A probe is due, and there is no item that may be tried."""
-        self._lacks_item = True
-        self._probe_at = now + UNSERVED_EVERY
+        self._probes.unserved(now)
 
     def may_be_left(self, hosts: Collection[str], now: float) -> bool:
         """Whether these are all the hosts there are, as far as anybody knows, and nobody probes one now."""
         few = len(hosts) <= PROBE_EVERY_MAX * (self._concurrency + 1)
-        return self.suspended and self._probe is None and few and not self.wants_others(hosts, now)
+        return self.suspended and not self._probes and few and not self.wants_others(hosts, now)
 
     def leave(self) -> None:
         """All hosts are parked, and probed each for itself: that finds out sooner who is back, and lets them go on alone."""
         assert self._guard is not None, "who is suspended is guarded"
         self._guard.hush()
         self.suspended, self.is_silence = False, True
-        if self._wake is not None:
-            self._wake()
+        self._wake()
 
     def idle_seconds(self, now: float) -> float:
         """How long a suspended job may rest."""
-        return min(LOOK_EVERY, LOOK_EVERY if self._probe is not None else self._probe_at - now)
+        opens_at = self._probes.opens_at()
+        return min(LOOK_EVERY, (opens_at if opens_at < math.inf else self._suspended_at + DRAIN_SECONDS) - now)
 
     # Whether it is over
 
@@ -227,14 +232,14 @@ class Suspension:
             self._guard.silent(now, now - seconds, failure_class=self._cause[0], signature=self._cause[1])
             self.is_silence = True
 
-    def dismiss(self) -> None:
+    def dismiss(self, left: int) -> None:
         """Let the items go, whatever becomes of them: nobody suspects anything any more."""
-        self._guard = self._probe = None
+        self._guard = None
+        self._probes.forget()
         self.suspended = self.is_silence = False
-        self.dismissed = True
+        self.let_go = left
         self._failing.clear()
-        if self._wake is not None:
-            self._wake()
+        self._wake()
 
     def _count(
         self,
@@ -245,19 +250,17 @@ class Suspension:
         *,
         signature: str,
         began: float,
-        incident: str | None = None,
+        incident: str | None,
     ) -> None:
         self.pulse.feel(now)
         self._tell_successes(now)
         if self.is_silence:
-            # Somebody who is not parked was asked.
-            self.is_silence = False
+            self.is_silence = False  # somebody who is not parked was asked
             guard.succeeded(now, host=task.host, n=0)
         if kind.fault is not Fault.BROWSER:
             told = {"host": task.host, "failure_class": kind.failure_class.value, "signature": signature}
             guard.failed(now, incident=incident, **told)
-        elif self._is_new_crash(began, incident):
-            self._crashed_at, self._incident = now, incident
+        elif self._crashes.is_new(now, began, incident):
             guard.crashed(now, incident=incident)
         self.look(now)
 
@@ -271,17 +274,13 @@ class Suspension:
             told[host] = told.get(host, 0) + count
         self._well = {}
 
-    def _is_new_crash(self, began: float, incident: str | None) -> bool:
-        # Whatever was in flight when a browser died failed with it.
-        return began > self._crashed_at if incident is None else incident != self._incident
-
     def _probed(
-        self, now: float, *, good: bool, host: str, failure_class: str = "unknown", signature: str = ""
+        self, task: Task, now: float, *, good: bool, failure_class: str = "unknown", signature: str = ""
     ) -> None:
-        guard = self._guard
+        guard, host = self._guard, task.host
         assert guard is not None, "who probes is guarded"
         self.pulse.feel(now)
-        self._probe = None
+        self._probes.over(task)
         self.turns.answered(good=good)
         if good and guard.look(now).dominant_class in OUTAGES:
             # Of a host that answers again there is work to be done; those that do not will be parked.
@@ -290,9 +289,10 @@ class Suspension:
         self.look(now)
 
     def _go_on(self, guard: Guard, now: float) -> None:
+        self._went_on_at = now
+        self._probes.forget()
         self._widen(guard, now)
-        if self._wake is not None:
-            self._wake()
+        self._wake()
 
     def _widen(self, guard: Guard, now: float) -> None:
         factor = guard.concurrency_factor(now)

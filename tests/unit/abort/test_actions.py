@@ -237,3 +237,23 @@ async def test_a_reason_is_a_text(acting):
     abort = await acting()
     with pytest.raises(ValidationError, match="abort_reason"):
         await abort.execute_abort_actions("job", None)
+
+
+async def test_whoever_is_in_a_hurry_cuts_off_what_is_done_and_leaves_the_rest_a_second_each(acting, virtual_clock):
+    async def stays(_):
+        await virtual_clock.sleep(1_000)
+
+    abort = await acting(save_state=stays, cleanup=stays)
+    abort.hurry_actions("other")
+    began = virtual_clock.monotonic()
+    acted = asyncio.create_task(abort.execute_abort_actions("job", "reason"))
+    await virtual_clock.sleep(2)
+    abort.hurry_actions("job")
+    assert not await acted
+    assert virtual_clock.monotonic() - began == pytest.approx(3, abs=0.1)
+    said = "cut off: whoever runs the job was told to end"
+    assert outcome(abort) == {**dict.fromkeys(ALL), "save_state": said, "cleanup": said}
+    # What was not begun has no time either.
+    abort.hurry_actions("other")
+    assert not await abort.execute_abort_actions("other", "reason")
+    assert virtual_clock.monotonic() - began == pytest.approx(5, abs=0.1)

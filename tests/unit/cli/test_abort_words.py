@@ -62,6 +62,8 @@ def test_a_suspended_job_says_when_the_next_probe_is_and_when_it_gives_up():
     [
         ({}, [], ["outlast resume shop --pause-host a.test"]),
         ({"hosts_seen": 2}, [], []),
+        ({"hosts_seen": 2, "taken_back": 0}, [], []),
+        ({"hosts_seen": 2, "taken_back": 32}, [], ["outlast resume shop --abort-policy never"]),
         ({"hosts": [""], "hosts_seen": 1}, [], []),
         ({"hosts": [""], "hosts_seen": 1, "failure_class": "blocked"}, [], []),
         (
@@ -85,6 +87,19 @@ def test_a_suspended_job_says_when_the_next_probe_is_and_when_it_gives_up():
 )
 def test_what_may_help_is_offered_where_it_may(changes, down, commands):
     assert [command for _, command in aborted_steps("shop", {**NOTE, **changes}, "", down)] == commands
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (None, []),
+        (0, []),
+        (1, ["  1 item given up meanwhile waits again"]),
+        (32, ["  32 items given up meanwhile wait again"]),
+    ],
+)
+def test_what_was_given_up_meanwhile_is_said_to_wait_again(count, said):
+    assert [line for line in aborted_lines({**NOTE, "taken_back": count}) if "meanwhile" in line] == said
 
 
 def test_causes_are_told_without_what_says_nothing_to_people():

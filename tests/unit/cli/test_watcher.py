@@ -149,6 +149,24 @@ async def test_a_suspension_is_told_when_it_begins_and_when_it_ends():
     ]
 
 
+async def test_that_nothing_has_recovered_is_said_and_what_becomes_of_the_last_items():
+    run, screen = FakeRun(), KeptScreen()
+
+    async def goes():
+        await asyncio.sleep(1.1)
+        run.standing = replace(run.standing, suspended="it fails; probing, next in 2 s")
+        await asyncio.sleep(1.0)
+        run.standing = replace(run.standing, suspended="", let_go=7)
+
+    task = asyncio.create_task(goes())
+    await watched(run, 4.0, screen=screen)
+    await task
+    assert [line.partition(" ")[2] for line in screen.lines] == [
+        "WARN suspended: it fails; probing, next in 2 s",
+        "WARN nothing has recovered: the last 7 items are tried once more, then given up",
+    ]
+
+
 class KeptLive:
     """In place of rich's: counts what is drawn."""
 

@@ -13,7 +13,7 @@ from outlast.cli.words import (
     style_of,
 )
 from outlast.jobs import Outcome, Summary
-from outlast.jobs.outcome import BY_COMMAND
+from outlast.jobs.outcome import BY_COMMAND, UNREAD
 from outlast.ledger.port import Counts
 
 NOW = datetime(2026, 11, 23, 2, 35, 12, tzinfo=UTC)
@@ -64,6 +64,41 @@ def test_what_has_failed_in_this_run_is_not_done_in_it():
     told = summary(Outcome.COMPLETED_WITH_FAILURES, done=33, failed=3, total=36)
     first = "33 of 36 done (31 in this run), 3 failed (8.3%; allowed: 1%)"
     assert first in ending(ended(told, before=Counts(done=2, pending=34)))[0]
+
+
+def test_what_nobody_has_tried_is_said_to_be_tried_by_the_same_command():
+    told = summary(Outcome.COMPLETED_WITH_FAILURES, exit_code=1, done=90, failed=10, untried=7)
+    lines = ending(ended(told))
+    assert lines[1] == "7 of the failed were not tried, as their host did not answer: the same command tries them."
+    assert lines[2].split(maxsplit=3)[:3] == ["try", "the", "untried"]
+    assert lines[2].endswith("outlast resume docs")
+
+
+def test_who_is_stopped_since_nothing_came_of_the_items_has_to_start_over():
+    unmet = ("results: none of 215 items gave a record, expected some (results = true)",)
+    lines = ending(ended(summary(Outcome.STOPPED, exit_code=1, done=215, total=3_000, deferred=2_785, unmet=unmet)))
+    assert f"Not as expected: {unmet[0]}." in lines
+    assert lines[3].split(maxsplit=4)[:4] == ["when", "that", "is", "mended"]
+    assert lines[3].endswith("outlast resume docs --fresh")
+
+
+def test_what_an_abort_has_taken_back_is_said_of_a_silence_too():
+    told = summary(Outcome.ABORTED, exit_code=3, done=90, deferred=10, taken_back=1)
+    assert "  1 item given up meanwhile waits again" in ending(ended(told))
+
+
+@pytest.mark.parametrize(
+    ("repeatable", "command"),
+    [(True, "outlast resume docs"), (False, "the same run command with what its source still holds")],
+)
+def test_stopped_before_the_source_was_read_is_said_and_how_to_go_on(repeatable, command):
+    told = summary(Outcome.STOPPED, exit_code=143, reason=UNREAD)
+    lines = ending(ended(told, repeatable=repeatable))
+    assert lines[:2] == [
+        "Stopped by SIGTERM after 9 h 12 min.",
+        "100 of 100 done, its source was not read to its end. What is recorded is kept.",
+    ]
+    assert lines[2].endswith(f"   {command}")
 
 
 @pytest.mark.parametrize(

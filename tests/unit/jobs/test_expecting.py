@@ -42,6 +42,10 @@ async def record(number):
     return {"n": number, "price": number or None}
 
 
+async def returned(number):
+    return number
+
+
 async def nothing(number):
     return None
 
@@ -66,6 +70,44 @@ async def test_a_job_whose_items_all_gave_nothing_is_no_success(options, empty):
         again = await run.process(handle, range(20))
     assert (again.outcome, again.exit_code) == (Outcome.EMPTY, 1)
     assert summary.reason == again.reason == "20 items are done, and gave no record"
+
+
+@pytest.mark.parametrize(("stop", "outcome"), [(True, Outcome.STOPPED), (False, Outcome.EMPTY)])
+async def test_that_no_item_gives_anything_is_announced_once_after_200_and_stops_where_that_is_wanted(
+    options, told, stop, outcome
+):
+    async def handle(number):
+        await asyncio.sleep(0.1)
+
+    async with Run("barren", expect={"stop": stop}, **options) as run:
+        summary = await run.process(handle, range(1_000))
+    assert (summary.outcome, summary.exit_code) == (outcome, 1)
+    assert [each["expectation"] for each in told] == ["results"]
+    assert told[0]["reason"] == "none of 200 items gave a record, expected some (results = true)"
+    assert told[0]["at_end"] is False
+    if stop:
+        assert 200 <= summary.done <= 204
+        assert [each.partition(":")[0] for each in summary.unmet] == ["results"]
+        noted = await facts(options, "barren")
+        assert [each["name"] for each in noted["unmet"]] == ["results"]
+        assert not noted["unmet"][0]["lasting"]
+
+
+async def test_items_that_lead_to_others_or_follow_one_that_gave_something_are_not_called_fruitless(options, told):
+    async def handle(number, ctx):
+        if number < 300:
+            ctx.enqueue(number + 1_000)
+        return number if number in {1_000, 1_001} else None
+
+    async with Run("pages", expect={"stop": True}, **options) as run:
+        first = await run.process(handle, range(300))
+        second = await run.process(nothing, range(2_000, 2_300))
+    async with Run("pages", expect={"stop": True}, **options) as run:
+        third = await run.process(nothing, range(3_000, 3_300))
+    async with Run("meant", expect={"stop": True, "results": False}, **options) as run:
+        fourth = await run.process(nothing, range(300))
+    assert [each.outcome for each in (first, second, third, fourth)] == [Outcome.COMPLETED] * 4
+    assert told == []
 
 
 async def test_a_job_without_items_says_that_there_were_none(options):
@@ -395,6 +437,22 @@ async def test_a_job_that_is_slowed_down_by_a_rate_works(options, told, virtual_
     async with Run("slow", expect=expect, rate={"a": "2/min"}, **options) as run:
         await run.process(handle, urls)
     assert [each["expectation"] for each in told] == ["items_increase_every"]
+
+
+async def test_a_run_that_did_not_read_its_source_to_its_end_is_no_measure_and_not_judged_as_if_it_had(
+    options, virtual_clock
+):
+    async def slowly():
+        for number in range(100):
+            await virtual_clock.sleep(1)
+            yield number
+
+    expect = {"compared_with_last": 0.1, "min_items": 100}
+    async with Run("unread", max_time="30.5s", expect=expect, **options) as run:
+        summary = await run.process(returned, slowly())
+    assert (summary.outcome, summary.exit_code, summary.done) == (Outcome.TIMED_OUT, 7, 30)
+    assert (summary.deferred, summary.unmet) == (0, ())
+    assert not job_directory(options["store"], "unread").totals.exists()
 
 
 # In time

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from outlast.jobs import Outcome, job
+from outlast.jobs import Outcome, Run, job
+from outlast.ledger import ItemStatus, MemoryLedger, NewItem, Record
 from outlast.runtime import Runtime
 
 CONCURRENCY = 8
@@ -232,6 +233,24 @@ async def test_a_fault_of_this_machine_is_tried_again_and_says_nothing_about_the
 
     summary = await fetch.run(range(20), **options)
     assert (summary.done, set(tried.values()), events) == (20, {3}, [])
+
+
+async def test_what_an_earlier_process_put_off_is_waited_for_before_anybody_is_called_silent(options):
+    clock, ledger = options["runtime"].clock, MemoryLedger()
+    urls = [f"http://{'dead' if n % 2 else 'well'}.test/{n}" for n in range(40)]
+    await ledger.add([NewItem(url) for url in urls])
+    for lease in await ledger.lease("dead process", 40, 0.0, clock.now().timestamp() + 60):
+        if "well" in lease.key:
+            await ledger.record(Record(lease, ItemStatus.DEFERRED, 0, not_before=clock.now().timestamp() + 15))
+
+    async def handle(url):
+        if "dead" in url:
+            raise ConnectionRefusedError("down")
+        return url
+
+    async with Run("put off", ledger=ledger, patience=5, runtime=options["runtime"], concurrency=CONCURRENCY) as run:
+        summary = await run.process(handle, urls)
+    assert (summary.outcome, summary.done, summary.deferred) == (Outcome.ABORTED, 20, 20)
 
 
 async def test_a_few_broken_pages_at_the_end_do_not_abort_every_run_to_come(options):

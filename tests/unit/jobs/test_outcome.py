@@ -3,7 +3,7 @@
 import pytest
 
 from outlast.config import Allowance
-from outlast.jobs.outcome import Ending, Outcome, judge
+from outlast.jobs.outcome import BY_COMMAND, UNREAD, Ending, Outcome, judge, reason_for
 from outlast.ledger.port import Counts
 
 NONE = Allowance()
@@ -51,6 +51,14 @@ def test_a_run_that_left_items_to_do_ends_as_it_was_ended_whatever_was_expected(
     as_it_was = judge(ending, left, NONE)
     assert judge(ending, left, NONE, unmet=True, barren=True) == as_it_was
     assert as_it_was[1] != 0
+
+
+@pytest.mark.parametrize("ending", [each for each in Ending if each is not Ending.NOTHING_LEFT])
+@pytest.mark.parametrize("counts", [Counts(), Counts(done=3), Counts(done=3, failed=1)])
+def test_a_run_that_did_not_read_its_source_to_the_end_left_something_to_do(ending, counts):
+    judged = judge(ending, counts, Allowance(items=9), unread=True)
+    assert judged == judge(ending, Counts(done=3, pending=7), NONE)
+    assert reason_for(judged[0], ending, counts, "by itself") in {UNREAD, BY_COMMAND, "by itself"}
 
 
 def test_every_outcome_comes_about():

@@ -352,6 +352,30 @@ async def test_a_stopped_run_drains_and_goes_on_later(options):
     assert set(done.values()) == {1}
 
 
+async def slowly(count):
+    for number in range(count):
+        await asyncio.sleep(1)
+        yield number
+
+
+@pytest.mark.parametrize(("until", "done"), [(0.5, 0), (10.5, 10)])
+async def test_a_run_that_is_stopped_before_its_source_was_read_is_no_success(options, until, done):
+    async with Run("unread", **options) as run:
+        work = asyncio.create_task(run.process(returns, slowly(20)))
+        await asyncio.sleep(until)
+        run.stop()
+        summary = await work
+        assert (summary.outcome, summary.exit_code) == (Outcome.STOPPED, 3)
+        assert (summary.done, summary.deferred, summary.reason) == (done, 0, "its source was not read to its end")
+        assert (await run._session.ledger.get("ended"))["reason"] == summary.reason
+    async with Run("unread", **options) as run:
+        assert (await run.process(returns, slowly(20))).outcome is Outcome.COMPLETED
+
+
+async def returns(number):
+    return number
+
+
 async def test_the_second_stop_and_the_drain_s_end_do_not_wait(options):
     @job("stubborn", drain=30, timeout=None)
     async def handle(number):

@@ -158,6 +158,49 @@ def test_nobody_goes_but_one_probe_at_a_time_and_only_when_nothing_is_in_flight(
     assert suspension.idle_seconds(3.0) <= 5.0
 
 
+def test_what_hangs_is_waited_for_for_five_seconds_and_then_is_probed_beside():
+    job = Job()
+    job.fail(1.0, times=40)
+    suspension = job.suspension
+    for now, wants in ((1.0, False), (5.9, False), (6.0, True)):
+        suspension.look(now)
+        assert suspension.wants_probe(now) is wants
+        assert suspension.idle_seconds(now) == pytest.approx(max(0.0, min(5.0, 6.0 - now)))
+
+
+def test_a_probe_that_hangs_keeps_the_next_one_back_for_five_seconds_and_ends_the_patience_when_it_hangs_for_a_minute():
+    job = Job().suspended()
+    hanging, suspension, ends = task(50_000), job.suspension, job.guard.gives_up_at
+    suspension.probing(hanging, 2.0)
+    assert not suspension.wants_probe(6.9)
+    assert suspension.idle_seconds(6.0) == pytest.approx(1.0)
+    assert suspension.wants_probe(7.0)
+    suspension.probing(task(50_001), 7.0)
+    suspension.settled(task(50_001))
+    assert suspension.is_probe(hanging)
+    suspension.look(61.9)
+    assert not suspension.is_spent(ends, None)
+    suspension.look(ends)
+    assert suspension.is_spent(ends, None)
+
+
+def test_what_hung_through_the_trouble_says_nothing_of_how_it_is_when_it_is_over():
+    job = Job()
+    job.fail(1.0, times=40)
+    job.suspension.look(6.0)
+    hanging = task(9_999)
+    job.suspension.probing(hanging, 6.0)
+    for number in range(3):
+        job.probe(11.0, good=True, item=20_000 + number)
+    assert not job.suspension.suspended
+    operations = job.operations
+    job.fail(12.0, times=60, began=10.9)
+    assert not job.suspension.probe_failed(hanging, 12.0, kind("programming"), "S")
+    assert (job.operations, job.suspension.suspended) == (operations, False)
+    job.fail(13.0, times=60, began=12.0)
+    assert job.suspension.suspended
+
+
 def test_three_good_probes_of_five_let_the_job_go_on_with_half_the_concurrency_which_grows_back():
     job = Job().suspended()
     for good in (True, False, True):
@@ -297,7 +340,7 @@ def test_nobody_may_answer_for_as_long_as_the_patience(silent, over):
 
 def test_once_dismissed_nothing_is_suspected_any_more():
     job = Job().suspended()
-    job.suspension.dismiss()
+    job.suspension.dismiss(7)
     assert (job.suspension.suspended, job.woken) == (False, 1)
     job.fail(3.0, times=100)
     job.suspension.succeeded(task(1), 3.0)

@@ -42,7 +42,7 @@ JOBS_MAX = 1_000
 class AbortManager(IAbortManager):
     """Judges jobs by what becomes of their operations, and does what their policy wants when they are aborted.
 
-    `save_state`, `cleanup` and `shutdown` are functions, plain or async, that get the id of the job; `attach` gives a job its own.
+    `save_state`, `cleanup` and `shutdown` are functions that get the id of the job, async or plain (in a thread); `attach` gives a job its own.
     With `checkpoints`, a mapping that `save_state` gives is kept as a checkpoint. `notifier` is told where a policy wants `notify`.
     Nothing is left to chance here: `rng` is taken because every manager takes it. It holds nothing that must be closed.
     """

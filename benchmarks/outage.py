@@ -71,7 +71,7 @@ async def _job(directory: Path, mode: str, down: float) -> Numbers:
 
 async def _retrying_loop(mode: str, down: float) -> Numbers:
     kept: list[Any] = []
-    async with _site(mode, down) as site, http_session() as http:
+    async with _site(mode, down) as site, aiohttp.ClientSession() as http:
         urls = iter(_urls(site))
 
         async def work() -> None:

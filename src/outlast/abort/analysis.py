@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from typing import Any
 
-from outlast.abort.history import Counts, Stretch
+from outlast.abort.history import Counts, Stretch, Tally
 from outlast.failure.groups import OTHER, Group
 
 __all__ = ["analysis_of", "cause_of", "trend_of"]
@@ -17,8 +17,8 @@ DEVIATIONS = 2.0
 """A difference is taken for real from so many standard deviations on."""
 
 
-def analysis_of(stretch: Stretch, *, resolution: float) -> dict[str, Any]:
-    """The analysis as JSON-able data; `resolution`: to how many seconds a stretch of time is answered."""
+def analysis_of(stretch: Stretch) -> dict[str, Any]:
+    """The analysis as JSON-able data."""
     whole = stretch.whole
     groups = list(whole.groups)
     classes: Counter[str] = Counter()
@@ -45,7 +45,7 @@ def analysis_of(stretch: Stretch, *, resolution: float) -> dict[str, Any]:
         "trend": trend_of(stretch),
         "cause": cause_of(whole),
         "seconds": stretch.seconds,
-        "resolution": resolution,
+        "resolution": stretch.resolution,
     }
 
 
@@ -110,7 +110,7 @@ def _group(group: Group, total: int) -> dict[str, Any]:
     }
 
 
-def _share_change(earlier: Counts, later: Counts) -> float:
+def _share_change(earlier: Tally, later: Tally) -> float:
     """By how many standard deviations the share that failed differs: the two-proportion z-test."""
     one, two = earlier.failed + earlier.succeeded, later.failed + later.succeeded
     if not one or not two:
@@ -120,7 +120,7 @@ def _share_change(earlier: Counts, later: Counts) -> float:
     return (later.failed / two - earlier.failed / one) / deviation if deviation else 0.0
 
 
-def _count_change(earlier: Counts, later: Counts) -> float:
+def _count_change(earlier: Tally, later: Tally) -> float:
     """By how many standard deviations the number differs, as of two Poisson counts over stretches of one length."""
     total = earlier.failed + later.failed
     return (later.failed - earlier.failed) / math.sqrt(total) if total else 0.0

@@ -1,41 +1,37 @@
-"""What failed and what succeeded, and when, in memory that does not grow with the job.
+"""What failed and succeeded, and when, in memory that does not grow with the job.
 
-It is counted in buckets of time. When a history is too long for its buckets they become twice as wide: everything stays counted, and a
-stretch of time is answered to the width of a bucket.
+All of it is counted as a whole, and once more in buckets of time, from which a stretch of time is answered: the last ones fine, those
+before twice as wide each time. Counting one operation makes room for one bucket, and costs the same whenever it comes.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from outlast.failure.describe import Failure
 from outlast.failure.groups import OTHER, Groups
 
-__all__ = ["BUCKET_SECONDS", "Counts", "History", "Stretch", "add"]
+__all__ = ["BUCKET_SECONDS", "Counts", "History", "Stretch", "Tally"]
 
 BUCKET_SECONDS = 5.0
-BUCKETS_MAX = 256
+BUCKETS_MAX = 32
+"""So many buckets of one width; beyond it the oldest joins those of twice the width."""
+
 GROUPS_MAX = 64
 HOSTS_MAX = 200
+GROUP_HOSTS_MAX = 50
+BUCKET_GROUPS_MAX = 16
+BUCKET_HOSTS_MAX = 50
+BUCKET_GROUP_HOSTS_MAX = 10
 
 
 @dataclass(slots=True)
-class Counts:
-    """The counts of one stretch of time. `repeated`: failures of an incident after its first, which are counted nowhere else."""
+class Tally:
+    """How many failed and succeeded."""
 
+    failed: int = 0
     succeeded: int = 0
-    repeated: int = 0
-    incidents: int = 0
-    groups: Groups = field(default_factory=lambda: Groups(GROUPS_MAX, 1, HOSTS_MAX))
-    categories: Counter[str] = field(default_factory=Counter)
-    severities: Counter[str] = field(default_factory=Counter)
-    failed_by_host: Counter[str] = field(default_factory=Counter)
-    succeeded_by_host: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def failed(self) -> int:
-        return self.severities.total()
 
     @property
     def rate(self) -> float | None:
@@ -43,7 +39,22 @@ class Counts:
         total = self.failed + self.succeeded
         return self.failed / total if total else None
 
+
+@dataclass(slots=True)
+class Counts(Tally):
+    """The counts of one stretch of time. `repeated`: failures of an incident after its first, which are counted nowhere else."""
+
+    repeated: int = 0
+    incidents: int = 0
+    hosts_max: int = HOSTS_MAX
+    groups: Groups = field(default_factory=lambda: Groups(GROUPS_MAX, 1, GROUP_HOSTS_MAX))
+    categories: Counter[str] = field(default_factory=Counter)
+    severities: Counter[str] = field(default_factory=Counter)
+    failed_by_host: Counter[str] = field(default_factory=Counter)
+    succeeded_by_host: Counter[str] = field(default_factory=Counter)
+
     def merge(self, other: "Counts") -> None:
+        self.failed += other.failed
         self.succeeded += other.succeeded
         self.repeated += other.repeated
         self.incidents += other.incidents
@@ -55,96 +66,105 @@ class Counts:
             (self.succeeded_by_host, other.succeeded_by_host),
         ):
             for name, times in theirs.items():
-                add(mine, name, times)
+                self.add(mine, name, times)
+
+    def add(self, counted: Counter[str], name: str, times: int) -> None:
+        """Count under `name`, or under `other` when there is no room for a new one."""
+        if name not in counted and len(counted) >= self.hosts_max:
+            name = OTHER
+        counted[name] += times
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of time, whole and in its two halves; times are monotonic seconds."""
+    """A stretch of time, and how many operations its two halves had. It is answered to `resolution` seconds."""
 
     whole: Counts
-    earlier: Counts
-    later: Counts
+    earlier: Tally
+    later: Tally
     seconds: float
+    resolution: float
 
 
 class History:
     """The history of one job. All times are monotonic seconds, but for the moments of failures."""
 
     def __init__(self) -> None:
-        self._buckets: dict[int, Counts] = {}
-        self.width = BUCKET_SECONDS
+        self._whole = Counts()
+        self._levels: list[dict[int, Counts]] = [{}]
+        """Buckets by number, the oldest first; those of each level are twice as wide as those of the one before."""
 
     def succeeded(self, now: float, host: str, n: int) -> None:
-        counts = self._at(now)
-        counts.succeeded += n
-        if host:
-            add(counts.succeeded_by_host, host, n)
+        for counts in (self._whole, self._at(now)):
+            counts.succeeded += n
+            if host:
+                counts.add(counts.succeeded_by_host, host, n)
 
     def failed(
         self, now: float, failure: Failure, *, host: str, key: str, at: datetime, category: str, severity: str
     ) -> None:
-        counts = self._at(now)
-        counts.groups.add(failure, host, key, at)
-        add(counts.categories, category, 1)
-        add(counts.severities, severity, 1)
-        if host:
-            add(counts.failed_by_host, host, 1)
+        for counts in (self._whole, self._at(now)):
+            counts.failed += 1
+            counts.groups.add(failure, host, key, at)
+            counts.add(counts.categories, category, 1)
+            counts.add(counts.severities, severity, 1)
+            if host:
+                counts.add(counts.failed_by_host, host, 1)
 
     def incident(self, now: float, *, is_first: bool) -> None:
         """Count an incident, or a further failure of one that is counted."""
-        counts = self._at(now)
-        counts.incidents += is_first
-        counts.repeated += not is_first
+        for counts in (self._whole, self._at(now)):
+            counts.incidents += is_first
+            counts.repeated += not is_first
 
     def example(self, signature: str) -> str:
         """What a failure of this signature said, one of the last; empty when nothing is known of it."""
-        for number in sorted(self._buckets, reverse=True):
-            group = self._buckets[number].groups.get(signature)
-            if group is not None:
-                return f"{group.sample.type}: {group.sample.message}"
+        for level in self._levels:
+            for counts in reversed(level.values()):
+                group = counts.groups.get(signature)
+                if group is not None:
+                    return f"{group.sample.type}: {group.sample.message}"
         return ""
 
     def since(self, start: float | None, now: float) -> Stretch:
         """Everything from `start` on, or from the beginning; a bucket that begins before it counts as a whole."""
-        chosen = {n: each for n, each in self._buckets.items() if start is None or (n + 1) * self.width > start}
-        first = min(chosen, default=0) * self.width if start is None else start
-        middle = (first + now) / 2
-        return Stretch(
-            whole=_sum(chosen.values()),
-            earlier=_sum(each for n, each in chosen.items() if (n + 0.5) * self.width <= middle),
-            later=_sum(each for n, each in chosen.items() if (n + 0.5) * self.width > middle),
-            seconds=max(0.0, now - first),
-        )
+        chosen = [each for each in self._buckets() if start is None or each[1] > start]
+        first = min((begin for begin, *_ in chosen), default=0.0) if start is None else start
+        whole, earlier, later = self._whole if start is None else Counts(), Tally(), Tally()
+        for begin, end, counts in chosen:
+            half = earlier if begin + end <= first + now else later
+            half.failed += counts.failed
+            half.succeeded += counts.succeeded
+            if start is not None:
+                whole.merge(counts)
+        resolution = max((end - begin for begin, end, _ in chosen), default=BUCKET_SECONDS)
+        return Stretch(whole, earlier, later, max(0.0, now - first), resolution)
 
     def _at(self, now: float) -> Counts:
-        number = int(now // self.width)
-        while number not in self._buckets and len(self._buckets) >= BUCKETS_MAX:
-            self._widen()
-            number = int(now // self.width)
-        counts = self._buckets.get(number)
+        buckets, number = self._levels[0], int(now // BUCKET_SECONDS)
+        counts = buckets.get(number)
         if counts is None:
-            counts = self._buckets[number] = Counts()
+            groups = Groups(BUCKET_GROUPS_MAX, 1, BUCKET_GROUP_HOSTS_MAX)
+            counts = buckets[number] = Counts(hosts_max=BUCKET_HOSTS_MAX, groups=groups)
+            self._make_room()
         return counts
 
-    def _widen(self) -> None:
-        self.width *= 2
-        old, self._buckets = self._buckets, {}
-        for number, counts in old.items():
-            kept = self._buckets.setdefault(number // 2, counts)
+    def _make_room(self) -> None:
+        """Where a level has a bucket too many, its oldest joins the next level."""
+        for level, buckets in enumerate(self._levels):
+            if len(buckets) <= BUCKETS_MAX:
+                break
+            oldest = next(iter(buckets))
+            counts = buckets.pop(oldest)
+            if level + 1 == len(self._levels):
+                self._levels.append({})
+            kept = self._levels[level + 1].setdefault(oldest // 2, counts)
             if kept is not counts:
                 kept.merge(counts)
 
-
-def add(counted: Counter[str], name: str, times: int) -> None:
-    """Count under `name`, or under `other` when there is no room for a new one."""
-    if name not in counted and len(counted) >= HOSTS_MAX:
-        name = OTHER
-    counted[name] += times
-
-
-def _sum(all_of_them: Iterable[Counts]) -> Counts:
-    total = Counts()
-    for each in all_of_them:
-        total.merge(each)
-    return total
+    def _buckets(self) -> Iterator[tuple[float, float, Counts]]:
+        """Each bucket with its beginning and its end."""
+        for level, buckets in enumerate(self._levels):
+            width = BUCKET_SECONDS * 2**level
+            for number, counts in buckets.items():
+                yield number * width, (number + 1) * width, counts

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from inspect import isawaitable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from outlast.abort.actions import ActionFunction, Actions
+from outlast.abort.actions import ActionFunction, Actions, called
 from outlast.abort.analysis import analysis_of
 from outlast.abort.guard import Guard
 from outlast.abort.notify import Notice, Notifier
@@ -109,25 +109,27 @@ class WatchedJob:
         )
 
     def _acting(self, reason: str) -> dict[Action, ActionFunction]:
-        acting: dict[Action, ActionFunction] = {**self.functions, Action.LOG_EVENT: lambda _: self._log(reason)}
+        analysis = analysis_of(self.watch.history.since(None, self._now()))
+        acting: dict[Action, ActionFunction] = {
+            **self.functions,
+            Action.LOG_EVENT: partial(self._log, reason, analysis),
+        }
         if Action.SAVE_STATE in acting:
             acting[Action.SAVE_STATE] = self._save
         if self._notifier:
-            acting[Action.NOTIFY] = lambda _: self._notify(reason)
+            acting[Action.NOTIFY] = partial(self._notify, reason, analysis)
         return acting
 
     async def _save(self, job_id: str) -> Any:
-        given = self.functions[Action.SAVE_STATE](job_id)
-        state = await given if isawaitable(given) else given
+        state = await called(self.functions[Action.SAVE_STATE], job_id)
         if isinstance(state, dict) and self._checkpoints is not None:
             await self._checkpoints.create_checkpoint(job_id, state)
         return state is not False
 
-    async def _notify(self, reason: str) -> None:
+    async def _notify(self, reason: str, analysis: dict[str, Any], _: str) -> None:
         assert self._notifier is not None
         if not self._notifier.wants("aborted"):
             return
-        analysis = self._analysis()
         notice = Notice(
             occasion="aborted",
             job_id=self._job_id,
@@ -140,12 +142,8 @@ class WatchedJob:
         if failed:
             raise AbortExecutionError("; ".join(f"{each.target}: {each.problem}" for each in failed))
 
-    def _log(self, reason: str) -> None:
-        self._runtime.emit(EventType.ABORT_ANALYSED, self._job_id, reason=reason, analysis=self._analysis())
-
-    def _analysis(self) -> dict[str, Any]:
-        history = self.watch.history
-        return analysis_of(history.since(None, self._now()), resolution=history.width)
+    async def _log(self, reason: str, analysis: dict[str, Any], _: str) -> None:
+        self._runtime.emit(EventType.ABORT_ANALYSED, self._job_id, reason=reason, analysis=analysis)
 
     def _guard(self, policy: AbortPolicy, on_pattern: Callable[[Pattern], None]) -> Guard:
         config = self._config

@@ -42,7 +42,7 @@ JOBS_MAX = 1_000
 class AbortManager(IAbortManager):
     """Judges jobs by what becomes of their operations, and does what their policy wants when they are aborted.
 
-    `save_state`, `cleanup` and `shutdown` are functions, plain or async, that get the id of the job; `attach` gives a job its own.
+    `save_state`, `cleanup` and `shutdown` are functions that get the id of the job, async or plain (in a thread); `attach` gives a job its own.
     With `checkpoints`, a mapping that `save_state` gives is kept as a checkpoint. `notifier` is told where a policy wants `notify`.
     Nothing is left to chance here: `rng` is taken because every manager takes it. It holds nothing that must be closed.
     """
@@ -150,7 +150,7 @@ class AbortManager(IAbortManager):
     async def get_failure_analysis(self, job_id: str, time_window: Optional[int] = None) -> Dict[str, Any]:
         """What failed, where, how much of it, whether it becomes more, and what seems to be behind it; of all time or the last seconds.
 
-        A window is answered to five seconds, and more coarsely when a job is watched for longer than twenty minutes (`resolution`).
+        A window is answered to five seconds where it is short, and to a few hundredths of its length where it is long (`resolution`).
         """
         if time_window is not None and (
             not isinstance(time_window, int | float) or isinstance(time_window, bool) or not time_window > 0
@@ -159,8 +159,7 @@ class AbortManager(IAbortManager):
         name, now = job_name(job_id), self._runtime.clock.monotonic()
         history = (self._jobs.get(name) or self._new(name)).watch.history
         start = None if time_window is None else now - time_window
-        analysis = analysis_of(history.since(start, now), resolution=history.width)
-        return {"job_id": name, "time_window": time_window, **analysis}
+        return {"job_id": name, "time_window": time_window, **analysis_of(history.since(start, now))}
 
     # For whoever runs a job.
 

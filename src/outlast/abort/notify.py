@@ -126,13 +126,14 @@ class Notifier:
             url = resolved(written, self._environ)
         except AbortExecutionError as error:
             return Delivery(masked_url(written), ok=False, problem=error.message)
+        deadline = asyncio.timeout(self._config.timeout)
         try:
-            async with asyncio.timeout(self._config.timeout):
+            async with deadline:
                 await tell(url, notice, self._config.timeout)
-        except TimeoutError:
-            return Delivery(masked_url(url), ok=False, problem=f"no answer within {self._config.timeout:g} s")
         except Exception as error:  # noqa: BLE001 - who cannot be told must not break what is told of
-            return Delivery(masked_url(url), ok=False, problem=_problem(error, (url,)))
+            is_late = deadline.expired()
+            problem = f"no answer within {self._config.timeout:g} s" if is_late else without(_said(error), (url,))
+            return Delivery(masked_url(url), ok=False, problem=problem[:PROBLEM_MAX])
         return Delivery(masked_url(url), ok=True)
 
     async def _commanded(self, notice: Notice) -> Delivery:
@@ -142,11 +143,11 @@ class Notifier:
             for each in self._config.command:
                 secrets += [value] if (value := resolved(each, self._environ)) != each else []
             arguments = [_filled(resolved(each, self._environ), notice) for each in self._config.command]
-            await _run(arguments, json.dumps(notice.to_dict()).encode(), self._config.timeout)
-        except AbortExecutionError as error:
-            return Delivery(target, ok=False, problem=_hidden(error.message, secrets))
+            await _run(arguments, _document(notice), self._config.timeout)
         except OSError as error:
             return Delivery(target, ok=False, problem=f"cannot be started: {error.strerror}")
+        except Exception as error:  # noqa: BLE001 - who cannot be told must not break what is told of
+            return Delivery(target, ok=False, problem=_hidden(_said(error), secrets))
         return Delivery(target, ok=True)
 
 
@@ -165,7 +166,7 @@ async def _by_apprise(url: str, notice: Notice, _: float) -> None:
 
 
 async def _by_webhook(url: str, notice: Notice, timeout: float) -> None:  # noqa: ASYNC109 - of the sockets
-    status = await asyncio.to_thread(_posted, url, json.dumps(notice.to_dict()).encode(), timeout)
+    status = await asyncio.to_thread(_posted, url, _document(notice), timeout)
     if not 200 <= status < 300:
         raise AbortExecutionError(f"it answered {status}")
 
@@ -211,16 +212,22 @@ async def _run(arguments: list[str], given: bytes, timeout: float) -> None:  # n
             raise AbortExecutionError(f"exit code {process.returncode}{': ' if said else ''}{said}")
 
 
+def _document(notice: Notice) -> bytes:
+    # What is no JSON is told as text: a notice with a gap is better than none.
+    return json.dumps(notice.to_dict(), default=str).encode()
+
+
 def _filled(argument: str, notice: Notice) -> str:
     # Not str.format: a brace that means something else stays as it is.
     for name, value in (("summary", notice.summary), ("job", notice.job_id), ("occasion", notice.occasion)):
-        argument = argument.replace(f"{{{name}}}", value.replace("\0", ""))
+        # What a site has said may hold what no argument can: a null, half a character.
+        fit = value.replace("\0", "").encode(errors="replace").decode()
+        argument = argument.replace(f"{{{name}}}", fit)
     return argument
 
 
-def _problem(error: Exception, urls: tuple[str, ...]) -> str:
-    said = str(error) if isinstance(error, AbortExecutionError) else f"{type(error).__name__}: {error}"
-    return without(said, urls)[:PROBLEM_MAX]
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, AbortExecutionError) else f"{type(error).__name__}: {error}"
 
 
 def _hidden(text: str, secrets: list[str]) -> str:

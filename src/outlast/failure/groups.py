@@ -1,6 +1,6 @@
 """Failures counted by kind and host, in bounded memory: what a report shows and what statistics are made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -30,8 +30,10 @@ class Seen:
     def add(self, other: "Seen") -> None:
         self.count += other.count
         self.attempts += other.attempts
-        self.first = min(filter(None, (self.first, other.first)), default=None)
-        self.last = max(filter(None, (self.last, other.last)), default=None)
+        if other.first is not None and (self.first is None or other.first < self.first):
+            self.first = other.first
+        if other.last is not None and (self.last is None or other.last > self.last):
+            self.last = other.last
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -126,7 +128,7 @@ class Groups:
         return {"total": self.total, "groups": [group.to_dict() for group in self]}
 
     def _group(self, signature: str, failure: Failure) -> Group:
-        if signature not in self._groups and len(self._groups.keys() - {OTHER}) >= self._max_groups:
+        if _is_full(self._groups, signature, self._max_groups):
             signature = OTHER
         group = self._groups.get(signature)
         if group is None:
@@ -134,14 +136,22 @@ class Groups:
         return group
 
     def _host(self, group: Group, host: str) -> Seen:
-        if host not in group.hosts and len(group.hosts.keys() - {OTHER}) >= self._hosts_max:
+        if _is_full(group.hosts, host, self._hosts_max):
             host = OTHER
-        return group.hosts.setdefault(host, Seen())
+        seen = group.hosts.get(host)
+        if seen is None:
+            seen = group.hosts[host] = Seen()
+        return seen
 
     def _sample(self, group: Group, failure: Failure, keys: list[str]) -> None:
         if failure.traceback and not group.sample.traceback:
             group.sample = failure
         group.keys += [key for key in keys if key not in group.keys][: self._samples_max - len(group.keys)]
+
+
+def _is_full(kept: Mapping[str, object], name: str, most: int) -> bool:
+    """Whether there is no room for this new name; the one of what had none takes no place."""
+    return name not in kept and len(kept) - (OTHER in kept) >= most
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -49,12 +49,7 @@ class Abortion:
         job, manager = session.job_id, session.resilience.abort
         self._policy = policy = abort_policy_of(config)
         manager.forget(job)
-        manager.attach(
-            job,
-            save_state=(lambda _: session.save("abort")) if config.checkpoint.enabled else None,
-            cleanup=lambda _: session.ledger.release(session.run_id),
-            shutdown=lambda _: stop(),
-        )
+        _attach(session, stop, saves=config.checkpoint.enabled)
         self.suspension = Suspension(
             manager.guard(job, policy),
             throttle,
@@ -206,6 +201,22 @@ class Abortion:
             return None
         when = self._clock.now() + timedelta(seconds=at - self._clock.monotonic())
         return (when + timedelta(seconds=0.5)).replace(microsecond=0).isoformat()
+
+
+def _attach(session: Session, stop: Callable[[], None], *, saves: bool) -> None:
+    # All of them async: a plain function would be called in a thread, and these belong to the event loop.
+    async def save(_: str) -> None:
+        await session.save("abort")
+
+    async def release(_: str) -> None:
+        await session.ledger.release(session.run_id)
+
+    async def shutdown(_: str) -> None:
+        stop()
+
+    session.resilience.abort.attach(
+        session.job_id, save_state=save if saves else None, cleanup=release, shutdown=shutdown
+    )
 
 
 def _why(verdict: Verdict, *, silence: bool) -> str:

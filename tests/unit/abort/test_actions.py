@@ -1,6 +1,8 @@
 """What is done when a job is aborted."""
 
 import asyncio
+import threading
+from contextvars import ContextVar
 
 import pytest
 
@@ -110,7 +112,45 @@ async def test_a_timeout_of_its_own_is_not_taken_for_ours(acting):
 
     abort = await acting(cleanup=slow)
     await abort.execute_abort_actions("job", "why")
-    assert outcome(abort)["cleanup"] is not None
+    assert outcome(abort)["cleanup"] == "TimeoutError: the site"
+
+
+@pytest.mark.real_time
+async def test_a_plain_function_that_hangs_is_left_behind_and_holds_nobody_up(acting):
+    hold, threads = threading.Event(), []
+
+    def hang(job_id):
+        threads.append(threading.current_thread())
+        hold.wait()
+
+    abort = await acting(cleanup=hang)
+    await abort.create_abort_policy({"name": "default", "abort_actions": ALL, "action_timeout": 0.2})
+    try:
+        assert await abort.execute_abort_actions("job", "why") is False
+    finally:
+        hold.set()
+    assert outcome(abort)["cleanup"] == "not done within 0.2 s"
+    assert outcome(abort)["shutdown"] is None
+    [thread] = threads
+    assert thread.daemon, "it must not keep the program from ending"
+
+
+async def test_a_plain_function_gets_the_context_of_who_calls_and_may_give_something_to_be_awaited(acting):
+    who = ContextVar("who")
+    who.set("me")
+
+    async def save():
+        return {"by": who.get(), "on": threading.current_thread()}
+
+    class Checkpoints:
+        async def create_checkpoint(self, job_id, data):
+            self.kept = data
+
+    checkpoints, seen = Checkpoints(), []
+    abort = await acting(save_state=lambda _: save(), cleanup=lambda _: seen.append(who.get()), checkpoints=checkpoints)
+    assert await abort.execute_abort_actions("job", "why")
+    assert checkpoints.kept == {"by": "me", "on": threading.current_thread()}
+    assert seen == ["me"]
 
 
 async def test_a_second_call_gives_what_the_first_gave_and_does_nothing(acting, events):

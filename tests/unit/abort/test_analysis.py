@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from outlast.abort.analysis import analysis_of
-from outlast.abort.history import BUCKET_SECONDS, BUCKETS_MAX, GROUPS_MAX, History
+from outlast.abort.history import BUCKET_GROUPS_MAX, BUCKET_SECONDS, BUCKETS_MAX, GROUPS_MAX, Counts, History
 from outlast.failure import Failure, FailureClass
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ def fail(history, now, *, host="site", key="k", **told):
 
 
 def analysis(history, start=None, now=1_000.0):
-    return analysis_of(history.since(start, now), resolution=history.width)
+    return analysis_of(history.since(start, now))
 
 
 def test_nothing_is_a_history_too():
@@ -62,15 +62,38 @@ def test_a_window_is_answered_to_the_width_of_a_bucket():
     assert analysis(history, 99.0, 100.0)["seconds"] == 1.0
 
 
-def test_a_long_history_becomes_coarser_and_loses_nothing():
+def test_a_long_history_is_coarser_the_older_it_is_and_loses_nothing():
     history = History()
     for n in range(3_000):
         fail(history, n * BUCKET_SECONDS)
         history.succeeded(n * BUCKET_SECONDS, "site", 2)
-    assert len(history._buckets) <= BUCKETS_MAX
-    told = analysis(history, now=3_000 * BUCKET_SECONDS)
-    assert (told["total_failures"], told["successes"]) == (3_000, 6_000)
-    assert told["resolution"] == 80.0
+    assert [len(level) for level in history._levels][:-1] == [BUCKETS_MAX] * 6
+    now = 3_000 * BUCKET_SECONDS
+    for start in (None, 0.0):
+        told = analysis(history, start, now)
+        assert (told["total_failures"], told["successes"]) == (3_000, 6_000)
+        assert told["failures_by_host"] == {"site": 3_000}
+        assert told["failures_by_signature"] == {"ConnectError refused": 3_000}
+        assert told["trend"]["earlier"]["failures"] + told["trend"]["later"]["failures"] == 3_000
+    assert analysis(history, now - 160.0, now)["resolution"] == 5.0
+    hour = analysis(history, now - 3_600.0, now)
+    assert hour["resolution"] == 80.0
+    assert 720 <= hour["total_failures"] <= 720 + 80 / BUCKET_SECONDS
+
+
+def test_what_one_operation_costs_does_not_grow(monkeypatch):
+    history, merged = History(), []
+    monkeypatch.setattr(Counts, "merge", lambda mine, theirs: merged.append(len(theirs.groups)))
+    most = 0
+    for n in range(20_000):
+        before = len(merged)
+        fail(history, n * BUCKET_SECONDS / 4, host=f"host{n % 300}", message=f"message {n % 90}")
+        most = max(most, len(merged) - before)
+    assert most <= len(history._levels) <= 10
+    assert max(merged) <= BUCKET_GROUPS_MAX + 1
+    merged.clear()
+    assert analysis(history)["total_failures"] == 20_000
+    assert not merged, "the whole is not put together from the buckets"
 
 
 def test_signatures_and_hosts_beyond_the_bound_are_other():

@@ -457,6 +457,16 @@ def test_a_window_aborts_at_its_share_of_failures(driven):
     assert job.verdict.false_alarm_bound is None
 
 
+def test_a_window_knows_no_hosts(driven):
+    job = driven(windowed(window_size=50))
+    for n in range(10):
+        job.work(20, host=f"host{n}")
+    job.fail(24, host="host3")
+    assert job.decision is Decision.CONTINUE
+    job.fail(1, host="host3")
+    assert job.verdict.should_abort
+
+
 def test_a_window_forgets_what_is_older_than_it_is_long(driven):
     job = driven(windowed(window_size=50, window_duration=10, min_operations=20))
     job.fail(19)

@@ -148,6 +148,31 @@ async def test_a_program_that_fails_is_reported_with_its_words_and_without_secre
     assert len(delivery.problem) <= 400
 
 
+@pytest.mark.real_time
+async def test_a_notice_that_is_no_clean_text_or_json_gets_through_and_breaks_nothing(server, tmp_path):
+    heard = tmp_path / "heard"
+    program = "import sys; print(sys.argv[2], sys.stdin.read(), sep='; ', file=open(sys.argv[1], 'w'))"
+    command = [sys.executable, "-c", program, str(heard), "{summary}"]
+    notifier = Notifier(NotifyConfiguration(webhook=server.url, command=command), environ={})
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    deliveries = await notifier.notify(
+        Notice(occasion="aborted", job_id="shop", summary="bad \ud800 x\0", at=at, data={"at": at})
+    )
+    assert [each.problem for each in deliveries] == [None, None]
+    summary, document = heard.read_text().split("; ")
+    assert summary == "bad ? x"
+    assert json.loads(document)["data"] == server.got[0][2]["data"] == {"at": str(at)}
+
+
+@pytest.mark.real_time
+async def test_what_cannot_be_told_at_all_is_reported_and_not_raised(server):
+    notifier = Notifier(NotifyConfiguration(webhook=server.url, command=[sys.executable, "-V"]), environ={})
+    deliveries = await notifier.notify(
+        Notice(occasion="aborted", job_id="shop", summary="x", at=datetime(2026, 1, 1, tzinfo=UTC), data={("a", 1): 2})
+    )
+    assert [each.problem.partition(":")[0] for each in deliveries] == ["TypeError", "TypeError"]
+
+
 async def test_a_program_that_is_not_there_is_reported():
     [delivery] = await told(command=["/no/such/program"])
     assert delivery.problem == "cannot be started: No such file or directory"

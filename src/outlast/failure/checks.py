@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import TypeGuard
 
-__all__ = ["NAME_MAX", "Check", "is_number", "nearest", "number", "or_none", "pattern", "text", "whole"]
+__all__ = ["NAME_MAX", "Check", "is_number", "nearest", "number", "or_none", "pattern", "text", "truth", "whole"]
 
 NAME_MAX = 200
 
@@ -23,6 +23,10 @@ def text(value: object) -> str | None:
     if isinstance(value, str) and value.strip() and len(value) <= NAME_MAX:
         return None
     return f"must be a text of 1 to {NAME_MAX} characters, not {value!r}"
+
+
+def truth(value: object) -> str | None:
+    return None if isinstance(value, bool) else f"must be true or false, not {value!r}"
 
 
 def whole(low: int, high: int, value: object) -> str | None:

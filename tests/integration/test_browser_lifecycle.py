@@ -293,13 +293,13 @@ async def test_nothing_outlives_a_killed_process_even_of_a_frozen_browser(guard,
         started.kill()
         started.stdout.close()
         await asyncio.to_thread(started.wait)
-    assert is_alive(browser)
     if guard == "sweep":
+        assert is_alive(browser)
         async with asyncio.timeout(SECONDS_MAX), Stage(storage=store).lifecycle:
             assert not [each for each in tree if is_alive(each)]
             assert not list(temporary.iterdir())
     else:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while [each for each in tree if is_alive(each)] or list(temporary.iterdir()):
             assert time.monotonic() < deadline, (tree, list(temporary.iterdir()))
             await asyncio.sleep(0.1)

@@ -14,7 +14,7 @@ import pytest
 
 from outlast import BrowserCrashedError, BrowserError, BrowserLifecycle, BrowserPolicy, BrowserTimeoutError, EventBus
 from outlast.browser import Deadlines
-from outlast.browser.processes import Process, children, command, group, is_alive
+from outlast.browser.processes import Process, command, group, is_alive
 from outlast.integrations.playwright import playwright_launcher
 from outlast.testing import BrowserSite
 

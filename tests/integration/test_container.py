@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from outlast.testing import BrowserSite, wait_until
+from outlast.testing import wait_until
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/how-to/run-in-a-container.md").read_text()

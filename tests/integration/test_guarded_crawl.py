@@ -150,7 +150,6 @@ async def test_pages_that_lost_their_price_for_a_moment_cost_few_items_and_the_c
 async def test_one_dead_site_of_five_stops_nobody(world):
     dead = world.sites[2]
     dead.outage("refuse")
-    began = time.monotonic()
     summary = await crawl.run(world.urls, patience=3)
     assert summary.done == PAGES_EACH * (SITES - 1)
     last = max(visit.time for site in world.sites if site is not dead for visit in site.requests)

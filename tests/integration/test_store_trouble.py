@@ -1,6 +1,5 @@
 """A store that is locked, not writable, full or damaged: a clear error, and nothing recorded is lost."""
 
-import asyncio
 import json
 import subprocess
 import sys

@@ -6,9 +6,22 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import TypeGuard
 
-__all__ = ["NAME_MAX", "Check", "is_number", "nearest", "number", "or_none", "pattern", "text", "truth", "whole"]
+__all__ = [
+    "NAME_MAX",
+    "Check",
+    "is_number",
+    "nearest",
+    "not_there",
+    "number",
+    "or_none",
+    "pattern",
+    "text",
+    "truth",
+    "whole",
+]
 
 NAME_MAX = 200
+NAMED_MAX = 20
 
 Check = Callable[[object], str | None]
 
@@ -17,6 +30,13 @@ def nearest(key: str, known: Iterable[str]) -> str:
     """`, did you mean 'x'?`, or nothing when nothing known is near."""
     found = get_close_matches(key, list(known), n=1)
     return f", did you mean {str(found[0])!r}?" if found else ""
+
+
+def not_there(what: str, wanted: object, known: Iterable[str]) -> str:
+    """That there is no such thing, with the nearest that there is, and all of them as far as they are few."""
+    names = sorted(known)
+    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+    return f"there is no {what} {wanted!r}{nearest(str(wanted), names)}; there are {', '.join(names[:NAMED_MAX])}{more}"
 
 
 def text(value: object) -> str | None:

@@ -71,7 +71,7 @@ async def test_thresholds_are_compared_with_a_fresh_sample(build, machine):
 async def test_an_unknown_threshold_is_an_error_that_names_the_nearest(build):
     async with build() as monitor:
         for ask in (monitor.check_thresholds, monitor.require):
-            with pytest.raises(ResourceThresholdNotFoundError, match="production"):
+            with pytest.raises(ResourceThresholdNotFoundError, match=r"did you mean 'production'\?; there are \w+, "):
                 await ask("prodction")
         with pytest.raises(ResourceThresholdNotFoundError):
             await monitor.start_monitoring("prodction", ignore)

@@ -166,9 +166,9 @@ async def test_a_program_that_hangs_is_killed_with_everything_it_started(tmp_pat
 @pytest.mark.real_time
 async def test_a_program_that_leaves_something_running_is_not_waited_for(tmp_path):
     began, left = time.monotonic(), tmp_path / "left"
-    [delivery] = await told(command=["/bin/sh", "-c", 'sleep 20 & echo $! > "$0"', str(left)], timeout=19)
+    [delivery] = await told(command=["/bin/sh", "-c", 'sleep 100 & echo $! > "$0"', str(left)], timeout=90)
     assert delivery.ok
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     os.kill(int(left.read_text()), signal.SIGKILL)
 
 

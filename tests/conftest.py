@@ -1,6 +1,10 @@
 """The suite runs in virtual time: nothing waits, and every timeout still expires in its order."""
 
 import asyncio
+import os
+import socket
+from contextlib import suppress
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,6 +27,20 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item):
     if item.get_closest_marker("real_time"):
         return {"real": asyncio.new_event_loop}
     return {"virtual": VirtualTimeLoop}
+
+
+@pytest.fixture(scope="session")
+def own_ports():
+    """Below what systems give away by themselves: a port of theirs may be somebody else's before a test comes to use it."""
+    return count(11_000 + 4 * (os.getpid() % 1_000))
+
+
+@pytest.fixture
+def unused_tcp_port(own_ports):
+    for port in own_ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @pytest.fixture

@@ -43,7 +43,6 @@ FOREIGN = {
     "ormsgpack": None,
     "psutil": None,
     "opentelemetry": None,
-    "ormsgpack": None,
     "prometheus_client": None,
     "pyarrow": None,
     "pydantic": "config",

@@ -3,16 +3,19 @@
 import asyncio
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
 from outlast.jobs import Run
 from outlast.ledger import ItemStatus, SqliteLedger
 from outlast.jobs.store import job_directory
+from outlast.testing import wait_until
 
 pytestmark = pytest.mark.real_time
 
@@ -72,6 +75,16 @@ def tried(tmp_path):
         pid, item = line.split()
         found.setdefault(pid, []).append(int(item))
     return list(found.values())
+
+
+def recorded(tmp_path):
+    """How many results another process has committed."""
+    path = job_directory(tmp_path / "store", "job").ledger
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:
+            return ledger.execute("SELECT count(*) FROM results").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
 
 
 def code_of(process):
@@ -158,10 +171,7 @@ def test_kills_from_outside_cost_a_lone_try_and_nothing_else(start, tmp_path):
 
 def test_what_was_fetched_twice_is_told_exactly(start, tmp_path):
     process = start("outside", items=12)
-    while not (tmp_path / "tried.txt").exists() or sorted(tried(tmp_path)[0]) != list(range(12)):
-        assert process.poll() is None, process.communicate()
-        asyncio.run(asyncio.sleep(0.05))
-    asyncio.run(asyncio.sleep(0.5))  # all but 9 are recorded
+    wait_until(lambda: recorded(tmp_path) == 11)  # all but 9
     process.kill()
     process.communicate()
     assert finished(start("well", items=12)) == [{"done": 12, "failed": 0, "repeated": 1}]

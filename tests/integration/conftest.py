@@ -33,7 +33,7 @@ async def ends(item):
 """
 
 PROCESS_TARGET = """
-import asyncio, time
+import asyncio, os, time
 
 def note(item):
     with open("fetched.txt", "a") as file:
@@ -44,13 +44,20 @@ async def scrape(item):
     await asyncio.sleep(0.05)
     return {"item": item}
 
+async def gated(item):
+    note(item)
+    while int(item.rpartition("/")[2]) >= 24 and not os.path.exists("go"):
+        await asyncio.sleep(0.02)
+    return {"item": item}
+
 async def stuck(item):
     note(item)
     await asyncio.sleep(60)
 
 def blocks(item):
     note(item)
-    time.sleep(3)
+    while not os.path.exists("go"):
+        time.sleep(0.02)
 
 async def down(item):
     raise ConnectionRefusedError(111, "Connection refused")

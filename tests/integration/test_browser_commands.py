@@ -14,10 +14,14 @@ pytestmark = [pytest.mark.real_time, pytest.mark.timeout(100)]
 
 OUTLAST = Path(sys.executable).parent / "outlast"
 SCRAPE = """
+import os
+
 async def scrape(url, page):
     await page.goto(url)
     print("there", flush=True)
     await page.wait_for_timeout(1000)
+    while not os.path.exists("go"):
+        await page.wait_for_timeout(100)
     return {"url": url, "title": await page.title()}
 """
 
@@ -30,7 +34,13 @@ class Typed:
         (directory / "scrape.py").write_text(SCRAPE)
 
     async def __call__(self, *arguments, signalled=None, **environ):
-        """The exit code, and what was said; with a signal, that is sent to the whole group once two pages are open."""
+        """The exit code, and what was said; with a signal, that is sent to the whole group once two pages are open.
+
+        They stay open until it is said that the run stops.
+        """
+        said = b""
+        if signalled is None:
+            (self._directory / "go").touch()
         process = await asyncio.create_subprocess_exec(
             str(OUTLAST),
             *arguments,
@@ -46,8 +56,11 @@ class Typed:
             for _ in range(2):
                 await process.stdout.readline()
             os.killpg(process.pid, signalled)
-        _, said = await process.communicate()
-        return process.returncode, said.decode()
+            while b"stopping" not in said and (line := await process.stderr.readline()):
+                said += line
+            (self._directory / "go").touch()
+        _, rest = await process.communicate()
+        return process.returncode, (said + rest).decode()
 
     def left(self):
         """What a browser has left: processes and directories for a while."""

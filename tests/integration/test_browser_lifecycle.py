@@ -14,7 +14,7 @@ import pytest
 
 from outlast import BrowserCrashedError, BrowserError, BrowserLifecycle, BrowserPolicy, BrowserTimeoutError, EventBus
 from outlast.browser import Deadlines
-from outlast.browser.processes import Process, children, command, group, is_alive
+from outlast.browser.processes import Process, command, group, is_alive
 from outlast.integrations.playwright import playwright_launcher
 from outlast.testing import BrowserSite
 
@@ -314,13 +314,13 @@ async def test_nothing_outlives_a_killed_process_even_of_a_frozen_browser(guard,
         started.kill()
         started.stdout.close()
         await asyncio.to_thread(started.wait)
-    assert is_alive(browser)
     if guard == "sweep":
+        assert is_alive(browser)
         async with asyncio.timeout(SECONDS_MAX), Stage(storage=store).lifecycle:
             assert not [each for each in tree if is_alive(each)]
             assert not list(temporary.iterdir())
     else:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while [each for each in tree if is_alive(each)] or list(temporary.iterdir()):
             assert time.monotonic() < deadline, (tree, list(temporary.iterdir()))
             await asyncio.sleep(0.1)

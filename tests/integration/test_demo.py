@@ -9,10 +9,11 @@ import pytest
 
 def demo(directory):
     command = [sys.executable, "-m", "outlast", "demo", "--keep", str(directory)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110)
+    return subprocess.run(command, capture_output=True, text=True, timeout=280)
 
 
 @pytest.mark.real_time
+@pytest.mark.timeout(300)
 def test_the_demo_is_killed_twice_and_records_every_page_once(tmp_path):
     ended = demo(tmp_path / "demo")
     assert ended.returncode == 0, ended.stdout + ended.stderr

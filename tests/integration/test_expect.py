@@ -3,9 +3,10 @@
 import json
 import os
 import signal
-import time
 
 import pytest
+
+from outlast.testing import wait_until
 
 pytestmark = pytest.mark.real_time
 
@@ -66,6 +67,22 @@ def test_a_run_that_is_not_as_expected_exits_with_1_and_says_why_everywhere(outl
     assert outlast("run", "job.toml", "--quiet")[2].startswith("Nothing left to do")
 
 
+BROKEN = """
+import time
+from pathlib import Path
+
+began = time.monotonic()
+
+def told():
+    return any(b"expectation_failed" in each.read_bytes() for each in Path().glob("**/events.ndjson"))
+
+def broken(url):
+    while url.endswith("5") and {}:
+        time.sleep(0.05)
+    raise KeyError(url)
+"""
+
+
 @pytest.mark.parametrize(
     ("lines", "announced"),
     [
@@ -77,9 +94,7 @@ def test_a_run_that_is_not_as_expected_exits_with_1_and_says_why_everywhere(outl
 )
 def test_failures_are_announced_to_those_who_have_said_how_many_there_may_be(outlast, shop, tmp_path, lines, announced):
     shop("broken", *lines)
-    (tmp_path / "shop.py").write_text(
-        "import time\n\ndef broken(url):\n    time.sleep(0.8 if url.endswith('5') else 0)\n    raise KeyError(url)\n"
-    )
+    (tmp_path / "shop.py").write_text(BROKEN.format("not told()" if announced else "time.monotonic() < began + 0.8"))
     code, _, err = outlast("run", "job.toml")
     assert (code, "FINISHED WITH FAILURES" in err) == (1, True)
     assert ("ERROR not as expected: max_failed" in err) is announced
@@ -125,13 +140,10 @@ def test_a_run_out_of_time_exits_with_7_and_the_next_one_has_as_much_again(outla
 def test_what_a_killed_run_recorded_is_counted_by_the_next(start, shop, tmp_path):
     shop("slow", "concurrency = 2", "[expect]", "min_items = 61", "fields = { price = 1.0 }")
     process = start("run", "job.toml", "-o", "items.jsonl")
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if (tmp_path / "items.jsonl").exists() and len((tmp_path / "items.jsonl").read_text().splitlines()) >= 10:
-            break
-        time.sleep(0.02)
+    output = tmp_path / "items.jsonl"
+    wait_until(lambda: output.exists() and len(output.read_text().splitlines()) >= 10)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
     again = start("run", "job.toml", "--json")
     out, err = again.communicate(timeout=60)
     document = json.loads(out)

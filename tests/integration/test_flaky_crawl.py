@@ -18,7 +18,7 @@ def pages(count):
     return {f"/{n}": ("text/plain", f"page {n}".encode()) for n in range(count)}
 
 
-@job("crawl", concurrency=CONCURRENCY, timeout=2)
+@job("crawl", concurrency=CONCURRENCY, timeout=5)
 async def crawl(url, http):
     async with http.get(url, raise_for_status=True) as response:
         return {"url": url, "text": await response.text()}

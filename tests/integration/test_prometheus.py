@@ -64,12 +64,6 @@ def samples(text):
     }
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def fetched(port):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         return answer.read().decode()
@@ -131,9 +125,9 @@ async def test_a_textfile_holds_what_the_run_did(options, tmp_path):
 
 
 @pytest.mark.real_time
-async def test_they_are_served_on_this_machine_while_the_run_lasts(tmp_path, monkeypatch):
+async def test_they_are_served_on_this_machine_while_the_run_lasts(tmp_path, monkeypatch, unused_tcp_port):
     monkeypatch.chdir(tmp_path)
-    port, seen = free_port(), []
+    port, seen = unused_tcp_port, []
 
     async def handle(item):
         seen.append(await asyncio.to_thread(fetched, port))
@@ -162,9 +156,11 @@ async def test_a_port_that_is_taken_is_a_warning(options, caplog):
 
 
 @pytest.mark.real_time
-async def test_many_who_say_nothing_and_some_who_go_away_keep_nobody_from_the_metrics(tmp_path, monkeypatch, capfd):
+async def test_many_who_say_nothing_and_some_who_go_away_keep_nobody_from_the_metrics(
+    tmp_path, monkeypatch, capfd, unused_tcp_port
+):
     monkeypatch.chdir(tmp_path)
-    port = free_port()
+    port = unused_tcp_port
 
     def probe(rude):
         rude.extend(socket.create_connection(("127.0.0.1", port)) for _ in range(200))

@@ -17,7 +17,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -106,14 +105,14 @@ class Typed:
 @pytest.mark.real_time
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "README.md"])
-async def test_what_a_page_tells_to_type_does_what_it_says(page, tmp_path):
-    await type_page(page, tmp_path / "reader")
+async def test_what_a_page_tells_to_type_does_what_it_says(page, tmp_path, unused_tcp_port):
+    await type_page(page, tmp_path / "reader", unused_tcp_port)
 
 
 @pytest.mark.real_time
 @pytest.mark.timeout(300)
-async def test_what_the_readme_tells_to_type_does_what_it_says(tmp_path):
-    typed = await type_page("README.md", tmp_path / "reader")
+async def test_what_the_readme_tells_to_type_does_what_it_says(tmp_path, unused_tcp_port):
+    typed = await type_page("README.md", tmp_path / "reader", unused_tcp_port)
     assert typed.printed["python scrape.py"] == "completed 3 done 0 failed\n"
     expected = {"/": "Start", "/one": "One", "/two": "\nTwo"}
     for output in ("pages.jsonl", "items.jsonl"):
@@ -154,11 +153,11 @@ def test_only_dates_ids_and_seconds_may_differ_from_what_is_shown(shown, printed
     assert prints(shown, printed) is agrees
 
 
-async def type_page(page, directory):
+async def type_page(page, directory, port):
     directory.mkdir()
     pages = {path: ("text/html", body) for path, body in SITE.items()}
     async with FlakySite(pages, NO_FAULTS) as site:
-        text = (ROOT / page).read_text().replace("https://example.com", site.url).replace("8000", str(free_port()))
+        text = (ROOT / page).read_text().replace("https://example.com", site.url).replace("8000", str(port))
         steps = steps_of(page, text, directory)
         output = await asyncio.to_thread(in_shell, script_of(steps), directory)
     parts = re.split(r"\n<<<(\d+)>>>\n", output)
@@ -308,9 +307,3 @@ def prints(shown, printed):
 
 def path_of(url):
     return "/" + url.split("/", 3)[3]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -10,7 +10,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from outlast.jobs.store import job_directory
 from outlast.ledger import SqliteLedger
 from outlast.ledger.port import ItemStatus, NewItem, Record, Shape
 from outlast.storage.keys import KEY_VARIABLE
+from outlast.testing import wait_until
 
 pytestmark = pytest.mark.real_time
 
@@ -300,14 +300,16 @@ def test_every_command_of_a_report_works_when_it_is_typed(outlast):
 
 def test_a_job_that_runs_and_the_same_once_it_was_killed(start, outlast, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "urls.txt").write_text("".join(f"https://a.test/{n}\n" for n in range(2_000)))
+    (tmp_path / "urls.txt").write_text("".join(f"https://a.test/{n}\n" for n in range(5_000)))
     process = start("run", "scrape.py:scrape", "urls.txt", "--job", "docs", "--concurrency", "1")
-    deadline = time.monotonic() + 30
-    report = {"numbers": {"counts": {"done": 0}}, "runs": []}
-    # The log is written twice a second.
-    while not (report["numbers"]["counts"]["done"] and report["runs"]) and time.monotonic() < deadline:
+    report = {}
+
+    def told():
         code, out, _ = outlast("report", "docs", "--json")
-        report = json.loads(out) if code == 0 else report
+        report.update(json.loads(out) if code == 0 else {})
+        return report and report["numbers"]["counts"]["done"] and report["runs"]
+
+    wait_until(told)
     assert report["standing"]["word"] == "running"
     assert report["numbers"]["crashes"] == 0
     process.send_signal(signal.SIGKILL)

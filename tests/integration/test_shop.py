@@ -21,12 +21,6 @@ def opened(*arguments):
     return subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def read(url):
     with urllib.request.urlopen(url, timeout=60) as answer:
         return answer.read().decode()
@@ -41,8 +35,8 @@ def status(url):
     return 200
 
 
-def test_the_shop_is_served_until_ctrl_c():
-    port = free_port()
+def test_the_shop_is_served_until_ctrl_c(unused_tcp_port):
+    port = unused_tcp_port
     with opened("--site", "--port", str(port)) as shop:
         said = shop.stdout.readline()
         url = re.search(r"http://\S+/", said)[0]

@@ -46,6 +46,7 @@ async def log_in(http, host):
         response.raise_for_status()
 """
 exec(HANDLER)
+# ruff: noqa: F821 - it defines `fetch` and `log_in`
 
 
 def page(path):

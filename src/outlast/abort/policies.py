@@ -2,7 +2,7 @@
 
 from outlast.abort.policy import AbortPolicy, shipped_policies
 from outlast.errors import AbortPolicyNotFoundError
-from outlast.failure.checks import nearest
+from outlast.failure.checks import not_there
 
 __all__ = ["DEFAULT", "Policies"]
 
@@ -30,9 +30,8 @@ class Policies:
         wanted = self._default if policy_id == DEFAULT and not self._is_default_own else policy_id
         found = self._policies.get(wanted) if isinstance(wanted, str) else None
         if found is None:
-            known = sorted(self._policies)
             raise AbortPolicyNotFoundError(
-                f"there is no abort policy {wanted!r}{nearest(str(wanted), known)}; there are {', '.join(known)}",
-                context={"policy_id": wanted, "known": known},
+                not_there("abort policy", wanted, self._policies),
+                context={"policy_id": wanted, "known": sorted(self._policies)},
             )
         return found

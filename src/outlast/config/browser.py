@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, Wi
 from typing_extensions import override
 
 from outlast.config.model import Section
-from outlast.config.values import Count, ExactSeconds, Seconds, Text, Words
+from outlast.config.values import Count, ExactSeconds, Seconds, Text, Words, none_by_name
 
 __all__ = ["BrowserConfiguration", "ContextOptions"]
 
@@ -53,11 +53,6 @@ def _options(value: Any) -> ContextOptions:
     return ContextOptions(text)
 
 
-def _none_by_name(value: Any) -> Any:
-    # TOML and the environment have no word for None.
-    return None if isinstance(value, str) and value.strip().lower() == "none" else value
-
-
 class BrowserConfiguration(Section):
     """The browser of a job. It is started when the first handler asks for `page`, `context` or `browser`."""
 
@@ -78,7 +73,7 @@ class BrowserConfiguration(Section):
     """Playwright's options of a new context: `locale`, `viewport`, `user_agent`, `extra_http_headers`."""
     concurrency: Annotated[
         Annotated[Count, Field(ge=1)] | None,
-        BeforeValidator(_none_by_name, json_schema_input_type=int | str | None),
+        BeforeValidator(none_by_name, json_schema_input_type=int | str | None),
     ] = None
     """Pages open at once; `none`: as many as the job has items in flight."""
     max_pages: Annotated[Count, Field(ge=0)] = 1000
@@ -89,6 +84,6 @@ class BrowserConfiguration(Section):
     """`shared`: one session for all pages; `fresh`: a clean one for each item; or the file of a session to begin with."""
     page_timeout: Annotated[
         Annotated[ExactSeconds, Field(gt=0)] | None,
-        BeforeValidator(_none_by_name, json_schema_input_type=float | str | None),
+        BeforeValidator(none_by_name, json_schema_input_type=float | str | None),
     ] = None
     """How long an attempt may have its page, from when it has it; `none`: as long as the job's `timeout`."""

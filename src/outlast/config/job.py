@@ -10,18 +10,13 @@ from outlast.config.metrics import MetricsConfiguration
 from outlast.config.model import ResilienceConfiguration
 from outlast.config.notify import NotifyConfiguration
 from outlast.config.rates import Rates, RatesSetting
-from outlast.config.values import Allowance, AllowanceSetting, Count, ExactSeconds, Text
+from outlast.config.values import Allowance, AllowanceSetting, Count, ExactSeconds, Text, none_by_name
 
 __all__ = ["JobConfiguration"]
 
 
 def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
-
-
-def _none_by_name(value: Any) -> Any:
-    # TOML and the environment have no word for None.
-    return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
 
 class JobConfiguration(ResilienceConfiguration):
@@ -45,21 +40,21 @@ class JobConfiguration(ResilienceConfiguration):
     """Items in flight at once."""
     timeout: Annotated[
         Annotated[ExactSeconds, Field(gt=0)] | None,
-        BeforeValidator(_none_by_name, json_schema_input_type=float | str | None),
+        BeforeValidator(none_by_name, json_schema_input_type=float | str | None),
     ] = 60.0
     """How long one attempt may take; `none`: as long as it likes."""
     max_failed: AllowanceSetting = Allowance()
     """How many items may fail in a job that counts as finished: `10`, or `"1%"` of all."""
     max_time: Annotated[
         Annotated[ExactSeconds, Field(gt=0)] | None,
-        BeforeValidator(_none_by_name, json_schema_input_type=float | str | None),
+        BeforeValidator(none_by_name, json_schema_input_type=float | str | None),
     ] = None
     """How long a run may take before it stops in order; `none`: as long as it needs."""
     drain: Annotated[ExactSeconds, Field(ge=0)] = 20.0
     """How long work in flight may go on after the first SIGINT or SIGTERM."""
     patience: Annotated[
         Annotated[ExactSeconds, Field(ge=0, le=366 * 86_400)] | None,
-        BeforeValidator(_none_by_name, json_schema_input_type=float | str | None),
+        BeforeValidator(none_by_name, json_schema_input_type=float | str | None),
     ] = None
     """How long to wait out an outage, and at most anything else; `none`: as long as the abort policy says."""
     crash_loop_limit: Annotated[Count, Field(ge=0)] = 5

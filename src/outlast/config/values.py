@@ -19,6 +19,7 @@ __all__ = [
     "Seconds",
     "Text",
     "Words",
+    "none_by_name",
     "seconds_in",
 ]
 
@@ -55,6 +56,11 @@ def seconds_in(text: str) -> float:
     if not re.fullmatch(rf"{_PART}(?:\s*{_PART})*", stripped):
         raise ValueError("should be a duration such as 30, '30s', '5m' or '1h 30m'")
     return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in re.findall(_PART, stripped))
+
+
+def none_by_name(value: Any) -> Any:
+    """None for its name: TOML and the environment have no word for it."""
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
 
 def _duration(value: Any) -> Any:

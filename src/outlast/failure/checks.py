@@ -6,9 +6,22 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import TypeGuard
 
-__all__ = ["NAME_MAX", "Check", "is_number", "nearest", "number", "or_none", "pattern", "text", "whole"]
+__all__ = [
+    "NAME_MAX",
+    "Check",
+    "is_number",
+    "nearest",
+    "not_there",
+    "number",
+    "or_none",
+    "pattern",
+    "text",
+    "truth",
+    "whole",
+]
 
 NAME_MAX = 200
+NAMED_MAX = 20
 
 Check = Callable[[object], str | None]
 
@@ -19,10 +32,21 @@ def nearest(key: str, known: Iterable[str]) -> str:
     return f", did you mean {str(found[0])!r}?" if found else ""
 
 
+def not_there(what: str, wanted: object, known: Iterable[str]) -> str:
+    """That there is no such thing, with the nearest that there is, and all of them as far as they are few."""
+    names = sorted(known)
+    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+    return f"there is no {what} {wanted!r}{nearest(str(wanted), names)}; there are {', '.join(names[:NAMED_MAX])}{more}"
+
+
 def text(value: object) -> str | None:
     if isinstance(value, str) and value.strip() and len(value) <= NAME_MAX:
         return None
     return f"must be a text of 1 to {NAME_MAX} characters, not {value!r}"
+
+
+def truth(value: object) -> str | None:
+    return None if isinstance(value, bool) else f"must be true or false, not {value!r}"
 
 
 def whole(low: int, high: int, value: object) -> str | None:

@@ -15,6 +15,7 @@ from outlast.events import EventBus, EventType
 from outlast.failure.actions import Action, Decision, decide, without_policy
 from outlast.failure.bookkeeping import Books, Incident
 from outlast.failure.describe import TracebackQuota
+from outlast.failure.hearing import heard
 from outlast.failure.model import Classification, Remedy
 from outlast.failure.occurrence import Occurrence, read_occurrence
 from outlast.failure.ports import Aborts, Browser, Checkpoints, RemedyFunction, Resources, Retries
@@ -65,7 +66,7 @@ class FailureHandler(IFailureHandler):
             roll=given.roll if rng is None else rng.random,
             bus=given.bus if events is None else events,
         )
-        self._rules = tuple(rules)
+        self._rules = heard(rules)
         self._registered = Registered()
         self._books = Books()
         self._tracebacks = TracebackQuota()

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from functools import partial
 
-from outlast.failure.checks import Check, nearest, number, or_none, pattern, text, whole
+from outlast.failure.checks import Check, nearest, number, or_none, pattern, text, truth, whole
 from outlast.failure.model import FailureClass, Remedy
 from outlast.failure.retry_after import RETRY_AFTER_MAX
 
@@ -97,10 +97,6 @@ def _errno(value: object) -> str | None:
     return f"{value!r} is no error number of this system, and no name of one such as {errno.errorcode[errno.EPIPE]!r}"
 
 
-def _truth(value: object) -> str | None:
-    return None if isinstance(value, bool) else f"must be true or false, not {value!r}"
-
-
 def _function(value: object) -> str | None:
     return None if callable(value) else f"must be a function of the error or the result, not {value!r}"
 
@@ -115,7 +111,7 @@ _CHECKS: Mapping[str, Check] = {
     "result": partial(or_none, _pattern),
     "hosts": partial(_each, _host),
     "when": partial(or_none, _function),
-    "transient": partial(or_none, _truth),
+    "transient": partial(or_none, truth),
     "max_attempts": partial(or_none, partial(whole, 1, ATTEMPTS_MAX)),
     "retry_after": partial(or_none, partial(number, 0, RETRY_AFTER_MAX)),
     "remedy": partial(or_none, partial(_word_of, Remedy)),

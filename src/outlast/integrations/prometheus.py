@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app, write_to_textfile
 
+from outlast.errors import ValidationError
 from outlast.events import ResilienceEvent
 from outlast.integrations.serving import Server
 from outlast.ledger.port import ItemStatus, Record
@@ -260,6 +261,6 @@ class Metrics:
 
 
 def _class_of(record: Record) -> str:
-    with suppress(Exception):
+    with suppress(KeyError, TypeError, ValidationError):
         return str(decode(record.error or "")["class"])
     return "unknown"

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from outlast.errors import ConfigurationError, RetryConfigurationError, RetryPolicyNotFoundError
+from outlast.failure.hearing import heard
 from outlast.failure.results import ResultJudge
 from outlast.failure.rule import FailureRule, rules_of
 from outlast.jobs.abortion import Abortion
@@ -197,7 +198,7 @@ def wishes_of(retry: "RetryConfiguration", rules: Iterable[FailureRule] = ()) ->
     """
     try:
         policy = RetryManager(retry).policy(retry.default_policy if retry.enabled else "none")
-        chosen = (*rules, *rules_of(retry.rule))
+        chosen = heard((*rules, *rules_of(retry.rule)))
     except RetryPolicyNotFoundError as error:
         raise ConfigurationError(f"retry.default_policy: {error.message}", context=error.context) from error
     except RetryConfigurationError as error:

@@ -28,7 +28,6 @@ class Leavings:
     counts: dict[int, int] = field(default_factory=dict)
     newest_item: int = 0
     token: int = 0
-    unproved_results: int = 0
     unproved_facts: set[str] = field(default_factory=set)
     proved: bool = False
     of_schema_1: bool = False
@@ -72,7 +71,6 @@ def _keep_rows(cells: list[Cell], stage: Stage, leavings: Leavings) -> bool:
     results = [row for row in map(result_in, cells) if row is not None]
     proved = [row for row in results if row.proved]
     stage.keep_results(proved)
-    leavings.unproved_results += len(results) - len(proved)
     leavings.proved = leavings.proved or bool(proved) or any(row.is_itself for row in items)
     leavings.counts.update(count for count in map(count_in, cells) if count is not None)
     leavings.newest_item = max(

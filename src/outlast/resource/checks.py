@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from outlast.failure.checks import Check, nearest, number, or_none, text, whole
+from outlast.failure.checks import Check, nearest, number, or_none, text, truth, whole
 
 __all__ = ["SHORTHAND_KEYS", "complaints_of_rule", "complaints_of_threshold"]
 
@@ -81,10 +81,6 @@ def _wrong_sides(values: Mapping[str, object]) -> list[str]:
     return told
 
 
-def _flag(value: object) -> str | None:
-    return None if isinstance(value, bool) else f"must be true or false, not {value!r}"
-
-
 def _one_of(words: tuple[str, ...], value: object) -> str | None:
     return None if value in words else f"must be one of {', '.join(words)}, not {value!r}"
 
@@ -94,7 +90,7 @@ _amount = partial(number, 0, LARGE)
 _CHECKS: Mapping[str, Check] = {
     "name": text,
     "id": partial(or_none, text),
-    "is_active": _flag,
+    "is_active": truth,
     "memory_percent": partial(or_none, partial(number, 1, 100)),
     "memory_absolute": partial(or_none, partial(number, 1, LARGE)),
     "cpu_percent": partial(or_none, partial(number, 1, 100)),

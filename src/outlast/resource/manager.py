@@ -110,11 +110,14 @@ class ResourceMonitor(IResourceMonitor):
 
         It gets one dict: every metric, `threshold_id`, `session_id`, `breached` (names), `is_critical`, and `<name>_breached` for each
         name. A plain callback runs on the event loop; an async one has 30 s. Its errors are told as events.
-        Raises `ResourceThresholdNotFoundError`, and `ResourceMonitoringError` with `enabled=False`.
+        Raises `ResourceThresholdNotFoundError`, `ValidationError` for a callback that cannot be called, and `ResourceMonitoringError`
+        with `enabled=False`.
         """
         if not self._enabled:
             raise ResourceMonitoringError("resource monitoring is switched off (resource.enabled = false)")
         threshold = self._thresholds.get(threshold_id)
+        if not callable(callback):
+            raise ValidationError(f"the callback must be callable, and {type(callback).__name__!r} is not")
         session = Session(self._runtime.new_id(), threshold, callback, self._runtime, self._job_id)
         self._watching.begin(session)
         return session.id

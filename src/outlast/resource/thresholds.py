@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from outlast.errors import ResourceThresholdNotFoundError
-from outlast.failure.checks import nearest
+from outlast.failure.checks import not_there
 from outlast.resource.policy import ResourceThreshold, Rule, shipped_thresholds
 
 __all__ = ["DEFAULT", "Thresholds"]
@@ -39,7 +39,7 @@ class Thresholds:
         found = self._thresholds.get(wanted)
         if found is None:
             raise ResourceThresholdNotFoundError(
-                f"there is no resource threshold {wanted!r}{nearest(str(wanted), self._thresholds)}",
+                not_there("resource threshold", wanted, self._thresholds),
                 context={"threshold_id": wanted, "known": sorted(self._thresholds)},
             )
         return found

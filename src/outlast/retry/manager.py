@@ -11,6 +11,7 @@ from typing_extensions import override
 from outlast.contracts import IRetryManager
 from outlast.errors import RetryConfigurationError
 from outlast.events import EventBus, EventType
+from outlast.failure.hearing import heard
 from outlast.failure.rule import FailureRule, rules_of
 from outlast.retry.backoff import delay_after
 from outlast.retry.decorate import HostOf, Retrying
@@ -58,7 +59,7 @@ class RetryManager(IRetryManager):
             roll=_chance(config, given.roll if rng is None else rng.random),
             bus=given.bus if events is None else events,
         )
-        self._judge = Judge((*rules, *rules_of(config.rule)), classifying=config.failure_classification_enabled)
+        self._judge = Judge(heard((*rules, *rules_of(config.rule))), classifying=config.failure_classification_enabled)
         mending = Remedies(remedies or {}, self._runtime)
         self._engine = Engine(
             self._runtime, retries_max=config.max_concurrent_retries, judge=self._judge, remedies=mending

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from outlast.errors import RetryPolicyNotFoundError
-from outlast.failure.checks import nearest
+from outlast.failure.checks import not_there
 from outlast.retry.jitter import Jitter
 from outlast.retry.policy import RetryPolicy, shipped_policies
 
@@ -47,7 +47,7 @@ class Policies:
         found = self._policies.get(wanted)
         if found is None:
             raise RetryPolicyNotFoundError(
-                f"there is no retry policy {wanted!r}{nearest(str(wanted), self._policies)}",
+                not_there("retry policy", wanted, self._policies),
                 context={"policy_id": wanted, "known": sorted(self._policies)},
             )
         return found

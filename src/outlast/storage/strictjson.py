@@ -15,7 +15,7 @@ import ormsgpack
 from outlast.errors import ValidationError
 from outlast.storage.exact import DEPTH_MAX, plain
 
-__all__ = ["DEPTH_MAX", "decode", "encode", "encode_packed", "first_problem", "pack", "unpack"]
+__all__ = ["DEPTH_MAX", "decode", "encode", "encode_packed", "pack", "unpack"]
 
 _JSON = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _PACKED = (
@@ -52,15 +52,6 @@ def decode(blob: bytes | bytearray | memoryview | str) -> Any:
         return orjson.loads(blob)
     except orjson.JSONDecodeError as error:
         raise ValidationError(f"not JSON: {error}") from error
-
-
-def first_problem(value: Any, path: str = "$") -> str | None:
-    """What `encode` would complain about; None when it would not."""
-    try:
-        encode(value, path)
-    except ValidationError as error:
-        return error.message
-    return None
 
 
 def pack(value: Any, depth: int = 0) -> bytes | None:

@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
+
+from typing_extensions import override
 
 from outlast.testing import browser_pages
 from outlast.testing.browser_tricks import TRICKS, Trick, script_of
 from outlast.testing.http1 import Answer, MalformedRequest, Request, read_request, render_head
-from outlast.testing.listening import Listener
+from outlast.testing.listening import Site
 
 __all__ = ["BrowserSite", "PageFault", "Trick"]
 
@@ -39,7 +40,7 @@ class PageFault:
             raise ValueError(f"{self.trick!r} is no trick; there are {', '.join(Trick)}")
 
 
-class BrowserSite:
+class BrowserSite(Site):
     """`async with BrowserSite(pages=80) as site:` serves `site.url` until the block ends.
 
     `/page/N` holds a token that nobody can guess (`record(N)` tells what a visitor reads), and `/` links to all of them. `faults` says
@@ -55,6 +56,7 @@ class BrowserSite:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
+        super().__init__(host, port)
         self.pages = pages
         self.seed = seed
         self.requests: Counter[str] = Counter()
@@ -63,13 +65,6 @@ class BrowserSite:
         self._faults: dict[int, PageFault] = {fault.page: fault for fault in faults}
         self._tricked: Counter[str] = Counter()
         self._sessions: set[str] = set()
-        self._host, self._port = host, port
-        self._listener = Listener(self._exchange)
-
-    @property
-    def url(self) -> str:
-        """Where the site is, without a slash at the end: `http://127.0.0.1:PORT`."""
-        return f"http://{self._host}:{self._port}"
 
     @property
     def urls(self) -> list[str]:
@@ -89,15 +84,7 @@ class BrowserSite:
         """Forget every session, as a site does that is restarted. Any thread may call it."""
         self._sessions.clear()
 
-    async def __aenter__(self) -> Self:
-        self._port = await self._listener.open(self._host, self._port)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._listener.close("the site failed", error)
-
+    @override
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         try:
             request = await read_request(reader)

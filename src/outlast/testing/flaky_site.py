@@ -12,12 +12,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum, auto
-from types import TracebackType
-from typing import NamedTuple, Self, assert_never
+from typing import NamedTuple, assert_never
+
+from typing_extensions import override
 
 from outlast.testing.faults import Availability, Fault, Faults, Outage, OutageMode
 from outlast.testing.http1 import Answer, MalformedRequest, Request, read_request, render_head
-from outlast.testing.listening import Listener
+from outlast.testing.listening import Site
 from outlast.testing.throttle import Throttle, Turnstile
 
 __all__ = ["Faults", "FlakySite", "Outage", "Pages", "Throttle", "Visit"]
@@ -37,7 +38,7 @@ class Visit(NamedTuple):
     status: int
 
 
-class FlakySite:
+class FlakySite(Site):
     """`async with FlakySite(pages, Faults()) as site:` serves `pages` at `site.url` until the block ends.
 
     `pages` maps a path to its content type and body, or is a function from a path to HTML (None: there is no such page). A path
@@ -46,24 +47,18 @@ class FlakySite:
     """
 
     def __init__(self, pages: Pages, faults: Faults | None = None, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__(host, port)
         self.pages = pages
         self.faults = faults or Faults()
         self.served: Counter[str] = Counter()
         """How many GETs of each path were answered 200 with the page itself, and its last byte sent."""
         self.requests: deque[Visit] = deque(maxlen=VISITS_KEPT_MAX)
         self.requests_while_down = 0
-        self._host, self._port = host, port
         self._availability = Availability(self.faults.outages)
         self._tried: set[str] = set()
         self._turnstile = None if self.faults.throttle is None else Turnstile(self.faults.throttle)
         self.walled = self.faults.wall
         """Whether pages are kept behind a block page; it may be set."""
-        self._listener = Listener(self._exchange)
-
-    @property
-    def url(self) -> str:
-        """Where the site is, without a slash at the end: `http://127.0.0.1:PORT`."""
-        return f"http://{self._host}:{self._port}"
 
     @property
     def down(self) -> bool:
@@ -87,15 +82,7 @@ class FlakySite:
         """Be up again. Requests that hang go on hanging, as on a real site."""
         self._availability.restore()
 
-    async def __aenter__(self) -> Self:
-        self._port = await self._listener.open(self._host, self._port)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._listener.close("pages of the site raised", error)
-
+    @override
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; whether another may follow."""
         try:

@@ -1,11 +1,14 @@
 """A server on loopback that leaves nothing behind: a task for each connection, all of them ended when it closes."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
+from types import TracebackType
+from typing import Self
 
-__all__ = ["Exchange", "Listener"]
+__all__ = ["Exchange", "Listener", "Site"]
 
 ERRORS_KEPT_MAX = 100
 
@@ -67,6 +70,32 @@ class Listener:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await self._exchange(reader, writer):
             continue
+
+
+class Site(ABC):
+    """Is there while an `async with` block lasts, and raises at its end what its answers have raised."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._listener = Listener(self._exchange)
+
+    @property
+    def url(self) -> str:
+        """Where the site is, without a slash at the end: `http://127.0.0.1:PORT`."""
+        return f"http://{self._host}:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        self._port = await self._listener.open(self._host, self._port)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._listener.close("the site failed", error)
+
+    @abstractmethod
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """One request and its answer; whether another may follow."""
 
 
 async def _stop_listening(server: asyncio.Server) -> None:

@@ -18,6 +18,7 @@ from outlast.abort.masking import masked_url, without
 from outlast.config import JobConfiguration, NotifyConfiguration
 from outlast.errors import ConfigurationError
 from outlast.jobs import Run
+from outlast.testing import wait_until
 
 NOTICE = Notice(
     occasion="aborted", job_id="shop", summary="shop was aborted: 26 of 30 failed", at=datetime(2026, 1, 1, tzinfo=UTC)
@@ -182,21 +183,17 @@ async def test_a_program_that_is_not_there_is_reported():
 async def test_a_program_that_hangs_is_killed_with_everything_it_started(tmp_path):
     pids = tmp_path / "pids"
     script = 'sleep 60 & echo $$ $! > "$0"; sleep 60'
-    [delivery] = await told(command=["/bin/sh", "-c", script, str(pids)], timeout=1)
-    assert delivery.problem == "not done within 1 s, and killed"
-    for _ in range(100):
-        if not [pid for pid in pids.read_text().split() if alive(int(pid))]:
-            return
-        await asyncio.sleep(0.02)
-    pytest.fail("what the program started is still there")
+    [delivery] = await told(command=["/bin/sh", "-c", script, str(pids)], timeout=4)
+    assert delivery.problem == "not done within 4 s, and killed"
+    wait_until(lambda: not [pid for pid in pids.read_text().split() if alive(int(pid))])
 
 
 @pytest.mark.real_time
 async def test_a_program_that_leaves_something_running_is_not_waited_for(tmp_path):
     began, left = time.monotonic(), tmp_path / "left"
-    [delivery] = await told(command=["/bin/sh", "-c", 'sleep 20 & echo $! > "$0"', str(left)], timeout=19)
+    [delivery] = await told(command=["/bin/sh", "-c", 'sleep 100 & echo $! > "$0"', str(left)], timeout=90)
     assert delivery.ok
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     os.kill(int(left.read_text()), signal.SIGKILL)
 
 

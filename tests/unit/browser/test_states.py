@@ -279,7 +279,7 @@ class TestOnDisk:
     async def test_with_keys_it_is_sealed(self, stage, tmp_path):
         file = await self.kept(stage, tmp_path, keys=Keyring.of([self.KEY]))
         assert b"s3cret" not in file.read_bytes()
-        assert b'sid"' not in file.read_bytes(), "without the quote it would be in some base64 by chance"
+        assert b'"sid"' not in file.read_bytes(), "without the quotes it would be in some base64 by chance"
         async with stage(storage=tmp_path, keys=Keyring.of([self.OTHER, self.KEY])).lifecycle as lifecycle:
             assert (await lifecycle.kept_state())["storage_state"]["cookies"] == [COOKIE]
         for keys in (None, Keyring.of([self.OTHER])):

@@ -14,6 +14,7 @@ import pytest
 from outlast.config import FailureRuleSettings, JobConfiguration, RetryConfiguration, load_configuration
 from outlast.errors import ConfigurationError, PermanentFailureError, RetryConfigurationError
 from outlast.failure import FailureClass, FailureRule, Fault, Remedy, classify, rules_of
+from outlast.failure.hearing import RAISES_MAX, heard
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -342,3 +343,36 @@ class TestFiles:
         assert set(typing.get_args(fields["failure_class"].annotation)) == set(FailureClass)
         assert set(typing.get_args(typing.get_args(fields["remedy"].annotation)[0])) == set(Remedy)
         assert set(fields) == set(FailureRule.__dataclass_fields__) - {"when"}
+
+
+class TestAFunctionThatRaises:
+    def asked(self, when, *errors):
+        [odd] = heard([rule(when=when, name="odd")])
+        return [decided(error, odd) for error in errors]
+
+    def test_each_time_is_told_once(self, caplog):
+        errors = [KeyError("x")] * (RAISES_MAX - 1)
+        assert set(self.asked(lambda error: error.response.status == 403, *errors)) == {None}
+        assert not caplog.records
+        self.asked(lambda error: error.response.status == 403, *errors * 5)
+        [told] = caplog.messages
+        assert told.startswith(
+            "rule 'odd' has never held: its `when` raised each of the 20 times it was asked, last Attrib"
+        )
+
+    def test_for_want_of_a_name_is_told_at_once(self, caplog):
+        self.asked(lambda error: eror.status == 403, KeyError(), KeyError())  # noqa: F821
+        [told] = caplog.messages
+        assert "name 'eror' is not defined" in told
+
+    def test_for_some_errors_only_is_as_it_should_be(self, caplog):
+        errors = [*[KeyError()] * (RAISES_MAX - 1), OSError(errno.EIO, "x"), *[KeyError()] * (5 * RAISES_MAX)]
+        assert self.asked(lambda error: error.errno == errno.EIO, *errors).count("odd") == 1
+        assert not caplog.records
+
+    def test_is_still_the_users_to_be_seen(self):
+        def of_mine(error): ...
+
+        given = rule(when=of_mine)
+        [odd] = heard([given])
+        assert odd.to_dict() == given.to_dict()

@@ -177,7 +177,7 @@ async def test_a_hundred_hosts_that_wait_do_not_hide_the_one_that_does_not(dispa
 async def test_nobody_is_busy_while_all_wait(dispatch_of, ledger, clock):
     gate = Gate(rates={"a": 50.0})
     calls = Counter()
-    lease, counts = ledger.lease, ledger.counts
+    lease = ledger.lease
 
     async def counting_lease(*given):
         calls["lease"] += 1

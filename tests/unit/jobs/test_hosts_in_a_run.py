@@ -465,6 +465,15 @@ async def test_a_rule_says_what_a_good_result_never_says(options):
     assert (summary.done, summary.failed, set(tried.values())) == (4, 0, {2})
 
 
+async def test_a_rule_that_can_never_hold_is_told(options, caplog):
+    @job("misspelt", rules=[FailureRule(failure_class="blocked", when=lambda error: eror.status, name="mine")])  # noqa: F821
+    async def fetch(url):
+        raise ValueError(url)
+
+    await fetch.run(["https://a.test/1", "https://a.test/2"], **options)
+    assert caplog.text.count("rule 'mine' has never held") == 1
+
+
 async def test_the_rules_of_the_job_file_hold_and_those_in_code_come_first(options, tmp_path):
     (tmp_path / "job.toml").write_text(
         '[[retry.rule]]\nclass = "not_found"\ntypes = ["ValueError"]\n'

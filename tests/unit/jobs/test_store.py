@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from outlast.errors import JobError, JobLockedError, ValidationError
-from outlast.jobs.store import PartSizes, job_directory
+from outlast.jobs.store import PartSizes, _is_free, job_directory
 
 
 def write(path, size):
@@ -61,15 +61,20 @@ def test_a_job_that_is_run_is_refused_and_its_holder_is_named(tmp_path):
     directory.lock("job", "later").close()
 
 
-def test_somebody_who_looks_for_an_instant_does_not_keep_a_job_from_starting(tmp_path):
-    directory = job_directory(tmp_path, "job")
+def test_somebody_who_looks_for_an_instant_does_not_keep_a_job_from_starting(tmp_path, monkeypatch):
+    directory, tries = job_directory(tmp_path, "job"), []
     directory.lock("job", "noon").close()
+
+    def tried(file):
+        tries.append(_is_free(file))
+        fcntl.flock(looking, fcntl.LOCK_UN)
+        return tries[-1]
+
     with (directory.path / "LOCK").open("rb") as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)
-        timer = threading.Timer(0.02, fcntl.flock, (looking, fcntl.LOCK_UN))
-        timer.start()
+        monkeypatch.setattr("outlast.jobs.store._is_free", tried)
         directory.lock("job", "noon").close()
-        timer.join()
+    assert tries == [False, True]
 
 
 def _locked_until_killed(directory, ready):

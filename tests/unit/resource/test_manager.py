@@ -71,10 +71,17 @@ async def test_thresholds_are_compared_with_a_fresh_sample(build, machine):
 async def test_an_unknown_threshold_is_an_error_that_names_the_nearest(build):
     async with build() as monitor:
         for ask in (monitor.check_thresholds, monitor.require):
-            with pytest.raises(ResourceThresholdNotFoundError, match="production"):
+            with pytest.raises(ResourceThresholdNotFoundError, match=r"did you mean 'production'\?; there are \w+, "):
                 await ask("prodction")
         with pytest.raises(ResourceThresholdNotFoundError):
             await monitor.start_monitoring("prodction", ignore)
+
+
+@pytest.mark.parametrize("callback", [None, "print"])
+async def test_a_callback_that_cannot_be_called_is_refused_at_once(build, callback):
+    async with build() as monitor:
+        with pytest.raises(ValidationError, match=f"'{type(callback).__name__}' is not"):
+            await monitor.start_monitoring("production", callback)
 
 
 async def test_a_guard_raises_beyond_a_limit_and_only_there(build, machine):

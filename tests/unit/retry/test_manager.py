@@ -89,7 +89,7 @@ async def test_a_function_that_gets_the_wrong_arguments_is_a_failure_of_the_oper
 
 class TestPolicies:
     async def test_an_unknown_policy_is_an_error_that_names_the_nearest(self, manager, script):
-        with pytest.raises(RetryPolicyNotFoundError, match="did you mean 'conservative'") as caught:
+        with pytest.raises(RetryPolicyNotFoundError, match=r"did you mean 'conservative'\?; there are \w+, ") as caught:
             await manager.execute_with_retry(script(1), "conservativ")
         assert isinstance(caught.value, LookupError)
         assert caught.value.context["policy_id"] == "conservativ"
@@ -97,6 +97,12 @@ class TestPolicies:
             await manager.calculate_backoff_delay(1, "")
         with pytest.raises(RetryPolicyNotFoundError):
             manager.policy(None)
+
+    async def test_of_many_policies_some_are_named(self, manager, script):
+        for number in range(30):
+            await manager.create_retry_policy({"name": f"of shop {number:02}"})
+        with pytest.raises(RetryPolicyNotFoundError, match=r"of shop \d\d and \d+ more$"):
+            await manager.execute_with_retry(script(1), "nobody's")
 
     async def test_a_created_policy_is_used_by_its_id(self, manager, script):
         assert await manager.create_retry_policy({"name": "shop", "max_attempts": 2}) == "shop"

@@ -41,6 +41,12 @@ async def test_a_rule_of_the_configuration_counts_after_those_in_code(ruled, scr
         await manager.execute_with_retry(script(ConnectionError), "http")
 
 
+async def test_a_rule_that_can_never_hold_is_told(ruled, script, caplog):
+    manager = ruled(FailureRule(failure_class="network", when=lambda error: eror.status, name="mine"))  # noqa: F821
+    assert await manager.execute_with_retry(script(ConnectionError, "page"), "http") == "page"
+    assert "rule 'mine' has never held" in caplog.text
+
+
 async def test_a_rule_that_asks_for_a_host_holds_for_its_guard_alone(ruled, script):
     manager = ruled(FailureRule(failure_class="not_found", types=["ConnectionError"], hosts=["*.shop.example"]))
     with pytest.raises(PermanentFailureError):

@@ -29,7 +29,7 @@ check: $(READY)  ## Format, lint, types, floors, unused dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@# What is not shipped has no style to keep; but what is undefined, unused or defined twice there is a mistake.
-	$(BIN)/ruff check --isolated --select F,B015 --ignore F401 tests benchmarks docs examples
+	$(BIN)/ruff check --isolated --select F,B015 tests benchmarks docs examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry src

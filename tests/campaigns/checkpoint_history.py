@@ -9,7 +9,6 @@ import errno
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from random import Random
 
 from outlast.checkpoint import CheckpointManager

@@ -13,7 +13,7 @@ from random import Random
 
 from outlast.errors import LedgerError, StaleLeaseError
 from outlast.ledger.port import ItemStatus, NewItem, Record, Shape
-from outlast.ledger.sqlfile import LedgerFile, Read, Write
+from outlast.ledger.sqlfile import LedgerFile, Write
 from outlast.storage.keys import Keyring
 from outlast.testing.simulated_disk import DiskModel, PowerCutError, SimulatedDisk
 from outlast.testing.simulated_vfs import SimulatedVfs

@@ -19,7 +19,7 @@ from outlast.errors import CheckpointError, CheckpointNotFoundError, ResilienceE
 from outlast.ledger.sqlfile import LedgerFile
 from outlast.testing.disk_file import DiskFile
 from outlast.testing.disk_model import DiskModel
-from outlast.testing.simulated_disk import PowerCutError, SimulatedDisk
+from outlast.testing.simulated_disk import SimulatedDisk
 from outlast.testing.simulated_vfs import SimulatedVfs
 
 pytestmark = pytest.mark.usefixtures("tracing")

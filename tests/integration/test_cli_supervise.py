@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import time
 from contextlib import suppress
 
 import pytest

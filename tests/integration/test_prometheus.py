@@ -82,9 +82,9 @@ def fetched(port):
         ("/metrics/x", None, 404),
     ],
 )
-def test_it_is_served_at_its_path_alone_and_under_the_names_of_this_machine(path, host, status):
+def test_it_is_served_at_its_path_alone_and_under_the_names_of_this_machine(path, host, status, unused_tcp_port):
     metrics = Metrics("shop", clock=lambda: 0.0)
-    metrics.serve(port := free_port())
+    metrics.serve(port := unused_tcp_port)
     try:
         request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": host} if host else {})
         try:

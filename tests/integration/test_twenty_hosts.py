@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
-import textwrap
-import threading
 from collections import Counter
 from contextlib import AsyncExitStack
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st

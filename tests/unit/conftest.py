@@ -1,8 +1,5 @@
 """What tests of several wings share: a clock that is moved by hand, chance that is no chance, what happened on the bus."""
 
-import asyncio
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from outlast.events import EventBus

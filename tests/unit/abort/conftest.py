@@ -1,8 +1,5 @@
 """What the tests of aborting share: a clock that is moved by hand, a manager whose events are written down, notifiers that are none."""
 
-import asyncio
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from outlast.abort import AbortManager, AbortPolicy, Decision, Guard

@@ -16,7 +16,6 @@ from outlast.jobs import Outcome, Run, job
 from outlast.jobs.recall import BROWSER_STATE
 from outlast.runtime import Runtime
 from outlast.testing import FakeLauncher
-from outlast.testing.fake_browser import FakeContext
 
 URLS = [f"https://shop.example/{number}" for number in range(12)]
 

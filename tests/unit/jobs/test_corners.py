@@ -1,7 +1,6 @@
 """Corners where a run hung, died or told the wrong story before."""
 
 import asyncio
-import json
 from collections import Counter
 
 import pytest

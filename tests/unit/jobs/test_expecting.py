@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from outlast.errors import StaleLeaseError
-from outlast.jobs import Outcome, Run, job
+from outlast.jobs import Outcome, Run
 from outlast.jobs.census import Census
 from outlast.jobs.expecting import at_work
 from outlast.jobs.gate import Waiting

@@ -3,8 +3,6 @@
 It goes on where the process before stopped, or with `fresh` puts aside what that has done.
 """
 
-import os
-
 from saying import begin
 
 import outlast

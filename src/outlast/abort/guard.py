@@ -116,6 +116,7 @@ class Guard:
             return
         self._seen.failed_at = now
         if self.state is not State.RUNNING:
+            self._probing.failed += 1
             self.settle(now)
             return
         self._seen.recent.keep_only(failure_class, signature)
@@ -252,11 +253,11 @@ class Guard:
         self._turn(Turn.RECOVERED)
 
     def _is_spent(self, now: float) -> bool:
-        """Whether the patience is over, and something failed so late that it is not only the clock that says so."""
-        if self._seen.evidence.operations < self._min_operations and not self._is_silence:
-            return False
-        end = self.gives_up_at
-        return now >= end and self._seen.failed_at >= end - 2 * PROBE_EVERY_MAX
+        """Whether the patience is over, and it is not only the clock that says so: something failed that late, and a probe where one may go."""
+        seen, end = self._seen, self.gives_up_at
+        is_proven = self.state is not State.PROBING or self._probing.failed > 0
+        is_known = is_proven and seen.evidence.operations >= self._min_operations
+        return (is_known or self._is_silence) and now >= end and seen.failed_at >= end - 2 * PROBE_EVERY_MAX
 
     def _condemn(self, now: float) -> None:
         self._condemned_at = now

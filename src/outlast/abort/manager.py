@@ -126,7 +126,7 @@ class AbortManager(IAbortManager):
 
     @override
     async def execute_abort_actions(self, job_id: str, abort_reason: str) -> bool:
-        """Do what the policy wants that the job was judged by last, else the default one; whether all of it succeeded.
+        """Do what the policy wants under which the job is to be aborted, else the one asked for last, else the default one; whether all succeeded.
 
         Each action is done once for a job, until `forget`: a second call gives what the first gave, one that comes meanwhile shares it,
         and where a caller was cancelled the next goes on with what is left.

@@ -63,7 +63,7 @@ class Watch:
     on_pattern: Callable[[Pattern], None]
     history: History = field(default_factory=History)
     policy_id: str | None = None
-    """The policy that was asked for last."""
+    """The policy under which the job is to be aborted, else the one that was asked for last."""
     _judged: OrderedDict[str, _Judged] = field(default_factory=OrderedDict, init=False)
     _log: deque[_Entry] = field(default_factory=lambda: deque(maxlen=LOG_MAX), init=False)
     _surges: OrderedDict[str, float] = field(default_factory=OrderedDict, init=False)
@@ -123,7 +123,8 @@ class Watch:
         if is_news:
             judged.decision, judged.evaluated_at = verdict.decision, now
         judged.is_announced = judged.is_announced or is_abort
-        self.policy_id = policy.id
+        if verdict.decision is Decision.ABORT or not any(each.is_announced for each in self._judged.values()):
+            self.policy_id = policy.id
         return verdict, is_news, is_abort
 
     def _keep(self, now: float, report: Report) -> None:

@@ -200,7 +200,8 @@ class Abortion:
         if at is None:
             return None
         when = self._clock.now() + timedelta(seconds=at - self._clock.monotonic())
-        return (when + timedelta(seconds=0.5)).replace(microsecond=0).isoformat()
+        # Two clocks are never read at the same time.
+        return (when + timedelta(milliseconds=1)).replace(microsecond=0).isoformat()
 
 
 def _attach(session: Session, stop: Callable[[], None], *, saves: bool) -> None:

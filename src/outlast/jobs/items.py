@@ -102,19 +102,23 @@ def _in_slices(items: Iterable[Any], size: int, loop: asyncio.AbstractEventLoop)
 
 
 async def _as_they_come(items: AsyncIterable[Any], size: int) -> AsyncIterator[list[Any]]:
-    """Full batches of a quick source; of a slow one, what has come when nothing more did for `PAUSE_SECONDS`."""
-    iterator = aiter(items)
+    """Full batches of a quick source; of a slow one, what has come within `PAUSE_SECONDS`."""
+    iterator, loop = aiter(items), asyncio.get_running_loop()
+    began = 0.0
     batch: list[Any] = []
     following = asyncio.ensure_future(anext(iterator))
     try:
         while True:
-            if batch and not (await asyncio.wait([following], timeout=PAUSE_SECONDS))[0]:
+            if batch and not (await asyncio.wait([following], timeout=began + PAUSE_SECONDS - loop.time()))[0]:
                 yield batch
                 batch = []
             try:
-                batch.append(await following)
+                item = await following
             except StopAsyncIteration:
                 break
+            if not batch:
+                began = loop.time()
+            batch.append(item)
             following = asyncio.ensure_future(anext(iterator))
             if len(batch) == size:
                 yield batch

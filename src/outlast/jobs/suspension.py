@@ -137,8 +137,7 @@ class Suspension:
 
     def probe_failed(self, task: Task, now: float, kind: Classification, signature: str) -> bool:
         """Whether the item that failed was a probe; then its failure is no more than that."""
-        is_probe = self.is_probe(task)
-        if is_probe:
+        if is_probe := self.is_probe(task):
             self._probed(task, now, good=False, failure_class=kind.failure_class.value, signature=signature)
         return is_probe
 
@@ -235,8 +234,9 @@ class Suspension:
     def dismiss(self, left: int) -> None:
         """Let the items go, whatever becomes of them: nobody suspects anything any more."""
         self._guard = None
+        self._throttle.bound(RECOVERY, None)
         self._probes.forget()
-        self.suspended = self.is_silence = False
+        self.suspended = self.is_silence = self._recovering = False
         self.let_go = left
         self._failing.clear()
         self._wake()

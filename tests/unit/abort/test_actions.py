@@ -58,6 +58,18 @@ def outcome(abort, job="job"):
     return {each["action"]: each["problem"] for each in abort.actions_done(job)}
 
 
+async def test_the_policy_that_aborts_the_job_says_what_is_done_whoever_asked_last(acting):
+    abort = await acting()
+    await abort.create_abort_policy({"name": "hard", "kind": "strict", "abort_actions": ["cleanup"]})
+    await abort.create_abort_policy({"name": "soft", "kind": "never", "abort_actions": ["shutdown"]})
+    for _ in range(40):
+        await abort.record_failure("job", {"error": RuntimeError("x")})
+    assert (await abort.evaluate_abort_conditions("job", "hard"))["should_abort"] is True
+    assert (await abort.evaluate_abort_conditions("job", "soft"))["should_abort"] is False
+    assert await abort.execute_abort_actions("job", "why") is True
+    assert acting.called == [("cleanup", "job")]
+
+
 async def test_the_actions_of_the_policy_are_done_in_its_order(acting, events):
     abort = await acting()
     assert await abort.execute_abort_actions("job", "too much") is True

@@ -535,3 +535,23 @@ def test_every_state_can_be_reached_and_an_abort_is_the_end():
     assert {to for _, to in TRANSITIONS.items()} | {State.RUNNING} == set(State)
     assert not [key for key in TRANSITIONS if key[0] is State.ABORTED]
     assert {turn for _, turn in TRANSITIONS} == set(Turn)
+
+
+def test_what_was_in_flight_condemns_no_job_that_nobody_has_probed(driven):
+    job = driven()
+    job.fail_until_suspected()
+    job.guard.drained(job.now)
+    job.now += 1_000
+    job.guard.failed(job.now)
+    assert job.decision is Decision.PROBE
+    job.guard.probed(job.now, good=False)
+    assert job.decision is Decision.ABORT
+
+
+def test_a_probe_that_nobody_answers_is_as_good_as_a_bad_one(driven):
+    job = driven()
+    job.fail_until_suspected()
+    job.guard.drained(job.now)
+    job.now += 1_000
+    job.guard.silent(job.now, job.now, failure_class="timeout")
+    assert job.decision is Decision.ABORT

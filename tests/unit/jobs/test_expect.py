@@ -1,6 +1,7 @@
 """What is not as expected, and what chance could explain."""
 
 import random
+from fractions import Fraction
 from math import ceil
 
 import pytest
@@ -106,6 +107,14 @@ def test_too_many_failures_are_told_while_the_job_works():
     assert told(while_it_works(expectations, Counts(done=1, failed=3, pending=996), Yield())) == [
         "max_failed: 3 of 1000 items failed (0.3%), allowed: 2"
     ]
+
+
+@pytest.mark.parametrize(("failed", "told"), [(5, 0), (7, 0), (19, 0), (20, 1)])
+def test_a_share_that_chance_may_explain_is_not_told_while_there_may_be_items_to_come(failed, told):
+    counts = Counts(done=500 - failed, failed=failed)
+    expectations = wanted(max_failed=Allowance(share=Fraction(1, 100)))
+    assert len(while_it_works(expectations, counts, Yield())) == told
+    assert len(at_the_end(expectations, counts, Yield(1, 1, 1), None)) == (failed > 5)
 
 
 def test_a_job_stalls_after_so_much_work_without_a_record():

@@ -75,6 +75,15 @@ def test_the_host_of_an_item(item, host):
     assert host_of(item) == host
 
 
+async def test_a_source_that_trickles_keeps_nothing_back_for_long():
+    async def source():
+        for n in range(12):
+            await asyncio.sleep(0.03)
+            yield n
+
+    assert [batch async for batch in batches(source(), 500)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+
+
 async def test_batches_never_load_more_than_asked():
     pulled = []
 

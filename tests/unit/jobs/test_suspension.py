@@ -338,6 +338,15 @@ def test_nobody_may_answer_for_as_long_as_the_patience(silent, over):
     assert Job().suspension.is_spent(1_000.0, silent) is over
 
 
+def test_once_dismissed_the_whole_concurrency_is_allowed_again():
+    job = Job().suspended()
+    for _ in range(3):
+        job.probe(3.0, good=True)
+    assert job.throttle.limit == 4
+    job.suspension.dismiss(7)
+    assert job.throttle.limit is None
+
+
 def test_once_dismissed_nothing_is_suspected_any_more():
     job = Job().suspended()
     job.suspension.dismiss(7)

@@ -158,11 +158,10 @@ class Keeper:
 
     async def _close(self) -> None:
         gone = BrowserUnavailableError("the browser was closed", context={"scope": "browser"})
-        work, generation = self._work, self.generation
-        if work is not None:
+        if (work := self._work) is not None:
             work.cancel()
             await asyncio.wait({work})
-            generation = self.generation
+        generation = self.generation
         self._gate.fail(gone)
         self._stop_watching()
         if generation is not None:

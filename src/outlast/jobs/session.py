@@ -146,8 +146,7 @@ class Session:
         ledger, started = self.ledger, self._now()
         before = await ledger.get("concurrency")
         self.follows_abort = (await ledger.get("ended") or {}).get("outcome") == "aborted"
-        left = self._left
-        released = await ledger.release()
+        released, left = await ledger.release(), self._left
         await take_back_untried(ledger)
         self.repeated = min(released, before or 0) if left.repeated is None else left.repeated
         self.suspicion = left.suspicion

@@ -18,12 +18,12 @@ from benchmarks.machine import scratch
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.table import Row, at_most, row
 from outlast import Run
-from outlast.cli.happened import Happenings
+from outlast.cli.screen.happened import Happenings
 from outlast.cli.hosts import HostWatch
-from outlast.cli.live import REDRAW_SECONDS, LiveScreen, live_screen
-from outlast.cli.screens import Screen, SilentScreen
-from outlast.cli.view import View
-from outlast.cli.watcher import Stops, Watcher
+from outlast.cli.screen.live import REDRAW_SECONDS, LiveScreen, live_screen
+from outlast.cli.screen.screens import Screen, SilentScreen
+from outlast.cli.screen.view import View
+from outlast.cli.screen.watcher import Stops, Watcher
 from outlast.runtime import Runtime
 
 __all__ = ["job", "rows"]

@@ -15,7 +15,7 @@ from typing_extensions import override
 from outlast.cli.options import COMPLETE_VARIABLE, Settings
 
 if TYPE_CHECKING:
-    from outlast.cli.grouping import NamedGroup
+    from outlast.cli.failures.grouping import NamedGroup
     from outlast.jobs.store import JobDirectory
 
 __all__ = ["SHELLS", "completed", "script", "taught"]
@@ -119,7 +119,7 @@ def _rates(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 
 
 def _events(_: click.Context, incomplete: str) -> list[CompletionItem]:
-    from outlast.cli.event_words import KINDS  # noqa: PLC0415 - heavy, and asked for rarely
+    from outlast.cli.words.event import KINDS  # noqa: PLC0415 - heavy, and asked for rarely
 
     return _beginning(incomplete, KINDS)
 
@@ -139,7 +139,7 @@ def _runs(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
 def _failures(ctx: click.Context) -> "tuple[NamedGroup, ...]":
     import asyncio  # noqa: PLC0415 - heavy, and asked for rarely
 
-    from outlast.cli.grouping import failure_groups  # noqa: PLC0415 - heavy, and asked for rarely
+    from outlast.cli.failures.grouping import failure_groups  # noqa: PLC0415 - heavy, and asked for rarely
 
     return asyncio.run(failure_groups(*_directory(ctx))).groups
 

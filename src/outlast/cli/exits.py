@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 import outlast
-from outlast.cli.choice import GroupNotFoundError
+from outlast.cli.failures.choice import GroupNotFoundError
 from outlast.cli.folding import Whole
 from outlast.cli.lives import DiedInVainError
 from outlast.cli.options import Settings

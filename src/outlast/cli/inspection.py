@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from outlast.checkpoint import Verdict
-from outlast.cli.checkpoint_words import problem_of
 from outlast.cli.compared import Compared, Comparison, compared
 from outlast.cli.opening import keys_if_good, looked_into
 from outlast.cli.options import Settings
@@ -17,7 +16,7 @@ from outlast.jobs.store import JobDirectory
 from outlast.ledger.health import Health
 from outlast.ledger.repair import Repaired, repair
 
-__all__ = ["Inspection", "inspected", "rest_of"]
+__all__ = ["Inspection", "inspected", "problem_of", "rest_of"]
 
 _JUDGED = frozenset({"available", "corrupted"})
 
@@ -106,3 +105,8 @@ async def _foretold(directory: JobDirectory) -> Repaired | None:
         return await asyncio.to_thread(work)
     except LedgerCorruptionError:
         return None
+
+
+def problem_of(verdict: Verdict) -> str:
+    """What is wrong with it, without its name before that."""
+    return (verdict.problem or "").removeprefix(f"checkpoint {verdict.id}: ")

@@ -4,15 +4,15 @@ from collections import Counter
 from contextlib import closing
 from typing import Any
 
-from outlast.cli.grouping import Grouped, failure_groups
-from outlast.cli.job_words import status_steps
-from outlast.cli.note_words import note_lines
+from outlast.cli.failures.grouping import Grouped, failure_groups
 from outlast.cli.opening import key_missing, keys_at_hand, keys_if_good, opened
 from outlast.cli.options import Settings
 from outlast.cli.phrases import quoted, typed
 from outlast.cli.reading import JobRecord, begun_with, found, record_of, store_hint, store_of
 from outlast.cli.shelves import shelf_of
-from outlast.cli.standing import moment_told, standing_of, unread_standing
+from outlast.cli.words.job import status_steps
+from outlast.cli.words.note import note_lines
+from outlast.cli.words.standing import moment_told, standing_of, unread_standing
 from outlast.errors import CheckpointError, JobNotFoundError, LedgerCorruptionError, ValidationError
 from outlast.jobs.diary import about_events
 from outlast.jobs.store import JobDirectory, job_directory

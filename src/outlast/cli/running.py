@@ -7,20 +7,20 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from outlast.cli.code import changed_line, changes, code_before, refuse_other_code
+from outlast.cli.failures.grouping import NamedGroup, failure_groups
 from outlast.cli.foretelling import foretold, leaving_no_trace
-from outlast.cli.foretold_words import foretold_document, foretold_lines
-from outlast.cli.grouping import NamedGroup, failure_groups
 from outlast.cli.hosts import HostWatch
-from outlast.cli.jsonlines import put_object
 from outlast.cli.once import Once
 from outlast.cli.options import Settings
 from outlast.cli.phrases import units
 from outlast.cli.plan import Order, Plan, planned
 from outlast.cli.printing import answer, remark, say
 from outlast.cli.reading import record_of
+from outlast.cli.screen.jsonlines import put_object
 from outlast.cli.sources import STANDARD_INPUT
 from outlast.cli.supervising import Life, supervised
-from outlast.cli.words import Ended, ending, style_of
+from outlast.cli.words.ending import Ended, ending, style_of
+from outlast.cli.words.foretold import foretold_document, foretold_lines
 from outlast.cli.work import Worked, work
 from outlast.errors import ConfigurationError
 from outlast.events import EventType

@@ -9,14 +9,6 @@ from outlast.cli.options import Settings
 from outlast.cli.phrases import duration, safe
 from outlast.cli.printing import answer, say
 from outlast.cli.reading import JobRecord, found, record_of, store_hint, store_of
-from outlast.cli.steer_words import (
-    ended_lines,
-    given_line,
-    left_lines,
-    not_running_lines,
-    silent_lines,
-    unended_lines,
-)
 from outlast.cli.steering import (
     ANSWER_SECONDS,
     END_SECONDS,
@@ -27,6 +19,14 @@ from outlast.cli.steering import (
     end_of,
     run_at_work,
     tell,
+)
+from outlast.cli.words.steer import (
+    ended_lines,
+    given_line,
+    left_lines,
+    not_running_lines,
+    silent_lines,
+    unended_lines,
 )
 from outlast.jobs import ExitCode, Outcome
 from outlast.jobs.command import Answer, Command, Word

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from outlast.cli.happened import Happenings
 from outlast.cli.hosts import HostWatch
-from outlast.cli.notices import NOTICED
 from outlast.cli.options import Settings
 from outlast.cli.phrases import duration, safe
 from outlast.cli.plan import Plan
-from outlast.cli.screens import JsonScreen, Screen, screen
+from outlast.cli.screen.happened import Happenings
+from outlast.cli.screen.notices import NOTICED
+from outlast.cli.screen.screens import JsonScreen, Screen, screen
+from outlast.cli.screen.watcher import Stops, Watcher
 from outlast.cli.sources import read
-from outlast.cli.watcher import Stops, Watcher
-from outlast.cli.words import beginning
+from outlast.cli.words.ending import beginning
 from outlast.config import JobConfiguration, LoggingConfiguration
 from outlast.correlation import handed_on
 from outlast.events import EVENTS, EventType, ResilienceEvent, Severity

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from outlast.cli.grouping import named
+from outlast.cli.failures.grouping import named
 from outlast.failure.describe import Failure
 from outlast.failure.groups import Groups
 

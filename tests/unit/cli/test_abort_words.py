@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outlast.cli.abort_words import aborted_lines, aborted_steps, suspended_line, why
-from outlast.cli.notices import told
-from outlast.cli.progress import suspended_text
+from outlast.cli.words.abort import aborted_lines, aborted_steps, suspended_line, why
+from outlast.cli.screen.notices import told
+from outlast.cli.screen.progress import suspended_text
 from outlast.events import EventType, ResilienceEvent
 
 NOTE = {

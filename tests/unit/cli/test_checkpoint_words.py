@@ -3,7 +3,7 @@
 import pytest
 
 from outlast.checkpoint import LatestCheckpoint, Pruned, Verdict
-from outlast.cli.checkpoint_words import (
+from outlast.cli.words.checkpoint import (
     KEYS_SHOWN_MAX,
     checkpoint_table,
     contents,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlast.cli.choice import ID_DIGITS, Choice, Chooser, GroupNotFoundError, group_ids, group_name
-from outlast.cli.choosing import moment_in
-from outlast.cli.failed import Failed, failed_of
+from outlast.cli.failures.choice import ID_DIGITS, Choice, Chooser, GroupNotFoundError, group_ids, group_name
+from outlast.cli.failures.choosing import moment_in
+from outlast.cli.failures.failed import Failed, failed_of
 from outlast.errors import ValidationError
 from outlast.failure.describe import Failure
 from outlast.failure.model import FailureClass

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from outlast.cli.event_words import entry_json, entry_line
+from outlast.cli.words.event import entry_json, entry_line
 from outlast.logs.reading import Entry
 
 ENTRY = Entry(

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outlast.cli.expect_words import MEANT
-from outlast.cli.note_words import note_lines
-from outlast.cli.notices import told
+from outlast.cli.words.expect import MEANT
+from outlast.cli.words.note import note_lines
+from outlast.cli.screen.notices import told
 from outlast.cli.reading import Notes
-from outlast.cli.words import Ended, ending, style_of
+from outlast.cli.words.ending import Ended, ending, style_of
 from outlast.events import EventType, ResilienceEvent
 from outlast.jobs import Outcome, Summary
 from outlast.ledger.port import Counts

@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from outlast.cli.acted_words import ignored_lines, retried_lines
-from outlast.cli.acting import Acted
-from outlast.cli.choice import Choice
-from outlast.cli.group_words import Telling, cause_of, group_lines, groups_lines
-from outlast.cli.grouping import Grouped
-from outlast.cli.pause_words import paused_lines, unpaused_lines
+from outlast.cli.words.acted import ignored_lines, retried_lines
+from outlast.cli.failures.acting import Acted
+from outlast.cli.failures.choice import Choice
+from outlast.cli.words.group import Telling, cause_of, group_lines, groups_lines
+from outlast.cli.failures.grouping import Grouped
+from outlast.cli.words.pause import paused_lines, unpaused_lines
 from outlast.cli.pausing import Ordered
 from outlast.jobs.orders import Orders
 from outlast.ledger.port import ItemStatus

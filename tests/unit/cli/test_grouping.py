@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from outlast.cli.acting import ignored, tried_again
-from outlast.cli.choice import Choice, GroupNotFoundError, group_name
-from outlast.cli.failed import failed_items
-from outlast.cli.grouping import failure_groups
+from outlast.cli.failures.acting import ignored, tried_again
+from outlast.cli.failures.choice import Choice, GroupNotFoundError, group_name
+from outlast.cli.failures.failed import failed_items
+from outlast.cli.failures.grouping import failure_groups
 from outlast.cli.opening import looked_into
 from outlast.cli.pausing import order_hosts, standing_orders
 from outlast.errors import JobLockedError, KeyMissingError

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from outlast.cli.happened import Happened, Happenings
+from outlast.cli.screen.happened import Happened, Happenings
 from outlast.events import EVENTS, EventType, ResilienceEvent
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -7,11 +7,11 @@ import pytest
 
 from outlast.checkpoint import Verdict
 from outlast.cli.compared import Compared, Comparison
-from outlast.cli.finding_words import FINDINGS_SHOWN_MAX, REMEDIES, finding_lines
-from outlast.cli.health_words import health_document, health_lines, verdict_lines
+from outlast.cli.words.finding import FINDINGS_SHOWN_MAX, REMEDIES, finding_lines
+from outlast.cli.words.health import health_document, health_lines, verdict_lines
 from outlast.cli.inspection import Inspection
 from outlast.cli.reading import Holder
-from outlast.cli.repair_words import ending_lines, mended_document, mended_lines
+from outlast.cli.words.repair import ending_lines, mended_document, mended_lines
 from outlast.cli.repairing import Mended
 from outlast.ledger.health import Finding, Health, Remedy
 from outlast.ledger.repair import Repaired

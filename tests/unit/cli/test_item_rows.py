@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from outlast.cli.item_rows import csv_text
+from outlast.cli.failures.item_rows import csv_text
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from outlast.cli.job_words import status_document, status_lines
+from outlast.cli.words.job import status_document, status_lines
 from outlast.cli.pausing import Paused
 from outlast.cli.reading import Holder, JobRecord, Notes
-from outlast.cli.standing import standing_of
+from outlast.cli.words.standing import standing_of
 from outlast.jobs.store import JobDirectory, PartSizes
 from outlast.ledger.port import Counts
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from outlast.cli.list_words import WIDTH, list_lines, run_document, run_lines
+from outlast.cli.words.list import WIDTH, list_lines, run_document, run_lines
 from outlast.cli.pausing import Paused
 from outlast.cli.reading import Holder, JobRecord, Notes
 from outlast.jobs.store import JobDirectory, PartSizes

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from outlast.cli.choice import group_name
-from outlast.cli.grouping import Grouped
-from outlast.cli.looks import Looks
-from outlast.cli.watching import CHANGED_SECONDS, UNCHANGED_SECONDS, LookLines
+from outlast.cli.failures.choice import group_name
+from outlast.cli.failures.grouping import Grouped
+from outlast.cli.screen.looks import Looks
+from outlast.cli.screen.watching import CHANGED_SECONDS, UNCHANGED_SECONDS, LookLines
 from outlast.config import JobConfiguration
 from outlast.events import EventType
 from outlast.jobs import Run
@@ -165,7 +165,7 @@ async def test_the_causes_are_read_again_only_when_there_are_more_and_not_too_of
         await virtual_clock.sleep(1.0)
         return Grouped()
 
-    monkeypatch.setattr("outlast.cli.looks.failure_groups", counted)
+    monkeypatch.setattr("outlast.cli.screen.looks.failure_groups", counted)
     with await Looks.at(job_directory(tmp_path, "docs"), runtime) as looks:
         for _ in range(5):
             await looks.look()

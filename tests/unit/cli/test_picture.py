@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console
 
-from outlast.cli.choice import group_name
-from outlast.cli.happened import Happened
-from outlast.cli.live import Drawn
-from outlast.cli.pace import Eta
-from outlast.cli.picture import picture
+from outlast.cli.failures.choice import group_name
+from outlast.cli.screen.happened import Happened
+from outlast.cli.screen.live import Drawn
+from outlast.cli.screen.pace import Eta
+from outlast.cli.screen.picture import picture
 from outlast.cli.rows import plain, wide
-from outlast.cli.view import InTrouble, View
+from outlast.cli.screen.view import InTrouble, View
 from outlast.jobs.causes import Cause
 from outlast.jobs.host import Reason
 from outlast.jobs.progress import Trouble

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from outlast.cli.choice import group_name
-from outlast.cli.happened import Happened
-from outlast.cli.pace import Eta, Pace
-from outlast.cli.progress import plain_line, status_object, told_eta
-from outlast.cli.view import InTrouble, View
+from outlast.cli.failures.choice import group_name
+from outlast.cli.screen.happened import Happened
+from outlast.cli.screen.pace import Eta, Pace
+from outlast.cli.screen.progress import plain_line, status_object, told_eta
+from outlast.cli.screen.view import InTrouble, View
 from outlast.jobs.causes import Cause
 from outlast.jobs.host import Reason
 from outlast.jobs.progress import Trouble

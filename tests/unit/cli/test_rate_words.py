@@ -1,7 +1,7 @@
 """How often hosts are asked, in words: what the job says, and what was ordered in its place."""
 
 from outlast.cli.pausing import Ordered
-from outlast.cli.rate_words import rate_document, rate_lines, rate_table, rates_in_force, rates_text
+from outlast.cli.words.rate import rate_document, rate_lines, rate_table, rates_in_force, rates_text
 from outlast.jobs.orders import Orders
 
 OWN = {"a.de": "30/min", "*": "5/s"}

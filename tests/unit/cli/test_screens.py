@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import pytest
 
 from outlast.cli.hosts import Down, HostWatch
-from outlast.cli.notices import NOTICED, told
-from outlast.cli.live import LiveScreen
+from outlast.cli.screen.notices import NOTICED, told
+from outlast.cli.screen.live import LiveScreen
 from outlast.cli.options import Settings
 from outlast.cli.printing import is_live, left_drawing, say, wants_color
-from outlast.cli.pace import Eta, Pace
-from outlast.cli.screens import JsonScreen, MuteScreen, PlainScreen, SilentScreen, chosen_progress, screen
-from outlast.cli.view import View, seen
+from outlast.cli.screen.pace import Eta, Pace
+from outlast.cli.screen.screens import JsonScreen, MuteScreen, PlainScreen, SilentScreen, chosen_progress, screen
+from outlast.cli.screen.view import View, seen
 from outlast.cli.work import logging_for, noticed
 from outlast.config import LoggingConfiguration
 from outlast.events import EventType, ResilienceEvent

@@ -11,7 +11,7 @@ import pytest
 from outlast.cli.frozen import is_frozen
 from outlast.cli.pausing import Paused
 from outlast.cli.reading import Holder, JobRecord, Notes
-from outlast.cli.steer_words import ended_lines, not_running_lines, silent_lines, unended_lines
+from outlast.cli.words.steer import ended_lines, not_running_lines, silent_lines, unended_lines
 from outlast.cli.steering import (
     ANSWER_SECONDS,
     BEGIN_SECONDS,

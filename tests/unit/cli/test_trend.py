@@ -2,7 +2,7 @@
 
 import pytest
 
-from outlast.cli.trend import STRETCHES_MAX, Trend, sparkline
+from outlast.cli.screen.trend import STRETCHES_MAX, Trend, sparkline
 
 
 def test_a_trend_keeps_the_most_of_each_stretch_and_never_grows():

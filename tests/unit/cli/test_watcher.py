@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from outlast.cli.happened import Happenings
+from outlast.cli.screen.happened import Happenings
 from outlast.cli.hosts import HostWatch
-from outlast.cli.live import REDRAW_SECONDS, LiveScreen, live_screen
-from outlast.cli.view import View
-from outlast.cli.watcher import Stops, Watcher
+from outlast.cli.screen.live import REDRAW_SECONDS, LiveScreen, live_screen
+from outlast.cli.screen.view import View
+from outlast.cli.screen.watcher import Stops, Watcher
 from outlast.events import EventType
 from outlast.jobs import Progress
 from outlast.jobs.progress import Trouble

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from outlast.cli.hosts import Down
-from outlast.cli.words import (
+from outlast.cli.words.ending import (
     Ended,
     beginning,
     ending,

@@ -7,14 +7,14 @@ from difflib import get_close_matches
 
 import click
 
-from outlast.cli.choosing import moment_in
-from outlast.cli.event_words import KINDS, Asked, cloudevent_line, entry_json, entry_line
+from outlast.cli.failures.choosing import moment_in
 from outlast.cli.folding import Whole
 from outlast.cli.opening import key_missing, keys_at_hand, keys_if_good
 from outlast.cli.options import Settings, common
 from outlast.cli.phrases import safe, units
 from outlast.cli.printing import put_lines, remark
 from outlast.cli.reading import begun_with, found, holder_of, store_of
+from outlast.cli.words.event import KINDS, Asked, cloudevent_line, entry_json, entry_line
 from outlast.errors import LedgerCorruptionError
 from outlast.jobs.diary import about_events
 from outlast.jobs.store import JobDirectory, job_directory

@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
-from outlast.cli.choice import Choice
-from outlast.cli.choosing import choice_options
+from outlast.cli.failures.choice import Choice
+from outlast.cli.failures.choosing import choice_options
+from outlast.cli.failures.grouping import Grouped, failure_groups
+from outlast.cli.failures.item_rows import Form, put_items
 from outlast.cli.folding import width_of
-from outlast.cli.group_words import Telling, group_lines, groups_lines
-from outlast.cli.grouping import Grouped, failure_groups
-from outlast.cli.item_rows import Form, put_items
 from outlast.cli.options import Settings, common
 from outlast.cli.printing import answer, put_lines
 from outlast.cli.reading import chosen, store_hint, store_of
+from outlast.cli.words.group import Telling, group_lines, groups_lines
 from outlast.ledger.port import ItemStatus
 
 __all__ = ["command"]

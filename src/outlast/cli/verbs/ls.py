@@ -6,13 +6,13 @@ from shutil import get_terminal_size
 
 import click
 
-from outlast.cli.job_words import status_document
-from outlast.cli.list_words import list_lines, run_document, run_lines
 from outlast.cli.options import Settings, common
 from outlast.cli.phrases import safe
 from outlast.cli.printing import answer, put, say
 from outlast.cli.reading import job_records, store_of
 from outlast.cli.reporting import runs_of
+from outlast.cli.words.job import status_document
+from outlast.cli.words.list import list_lines, run_document, run_lines
 from outlast.jobs import ExitCode
 from outlast.runtime import Runtime
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 import click
 
 from outlast.cli.options import Settings, common
-from outlast.cli.pause_words import ordered_document, paused_lines
 from outlast.cli.pausing import order
 from outlast.cli.printing import answer, say
 from outlast.cli.reading import found, holder_of, store_hint, store_of
+from outlast.cli.words.pause import ordered_document, paused_lines
 from outlast.jobs.orders import Orders
 
 __all__ = ["command"]

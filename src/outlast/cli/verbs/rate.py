@@ -9,8 +9,8 @@ import click
 from outlast.cli.options import Settings, common
 from outlast.cli.pausing import Ordered, order
 from outlast.cli.printing import answer, put, say
-from outlast.cli.rate_words import rate_document, rate_lines, rate_table, rates_in_force
 from outlast.cli.reading import found, holder_of, store_hint, store_of
+from outlast.cli.words.rate import rate_document, rate_lines, rate_table, rates_in_force
 from outlast.jobs.orders import Orders
 
 __all__ = ["command"]

@@ -7,8 +7,8 @@ import click
 from outlast.cli.options import Settings, common
 from outlast.cli.printing import answer, put, say
 from outlast.cli.reading import store_hint
-from outlast.cli.repair_words import ending_lines, mended_document, mended_lines
 from outlast.cli.repairing import Mended, mended
+from outlast.cli.words.repair import ending_lines, mended_document, mended_lines
 from outlast.jobs import ExitCode
 
 __all__ = ["command"]

@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from outlast.cli.again import order_again
-from outlast.cli.checkpoint_words import label
 from outlast.cli.once import Once, once_options
 from outlast.cli.options import Settings, common, given_options, run_options
 from outlast.cli.pausing import order_hosts
@@ -21,6 +20,7 @@ from outlast.cli.restoring import restored
 from outlast.cli.running import carry_out
 from outlast.cli.shelves import shelf_of
 from outlast.cli.sources import STANDARD_INPUT
+from outlast.cli.words.checkpoint import label
 from outlast.errors import CheckpointNotFoundError, ConfigurationError, JobNotFoundError
 from outlast.runtime import Runtime
 

@@ -4,13 +4,13 @@ import asyncio
 
 import click
 
-from outlast.cli.acted_words import retried_lines
-from outlast.cli.acting import tried_again
-from outlast.cli.choice import Choice
-from outlast.cli.choosing import choice_options
+from outlast.cli.failures.acting import tried_again
+from outlast.cli.failures.choice import Choice
+from outlast.cli.failures.choosing import choice_options
 from outlast.cli.options import Settings, common
 from outlast.cli.printing import answer, say
 from outlast.cli.reading import found, store_hint, store_of
+from outlast.cli.words.acted import retried_lines
 from outlast.ledger.port import ItemStatus
 
 __all__ = ["command"]

@@ -4,13 +4,13 @@ import asyncio
 
 import click
 
-from outlast.cli.grouping import Grouped, failure_groups
-from outlast.cli.job_words import status_document, status_lines
-from outlast.cli.jsonlines import object_line
+from outlast.cli.failures.grouping import Grouped, failure_groups
 from outlast.cli.options import Settings, common
 from outlast.cli.printing import answer, put, put_lines
 from outlast.cli.reading import chosen, store_hint, store_of
-from outlast.cli.watching import look_on
+from outlast.cli.screen.jsonlines import object_line
+from outlast.cli.screen.watching import look_on
+from outlast.cli.words.job import status_document, status_lines
 from outlast.runtime import Runtime
 
 __all__ = ["command"]

@@ -4,11 +4,11 @@ import asyncio
 
 import click
 
-from outlast.cli.health_words import health_document, health_lines, verdict_lines
 from outlast.cli.inspection import inspected
 from outlast.cli.options import Settings, common
 from outlast.cli.printing import answer, put, say
 from outlast.cli.reading import store_hint
+from outlast.cli.words.health import health_document, health_lines, verdict_lines
 from outlast.jobs import ExitCode
 
 __all__ = ["command"]

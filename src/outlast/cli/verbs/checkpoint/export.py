@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from outlast.checkpoint import LoadedCheckpoint
-from outlast.cli.checkpoint_words import label
 from outlast.cli.looking import Looked, look, refusal
 from outlast.cli.options import STANDARD_STREAM, Settings, common, kept_in
 from outlast.cli.phrases import safe, size
 from outlast.cli.printing import answer, put, remark, say
 from outlast.cli.shelves import shelf_of
+from outlast.cli.words.checkpoint import label
 from outlast.errors import OutputError
 from outlast.storage.files import publish_durably
 from outlast.storage.strictjson import encode

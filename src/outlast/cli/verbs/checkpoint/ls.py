@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from outlast.cli.checkpoint_words import checkpoint_table
 from outlast.cli.folding import width_of
 from outlast.cli.options import Settings, common, kept_in
 from outlast.cli.phrases import commands, quoted, safe
 from outlast.cli.printing import answer, put_lines, say
 from outlast.cli.shelves import Shelf, shelf_of
+from outlast.cli.words.checkpoint import checkpoint_table
 from outlast.jobs import ExitCode
 
 __all__ = ["command"]

@@ -9,12 +9,12 @@ import click
 
 from outlast.checkpoint import Pruned
 from outlast.cli.asking import confirmed, is_asked
-from outlast.cli.checkpoint_words import pruned_line
 from outlast.cli.opening import keys_at_hand
 from outlast.cli.options import Settings, common, kept_in
 from outlast.cli.phrases import commands, quoted
 from outlast.cli.printing import answer, put, say
 from outlast.cli.shelves import Shelf, shelf_of
+from outlast.cli.words.checkpoint import pruned_line
 from outlast.errors import KeyMissingError
 from outlast.storage.keys import KEY_VARIABLE
 

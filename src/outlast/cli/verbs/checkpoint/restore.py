@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from outlast.cli.checkpoint_words import label
 from outlast.cli.options import Settings, common, kept_in
 from outlast.cli.phrases import commands, quoted, safe
 from outlast.cli.printing import answer, say
 from outlast.cli.restoring import restored
+from outlast.cli.words.checkpoint import label
 
 __all__ = ["command"]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from outlast.cli.checkpoint_words import contents, shown_lines
 from outlast.cli.looking import Looked, exit_code_of, look
 from outlast.cli.options import Settings, common, kept_in
 from outlast.cli.phrases import commands, quoted, safe
 from outlast.cli.printing import answer, put, say
 from outlast.cli.shelves import Shelf, shelf_of
+from outlast.cli.words.checkpoint import contents, shown_lines
 
 __all__ = ["command"]
 

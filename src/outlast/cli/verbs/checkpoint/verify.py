@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from outlast.checkpoint import Verdict
-from outlast.cli.checkpoint_words import verdict_document, verdict_line, verdict_table
 from outlast.cli.looking import exit_code_of
 from outlast.cli.options import Settings, common, kept_in
 from outlast.cli.phrases import commands, quoted, safe
 from outlast.cli.printing import answer, put, say
 from outlast.cli.shelves import Shelf, shelf_of, shelves
+from outlast.cli.words.checkpoint import verdict_document, verdict_line, verdict_table
 from outlast.errors import CheckpointNotFoundError
 from outlast.jobs import ExitCode
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import click
 
-from outlast.cli.config_words import settings_document
 from outlast.cli.options import Settings, common
 from outlast.cli.phrases import commands, quoted, safe, units
 from outlast.cli.printing import answer, say
 from outlast.cli.settled import Settled, complaints_about, settled
+from outlast.cli.words.config import settings_document
 from outlast.config import Complaint
 from outlast.config.complaints import refusal
 from outlast.errors import ConfigurationError

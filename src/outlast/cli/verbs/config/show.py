@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
-from outlast.cli.config_words import settings_document, settings_lines
 from outlast.cli.options import Settings, common, given_options, run_options
 from outlast.cli.printing import answer, put
 from outlast.cli.settled import settled
+from outlast.cli.words.config import settings_document, settings_lines
 
 __all__ = ["command"]
 

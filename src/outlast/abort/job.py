@@ -83,6 +83,12 @@ class WatchedJob:
         self._announce(EventType.ABORT_TRIGGERED, verdict)
         return verdict
 
+    def acquit(self, policy: AbortPolicy, reason: str) -> None:
+        """Announce that it goes on, whatever the evidence says, as whoever runs it has decided."""
+        found = self.watch.guard(policy).look(self._now())
+        verdict = found._replace(decision=Decision.CONTINUE, reason=reason, reasons=(reason,), hosts=())
+        self._announce(EventType.ABORT_EVALUATED, verdict)
+
     async def execute(self, reason: str, policy: AbortPolicy) -> bool:
         """Carry out the actions of the policy, once; whether all of them succeeded."""
         if self._executed is None:

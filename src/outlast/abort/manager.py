@@ -182,6 +182,10 @@ class AbortManager(IAbortManager):
         """The verdict where somebody has decided that the job is to be aborted, for this reason; announced, whatever the evidence says."""
         return self._job(job_id).condemn(self._chosen(policy), reason)
 
+    def acquitted(self, job_id: str, policy: AbortPolicy | str | None, reason: str) -> None:
+        """Announce that somebody has decided that the job goes on, for this reason, whatever the evidence says."""
+        self._job(job_id).acquit(self._chosen(policy), reason)
+
     def attach(
         self,
         job_id: str,

@@ -14,7 +14,7 @@ from outlast.failure.describe import Failure
 from outlast.failure.occurrence import CATEGORY
 from outlast.jobs.athand import Task
 from outlast.jobs.outcome import Ending
-from outlast.jobs.progress import Trouble
+from outlast.jobs.progress import Trouble, let_go_words
 from outlast.jobs.session import Session
 from outlast.jobs.signals import listening
 from outlast.jobs.suspension import Suspension
@@ -69,6 +69,7 @@ class Abortion:
         """How many items that were given up are to be done after all, since the run was aborted."""
         self._noted: dict[str, Any] | None = None
         self._told = ""
+        self._has_let_go = False
 
     def keep(self, task: Task, failure: dict[str, Any]) -> None:
         """A failure that counts, for the analysis."""
@@ -89,10 +90,11 @@ class Abortion:
         while True:
             await self._clock.sleep(LOOK_SECONDS)
             self._count_successes()
+            self._tell_let_go()
             now, suspended = self._clock.monotonic(), self.suspension.suspended
             verdict = self.suspension.verdict(now)
             # Whether what the guard gives up is an abort, or the last few items are let go, is known at the end of the run.
-            is_undecided = self.suspension.let_go is not None or (verdict is not None and verdict.should_abort)
+            is_undecided = self._has_let_go or (verdict is not None and verdict.should_abort)
             if not is_undecided and (suspended != was_suspended or now - evaluated >= self._interval):
                 evaluated, was_suspended = now, suspended
                 self._manager.evaluated(self._job, self._policy)
@@ -129,6 +131,7 @@ class Abortion:
     async def conclude(self, ending: Ending) -> None:
         """The run is over: when it is because going on is pointless, keep why, and do what is to be done then."""
         self._count_successes()
+        self._tell_let_go()
         await self._note_standing(None)
         ledger, regrets = self._session.ledger, self.suspension.regrets
         await regrets.note(ledger)
@@ -156,6 +159,12 @@ class Abortion:
             # Whoever ends the process now ends an aborted run all the same.
             with listening(lambda _: self._manager.hurry_actions(self._job)):
                 await self._manager.execute_abort_actions(self._job, verdict.reason)
+
+    def _tell_let_go(self) -> None:
+        left = self.suspension.let_go
+        if left is not None and not self._has_let_go:
+            self._has_let_go = True
+            self._manager.acquitted(self._job, self._policy, let_go_words(left))
 
     def _final_verdict(self, now: float) -> Verdict:
         # Once the last few items were let go nobody suspects anything, and yet there may be nobody who answers.

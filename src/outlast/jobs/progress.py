@@ -7,7 +7,7 @@ from outlast.jobs.causes import Cause
 from outlast.jobs.gate import Waiting
 from outlast.ledger.port import Counts
 
-__all__ = ["CAUSES_TOLD_MAX", "Done", "Progress", "Trouble"]
+__all__ = ["CAUSES_TOLD_MAX", "Done", "Progress", "Trouble", "let_go_words"]
 
 CAUSES_TOLD_MAX = 10
 
@@ -63,3 +63,9 @@ class Progress:
     memory_mb: float | None = None
     memory_limit_mb: float | None = None
     pages_max: int | None = None
+
+
+def let_go_words(left: int) -> str:
+    """What becomes of the last items of a job that nothing but they waits for any more."""
+    last = "item is" if left == 1 else f"{left} items are"
+    return f"nothing has recovered: the last {last} tried once more, then given up"

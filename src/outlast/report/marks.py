@@ -91,7 +91,7 @@ class Marks:
         if self._suspended is not None and before != entry.run_id:
             return MarkKind.SUSPENDED, str(entry.data.get("reason"))
         if decision == Decision.CONTINUE and before == entry.run_id:
-            return MarkKind.GOES_ON, "going on in full"
+            return MarkKind.GOES_ON, f"over: {entry.data.get('reason')}"
         return None
 
     @property

@@ -241,8 +241,9 @@ async def test_a_wall_at_the_very_end_of_a_job_aborts_it_where_more_is_left_than
 
 async def test_a_run_says_how_many_it_lets_go_when_nothing_has_recovered(world, options):
     world.trouble = lambda seconds, host, n: ValueError("no price") if n >= 98 else None
-    found = []
+    found, judged = [], []
     async with Run("troubled", config=JobConfiguration(checkpoint={"enabled": False}), **options) as run:
+        options["runtime"].bus.subscribe(judged.append, ["abort_evaluated"])
 
         async def watch():
             while True:
@@ -255,6 +256,10 @@ async def test_a_run_says_how_many_it_lets_go_when_nothing_has_recovered(world, 
         found.append((await run.progress()).let_go)
     [let_go] = set(found) - {None}
     assert 0 < let_go <= summary.failed == 40
+    decided = [each.data for each in judged if each.data["decision"] == "continue"]
+    assert [each["reason"] for each in decided][-1:] == [
+        f"nothing has recovered: the last {let_go} items are tried once more, then given up"
+    ]
 
 
 async def test_a_dead_host_s_items_that_nobody_has_tried_are_tried_by_the_same_command(world, options):

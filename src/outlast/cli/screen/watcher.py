@@ -15,6 +15,7 @@ from outlast.cli.screen.screens import Screen
 from outlast.cli.screen.trend import Trend
 from outlast.cli.screen.view import View, seen
 from outlast.jobs import Progress, Run
+from outlast.jobs.progress import let_go_words
 from outlast.runtime import Runtime
 
 __all__ = ["Stops", "Watcher"]
@@ -116,8 +117,7 @@ def _suspension(view: View, let_go: int | None) -> str:
     if view.suspended:
         return f"{moment(view.now)} WARN {suspended_text(view.suspended)}"
     if let_go is not None:
-        last = "item is" if let_go == 1 else f"{let_go} items are"
-        return f"{moment(view.now)} WARN nothing has recovered: the last {last} tried once more, then given up"
+        return f"{moment(view.now)} WARN {let_go_words(let_go)}"
     return f"{moment(view.now)} INFO the job goes on, with half the concurrency at first"
 
 

@@ -190,7 +190,7 @@ def test_an_outage_without_end_is_an_abort_that_names_the_hosts(start, tmp_path)
     code, _, err = ended(start("run", "scrape.py:down", "urls.txt", env={"OUTLAST_PATIENCE": "1s"}))
     assert code == 3
     lines = err.splitlines()
-    assert "WARN a.test seems down: 10 items in a row failed" in lines[1]
+    assert "WARN a.test seems down: 10 failures in a row, the last with" in lines[1]
     assert "ERROR aborted: no host answers (ConnectionRefusedError" in lines[2]
     assert "done: save state" in lines[3]
     assert lines[4].endswith(": no host answered for 1.0 s.")

@@ -87,6 +87,8 @@ class Abortion:
     async def follow(self) -> None:
         """Announce the verdicts, and note in the ledger where the job stands while it is suspended, until cancelled."""
         evaluated, was_suspended = self._clock.monotonic(), False
+        # A run that was killed while it was suspended has left its note: that is over.
+        self._noted = await self._session.ledger.get(SUSPENDED)
         while True:
             await self._clock.sleep(LOOK_SECONDS)
             self._count_successes()

@@ -137,8 +137,10 @@ class Chronicle:
 
 
 def _found(entry: Entry) -> Found | None:
-    done, failed = (_amount(entry.data.get(name)) for name in ("done", "failed"))
-    return None if done is None or failed is None else Found(done, failed)
+    done, failed, pending = (_amount(entry.data.get(name)) for name in ("done", "failed", "pending"))
+    if done is None or failed is None:
+        return None
+    return Found(done, failed, total=None if pending is None else done + failed + pending)
 
 
 def _closing(run: RunSeen, entry: Entry) -> Stood:

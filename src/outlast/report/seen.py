@@ -78,7 +78,9 @@ def completed(run: RunSeen, after: Found | None) -> RunSeen:
     elif not run.stood:
         return run
     finished = None if newest.finished is None else newest.finished + done - newest.done + failed - newest.failed
-    total = newest.total
+    # What was found behind it counts no ignored items; nor may fewer be known than have been finished.
+    known = (newest.total, finished, None if after is None else after.total)
+    total = None if newest.total is None else max(each for each in known if each is not None)
     if after is not None and after.finished is not None:
         finished, total = after.finished, after.total
     last = Stood(max(run.last.timestamp(), newest.at), done, failed, retries, finished, total)

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -80,6 +81,11 @@ async def _demonstrate(directory: Path, chance: random.Random) -> int:
         return _check(site, pages, expected, directory, code)
 
 
+def _typed() -> str:
+    """How this program is called from a shell: after `make demo` its environment is not activated."""
+    return "outlast" if shutil.which("outlast") else f"{shlex.quote(sys.executable)} -m outlast"
+
+
 async def _crawl(site: FlakySite, pages: int, directory: Path, chance: random.Random) -> int:
     """The same command until it ends by itself; the first two times it is killed."""
     shutil.copy(demo_crawl.__file__, directory / "crawl.py")
@@ -128,7 +134,7 @@ def _check(site: FlakySite, pages: Mapping[str, Page], expected: frozenset[str],
     _say(f"wrong      {len(wrong)}")
     _say(f"fetched    {sum(site.served.values())} pages: {again} again, because of {KILLS} kills with 16 in flight")
     _say(f"\nThe records are in {output}")
-    _say(f"  look     cd {directory} && outlast status demo")
+    _say(f"  look     cd {directory} && {_typed()} status demo")
     whole = not lost and not doubled and not wrong and set(recorded) == expected and code == 0
     _say("\nEvery page was recorded exactly once." if whole else f"\nNOT AS PROMISED (exit code of the crawl: {code})")
     return 0 if whole else 1

@@ -234,7 +234,7 @@ def test_hosts_are_down_from_their_parking_to_their_answer():
                 error="TimeoutError: no result within 1 s",
                 next_probe_in=1.0,
             ),
-            r"WARN a\x1b seems down: 5 items in a row",
+            r"WARN a\x1b seems down: 5 failures in a row, the last with TimeoutError",
         ),
         (
             event(

@@ -60,6 +60,12 @@ def test_finished_after_a_kill_says_what_was_done_here_and_perhaps_twice():
     ]
 
 
+@pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.TIMED_OUT, Outcome.ABORTED])
+def test_a_run_that_ends_early_after_a_kill_says_as_well_what_was_done_perhaps_twice(outcome):
+    told = summary(outcome, exit_code=130, done=90, deferred=10, repeated=8)
+    assert "An earlier process was killed: at most 8 items may have been fetched twice." in ending(ended(told))
+
+
 def test_what_has_failed_in_this_run_is_not_done_in_it():
     told = summary(Outcome.COMPLETED_WITH_FAILURES, done=33, failed=3, total=36)
     first = "33 of 36 done (31 in this run), 3 failed (8.3%; allowed: 1%)"
@@ -205,6 +211,8 @@ def test_a_run_out_of_time_names_its_limit_and_how_to_lift_it():
     assert lines[0] == "OUT OF TIME after 5.1 s (max_time: 3.0 s)."
     assert "  without a limit   outlast resume docs --max-time none --store s" in lines
     assert not any("--max-time" in line for line in ending(ended(told)))
+    paused = ending(ended(told, max_time=3.0, job_paused=True))
+    assert "  without a limit   outlast unpause docs && outlast resume docs --max-time none" in paused
 
 
 def test_what_could_not_be_started_says_where_to_look_before_it_is_tried_again():
@@ -242,6 +250,8 @@ def test_a_job_that_was_finished_says_so():
         "  records      outlast results docs",
         "  start over   outlast resume docs --fresh",
     ]
+    one = ending(ended(summary(total=1, done=1), before=Counts(done=1)))
+    assert one[0] == "Nothing left to do: the 1 item of job docs is finished."
     failed = summary(Outcome.COMPLETED_WITH_FAILURES, exit_code=1, done=98, failed=2)
     assert ending(ended(failed, before=Counts(done=98, failed=2)))[:2] == [
         "Nothing left to do: all 100 items of job docs are finished, 2 of them failed.",

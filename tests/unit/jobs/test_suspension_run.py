@@ -513,3 +513,10 @@ async def test_when_no_host_answers_that_is_the_trouble_and_it_has_an_end(world,
     assert all(each.next_probe_in is None for each in silent)
     assert silent[-1].gives_up_in < 10
     assert silent[-1].seconds > 100
+
+
+async def test_what_a_run_noted_that_was_killed_while_it_was_suspended_is_over_with_the_next(world, options):
+    await options["ledger"].put("suspended", {"run": "killed", "reason": "no host answers"})
+    summary = await run(world, urls(10), options)
+    assert summary.outcome is Outcome.COMPLETED
+    assert await options["ledger"].get("suspended") is None

@@ -95,3 +95,13 @@ def test_without_samples_there_is_no_picture(started):
 def test_a_clock_that_was_set_back_breaks_nothing(started, sample):
     line = drawn(started(1_000), sample(1_000), sample(4_000, 50), sample(500, 60), sample(5_000, 70))
     assert all(each is None or each >= 0 for each in line.finished_rate)
+
+
+def test_a_run_that_was_killed_before_its_second_sample_knew_no_fewer_items_than_it_had_finished(
+    started, sample, entry
+):
+    alive = entry("retry_attempted", 4, {"attempt": 1}, key="k")
+    again = started(9, run="R2", resumed=True, done=81, failed=6, pending=153)
+    line = drawn(started(0), sample(0, total=0), alive, again, sample(9, run="R2", total=240))
+    assert (line.done[4], line.total[4]) == (87, 240)
+    assert all(done <= known for done, known in zip(line.done, line.total, strict=True) if done is not None)

@@ -39,7 +39,7 @@ def _host(data: Mapping[str, Any]) -> str:
 def _parked(data: Mapping[str, Any]) -> str:
     kind, colon, message = str(data["error"]).partition(": ")
     error = safe(kind.rpartition(".")[2] + colon + message, ERROR_WIDTH_MAX)
-    tries = f"{data['failures']} items in a row failed, last with {error}"
+    tries = f"{units(data['failures'], 'failure')} in a row, the last with {error}"
     return f"{_host(data)} seems down: {tries}; its items wait, one at a time tries it"
 
 

@@ -73,7 +73,14 @@ def ending(ended: Ended) -> list[str]:
         case Outcome.COMPLETED | Outcome.COMPLETED_WITH_FAILURES:
             return _completed(ended)
         case Outcome.ABORTED:
-            return [*_aborted(ended), _left(ended), *_remarks(summary), *_groups(ended), *_next_steps(ended)]
+            return [
+                *_aborted(ended),
+                _left(ended),
+                *_repeated(summary),
+                *_remarks(summary),
+                *_groups(ended),
+                *_next_steps(ended),
+            ]
         case _:
             return [
                 f"{_stopped(summary)} after {duration(ended.seconds)}{_limit(ended)}.{_waits(ended)}",
@@ -83,6 +90,7 @@ def ending(ended: Ended) -> list[str]:
                     else []
                 ),
                 _left(ended),
+                *_repeated(summary),
                 *_remarks(summary),
                 *_groups(ended),
                 *_next_steps(ended),
@@ -134,7 +142,8 @@ def _completed(ended: Ended) -> list[str]:
     summary, before = ended.summary, ended.before
     if summary.done + summary.failed == before.done + before.failed:
         failed = f", {summary.failed} of them failed" if summary.failed else ""
-        all_of_them = f"all {units(summary.total, 'item')} of job {safe(summary.job_id)} are finished"
+        items, are = ("the 1 item", "is") if summary.total == 1 else (f"all {summary.total} items", "are")
+        all_of_them = f"{items} of job {safe(summary.job_id)} {are} finished"
         first = f"Nothing left to do: {all_of_them}{failed}{_ignored(summary)}."
         return [first, *_remarks(summary), *_allowance(ended), *_groups(ended), *_next_steps(ended, over=True)]
     word = _finished(summary)
@@ -270,7 +279,9 @@ def _going_on(ended: Ended, counts: Counts) -> list[tuple[str, str]]:
         # What could not be started will not be started by the same command as long as nothing is mended.
         return [("when that is mended", steps[0][1]), *steps[1:]]
     if _limit(ended):
-        lifted = f"outlast resume {quoted(summary.job_id)} --max-time none{ended.hint}"
+        name = quoted(summary.job_id)
+        unpaused = f"outlast unpause {name}{ended.hint} && " if ended.job_paused else ""
+        lifted = f"{unpaused}outlast resume {name} --max-time none{ended.hint}"
         return [*steps, ("without a limit", lifted)]
     return steps
 

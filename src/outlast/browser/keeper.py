@@ -124,6 +124,11 @@ class Keeper:
         if generation.failure is None:
             self._gate.open()
 
+    def count_page(self, generation: Generation) -> None:
+        """One more page has been opened in it."""
+        generation.pages += 1
+        self.pages_served += 1
+
     async def close(self) -> None:
         """End everything, in order; whoever waits or works is told. It goes on when who waits for its end gives up."""
         if self._closing is None:

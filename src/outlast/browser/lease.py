@@ -6,8 +6,9 @@ body returned normally from a page that had crashed: what such a page answers is
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ TAKES_MAX = 4
 # The longest wait for an answer of a page whose body has failed already.
 DOUBT_SECONDS = 0.5
 
+# How long a body that was interrupted may take over its own end, before it is interrupted once more.
+INTERRUPT_SECONDS = 10.0
+
 CRASHED = "crashed"
 """What stands in the error of every call to a page that has crashed: "Target crashed", "Page crashed"."""
 
@@ -43,7 +47,8 @@ class Lease:
         self._task: asyncio.Task[Any] | None = None
         self._cancelling = 0
         self._error: Exception | None = None
-        self._is_interrupted = False
+        self._interrupts = 0
+        self._again: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._token: Token[tuple[Holder, ...]] | None = None
 
@@ -68,7 +73,7 @@ class Lease:
                 held.reset(self._token)
         task, self._task = self._task, None
         assert task is not None
-        interrupted = self._is_interrupted and self._woken(task, error)
+        interrupted = self._woken(task, error)
         generation = self._generation
         assert generation is not None
         try:
@@ -113,7 +118,12 @@ class Lease:
             generation.enter(self)
             self._generation = generation
             self._has = Belongings(
-                generation.browser, self._keeper.policy.popups_max, crashed=self._crash, dispose=self._dispose
+                generation.browser,
+                self._keeper.policy.popups_max,
+                opened=partial(self._keeper.count_page, generation),
+                closed=self._closed,
+                crashed=self._crash,
+                dispose=self._dispose,
             )
             try:
                 thing = await self._interruptible(self._taken(generation, nested=nested))
@@ -134,7 +144,7 @@ class Lease:
         """Take something; when its browser fails meanwhile, at once the reason instead of what may never come."""
         task = asyncio.current_task()
         assert task is not None
-        self._task, self._cancelling, self._is_interrupted = task, task.cancelling(), False
+        self._task, self._cancelling = task, task.cancelling()
         error: BaseException | None = None
         try:
             return await taking
@@ -142,8 +152,8 @@ class Lease:
             error = raised
             raise
         finally:
-            interrupted, self._task, self._is_interrupted = self._is_interrupted, None, False
-            if interrupted and self._woken(task, error) and self._error is not None:
+            self._task = None
+            if self._woken(task, error) and self._error is not None:
                 raise self._error from None
 
     async def _is_worth_another(self, generation: Generation, error: Exception) -> bool:
@@ -204,6 +214,12 @@ class Lease:
             finally:
                 generation.leave(self)
 
+    async def _closed(self, close: Callable[[], Awaitable[None]]) -> None:
+        """The body closes something of its own. What has crashed may never answer: the lease ends what is still there then."""
+        if self._error is None:
+            with suppress(BrowserTimeoutError):
+                await self._keeper.calls.wait(close(), self._keeper.policy.deadlines.close_page, "close")
+
     async def _close(self, generation: Generation, kept: Any) -> None:
         """Close what the body has, but for what is `kept`."""
         pages = [page for page in self.belongings.in_lent_context if page is not kept]
@@ -224,14 +240,20 @@ class Lease:
     def _interrupt(self) -> None:
         # Without an error it was for what has been given back since: a page that crashed while it was being taken.
         if self._task is not None and self._error is not None:
-            self._is_interrupted = True
+            self._interrupts += 1
             self._task.cancel()
+            # What it waits for at its end may never come either, and nobody else would end it.
+            self._again = asyncio.get_running_loop().call_later(INTERRUPT_SECONDS, self._interrupt)
 
     def _expire(self) -> None:
         told = {"scope": "page", "seconds": self._deadline}
         self.fail(BrowserTimeoutError(f"the work did not end within {self._deadline:g} s", context=told))
 
     def _woken(self, task: asyncio.Task[Any], error: BaseException | None) -> bool:
-        """Take back the cancellation that `fail` asked for; whether it is ours alone that the body raised."""
-        others = task.uncancel() > self._cancelling
-        return isinstance(error, asyncio.CancelledError) and not others
+        """Take back the cancellations that `fail` asked for; whether it is one of these alone that the body raised."""
+        interrupts, self._interrupts = self._interrupts, 0
+        if self._again is not None:
+            self._again.cancel()
+        for _ in range(interrupts):
+            task.uncancel()
+        return interrupts > 0 and isinstance(error, asyncio.CancelledError) and task.cancelling() <= self._cancelling

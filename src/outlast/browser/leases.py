@@ -65,6 +65,7 @@ class PageLease(_RoomLease):
         super().__init__(keeper, session, deadline)
         self._name = name
         self._turn: asyncio.Lock | None = None
+        self._page: Any = None
 
     @override
     async def _taken(self, generation: Generation, *, nested: bool) -> Any:
@@ -76,10 +77,10 @@ class PageLease(_RoomLease):
         page = await self._lasting(room)
         if page is None:
             page = await self._keeper.sessions.restoring.page(room.context)
-        generation.pages += 1
+        self._keeper.count_page(generation)
         generation.answered = self._keeper.now()
-        self._keeper.pages_served += 1
         self.belongings.adopt(page)
+        self._page = page
         return page
 
     async def _lasting(self, room: Room) -> Any:
@@ -94,14 +95,14 @@ class PageLease(_RoomLease):
 
     @override
     def _kept(self, *, clean: bool) -> Any:
-        room, pages = self._room, self.belongings.pages
+        room, page = self._room, self._page
         if self._name is None or room is None:
             return None
         room.lasting.pop(self._name, None)
-        if not clean or not pages or pages[0].is_closed():
+        if not clean or page is None or page.is_closed():
             return None
-        room.lasting[self._name] = pages[0]
-        return pages[0]
+        room.lasting[self._name] = page
+        return page
 
     @override
     async def _give_back(self) -> None:

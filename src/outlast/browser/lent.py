@@ -5,9 +5,9 @@ what is one's own and nothing that others use. Who calls is told by a context va
 and calls of the lifecycle itself are run where nothing is held.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Protocol
 
 __all__ = ["Belongings", "Holder", "held"]
@@ -32,11 +32,18 @@ held: ContextVar[tuple[Holder, ...]] = ContextVar("outlast_browser_holders", def
 class Belongings:
     """What one body has in a browser: contexts and pages that it opened or was lent, and the windows that these pages open.
 
-    `crashed` hears of each of the pages that crashes; `dispose` closes windows above `windows_max`, and what is opened too late.
+    `opened` is told of each page that it opens itself; `closed` closes what it closes itself; `crashed` hears of each of the pages that crashes; `dispose` closes windows above `windows_max`, and what is opened too late.
     """
 
     def __init__(
-        self, browser: Any, windows_max: int, *, crashed: Callable[[Any], None], dispose: Callable[[Any], None]
+        self,
+        browser: Any,
+        windows_max: int,
+        *,
+        opened: Callable[[], None],
+        closed: Callable[[Callable[[], Awaitable[None]]], Awaitable[None]],
+        crashed: Callable[[Any], None],
+        dispose: Callable[[Any], None],
     ) -> None:
         self.browser = browser
         self.lent_context: Any = None
@@ -44,6 +51,8 @@ class Belongings:
         self.pages: list[Any] = []
         self._windows: list[Any] = []
         self._windows_max = windows_max
+        self._opened = opened
+        self.closed = closed
         self._crashed = crashed
         self._dispose = dispose
         self._let_go: set[Any] = set()
@@ -61,12 +70,21 @@ class Belongings:
             self._dispose(context)
         elif context not in self.contexts:
             self.contexts.append(context)
+            # What is over is not kept: a body may last as long as the job, and open one for each item.
+            context.on("close", self._left)
             _lend_context(context)
 
     def adopt(self, page: Any) -> None:
-        """It is lent this page, or has opened it."""
+        """It is lent this page."""
         if page not in self.pages and self._follow(page):
             self.pages.append(page)
+            page.on("close", self._forget)
+
+    def open(self, page: Any) -> None:
+        """It has opened this page."""
+        if page not in self.pages:
+            self._opened()
+            self.adopt(page)
 
     def has(self, context: Any) -> bool:
         return context is self.lent_context or context in self.contexts
@@ -117,12 +135,26 @@ class Belongings:
         @wraps(close)
         async def closed(*args: Any, **options: Any) -> None:
             holders = _holders(self.browser)
-            if self in holders or not holders:
-                if not page.is_closed():  # else somebody else was first
-                    self._let_go.add(page)
+            if self not in holders and holders:
+                return
+            if not page.is_closed():  # else somebody else was first
+                self._let_go.add(page)
+            if holders:
+                await self.closed(partial(close, *args, **options))
+            else:
                 await close(*args, **options)
 
         return closed
+
+    def _left(self, context: Any) -> None:
+        if not self._is_ended:
+            self.contexts.remove(context)
+
+    def _forget(self, page: Any) -> None:
+        # One that somebody else closed stays: it is `lost`.
+        if page in self._let_go and not self._is_ended:
+            self._let_go.remove(page)
+            self.pages.remove(page)
 
     def _crash(self, page: Any) -> None:
         self._crashed(page)
@@ -158,7 +190,7 @@ def _lend_browser(browser: Any) -> None:
         page = await new_page(*args, **options)
         for holder in _holders(browser)[:1]:
             holder.bring(page.context)
-            holder.adopt(page)
+            holder.open(page)
         return page
 
     @wraps(close)
@@ -179,21 +211,17 @@ def _lend_context(context: Any) -> None:
     async def opened(*args: Any, **options: Any) -> Any:
         page = await new_page(*args, **options)
         for holder in [each for each in _holders(browser) if each.has(context)][:1]:
-            holder.adopt(page)
+            holder.open(page)
         return page
 
     @wraps(close)
     async def closed(*args: Any, **options: Any) -> None:
-        if await _may_close(context, browser):
+        holders = _holders(browser)
+        if not holders:
             await close(*args, **options)
+        # It may be others' too; what the caller has in it is closed.
+        for holder in [each for each in holders if each.has(context)][:1]:
+            if await holder.leave(context):
+                await holder.closed(partial(close, *args, **options))
 
     context.new_page, context.close = opened, closed
-
-
-async def _may_close(context: Any, browser: Any) -> bool:
-    """Whether it is not others' too; what the caller has in it is closed."""
-    holders = _holders(browser)
-    for holder in holders:
-        if holder.has(context):
-            return await holder.leave(context)
-    return not holders

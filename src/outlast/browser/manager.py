@@ -163,9 +163,15 @@ class BrowserLifecycle(IBrowserLifecycleIntegration):
         Raises `ValidationError` for what is no state of this version. Pages in use are waited for, up to `drain`; those that
         stay longer keep the context they have, with the state before.
         """
-        wanted = checked(state)
-        generation = await self._keeper.admitted()
-        return not await self._sessions.replace(self._sessions.of(session_id), generation, wanted)
+        wanted, session = checked(state), self._sessions.of(session_id)
+        while True:
+            generation = await self._keeper.admitted()
+            try:
+                return not await self._sessions.replace(session, generation, wanted)
+            except Exception:
+                # Its browser went while pages were waited for: the next one takes it, and there is an end of those.
+                if generation.look():
+                    raise
 
     def prime(self, session_id: str, state: Mapping[str, Any]) -> None:
         """Let the session begin with this state when it is first used. Raises `ValidationError` for what is no state."""

@@ -456,3 +456,19 @@ async def test_what_outlives_its_caller_is_not_done_in_the_name_of_the_caller_s_
     await asyncio.create_task(use())
     await calls.end(1)
     assert seen == [""]
+
+
+async def test_a_body_that_waits_for_ever_at_its_own_end_is_interrupted_once_more(stage):
+    async with stage().lifecycle as lifecycle, asyncio.timeout(60):
+        with pytest.raises(BrowserCrashedError):
+            async with lifecycle.page(deadline=1) as page:
+                try:
+                    page.crash()
+                    await page.wait_for_timeout(5_000)
+                finally:
+                    await asyncio.Event().wait()
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()
+        async with lifecycle.page() as page:
+            assert not page.is_closed()

@@ -1,12 +1,13 @@
 """What a body opens is its own: its crashes are told to it alone, it is closed with it, and nobody closes what is another's."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import pytest
 
+from outlast.browser.lent import held
 from outlast.errors import BrowserCrashedError, BrowserTimeoutError
-from outlast.testing import FakePage
+from outlast.testing import HANG, FakePage
 
 KINDS = ("page", "context", "browser")
 
@@ -224,3 +225,40 @@ async def test_a_page_that_is_nobody_s_is_closed_when_nobody_is_there(stage):
             page.context.pages.append(FakePage(page.context))
         await asyncio.sleep(1)
         assert kept.context.pages == [kept]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_a_long_body_has_closed_is_not_kept(stage, kind):
+    async with stage().lifecycle as lifecycle, getattr(lifecycle, kind)() as lent:
+        for _ in range(20):
+            page = await opened_in(lent)
+            await (page.context if kind == "browser" else page).close()
+        has = held.get()[-1].belongings
+        assert (has.contexts, has.pages, has.lost) == ([], [lent] if kind == "page" else [], [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_pages_that_a_body_opens_count_for_the_renewal_of_the_browser(stage, kind):
+    async with stage(policy={"browser_pages": 5}).lifecycle as lifecycle:
+        for _ in range(12):
+            async with getattr(lifecycle, kind)() as lent:
+                await opened_in(lent)
+        assert lifecycle.generation > 1
+
+
+@pytest.mark.parametrize("closes", ["page", "context", "browser"])
+@pytest.mark.parametrize("crashes", [False, True])
+async def test_a_body_that_closes_what_never_answers_comes_to_an_end(stage, closes, crashes):
+    it = stage()
+    async with it.lifecycle as lifecycle, asyncio.timeout(60):
+        with pytest.raises(BrowserCrashedError) if crashes else nullcontext():
+            async with lifecycle.page() as page:
+                it.launcher.next("page.close", HANG)
+                try:
+                    if crashes:
+                        page.crash()
+                        await page.wait_for_timeout(1_000)
+                finally:
+                    await {"page": page, "context": page.context, "browser": page.context.browser}[closes].close()
+        async with lifecycle.page() as page:
+            assert not page.is_closed()

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from outlast.browser.state import empty
+from outlast.errors import BrowserCrashedError
 from outlast.testing import HANG, FakeBrowserError
 
 COOKIE = {"name": "sid", "value": "s3cret", "domain": "x", "path": "/", "expires": -1}
@@ -173,6 +174,20 @@ class TestStates:
             assert await lifecycle.on_browser_restart_required("test", {})
             [context] = it.launcher.browser.contexts
             assert context.storage["cookies"] == [COOKIE]
+
+    async def test_a_restoring_whose_browser_goes_meanwhile_is_done_in_the_next(self, stage):
+        it = stage()
+        async with it.lifecycle as lifecycle:
+            await lifecycle.restore_browser_state("default", holding("old"))
+            at_work = asyncio.create_task(visit(lifecycle, 5))
+            await asyncio.sleep(1)
+            restoring = asyncio.create_task(lifecycle.restore_browser_state("default", holding("new")))
+            await asyncio.sleep(1)
+            it.launcher.browser.crash()
+            assert await restoring
+            assert (lifecycle.generation, await names_of_cookies(lifecycle)) == (2, ["new"])
+            with pytest.raises(BrowserCrashedError):
+                await at_work
 
     async def test_a_restoring_that_was_given_up_has_changed_nothing(self, stage):
         it = stage()

@@ -16,7 +16,6 @@ from outlast.jobs.athand import Task
 from outlast.jobs.outcome import Ending
 from outlast.jobs.progress import Trouble, let_go_words
 from outlast.jobs.session import Session
-from outlast.jobs.signals import listening
 from outlast.jobs.suspension import Suspension
 from outlast.jobs.throttle import Throttle
 
@@ -111,6 +110,8 @@ class Abortion:
         verdict = suspension.verdict(self._clock.monotonic()) if suspension.suspended else None
         if verdict is None or not verdict.should_abort:
             self._told = "" if verdict is None else verdict.reason
+        elif self._told:
+            self._told = verdict.reason  # nobody probes any more
         return self._told
 
     def trouble(self) -> Trouble | None:
@@ -158,9 +159,11 @@ class Abortion:
         # A run that is told to abort ends all that it is given to do like this, and does what is to be done about it once.
         if ordered is None or not self._session.told.has_acted:
             self._session.told.has_acted = ordered is not None
-            # Whoever ends the process now ends an aborted run all the same.
-            with listening(lambda _: self._manager.hurry_actions(self._job)):
-                await self._manager.execute_abort_actions(self._job, verdict.reason)
+            await self._manager.execute_abort_actions(self._job, verdict.reason)
+
+    def hurry(self) -> None:
+        """Somebody wants the process to end: it ends an aborted run all the same, with what is done about it cut short."""
+        self._manager.hurry_actions(self._job)
 
     def _tell_let_go(self) -> None:
         left = self.suspension.let_go

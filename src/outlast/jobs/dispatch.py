@@ -204,7 +204,7 @@ class Dispatch:
         if source_read and idle and not (await self._ledger.counts()).waiting:
             await self._close()
             return
-        if await self._patience.is_spent():
+        if await self._patience.is_spent(has_read_all=source_read):
             self.end(Ending.ABORTED)
             return
         if source_read and self._may_be_paused and await self._leftovers.are_paused() and self._may_be_paused:

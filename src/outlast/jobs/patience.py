@@ -37,8 +37,8 @@ class Patience:
             if self._gate.parked or self._suspension.suspended:  # nobody else waits for anything
                 await self._ledger.position()
 
-    async def is_spent(self) -> bool:
-        """Whether the run is to end for that. Where only a few items are left, they are let go, whatever becomes of them."""
+    async def is_spent(self, *, has_read_all: bool) -> bool:
+        """Whether the run is to end for that. Where only a few items are left, and no source has more, they are let go, whatever becomes of them."""
         now, suspension = self._clock.monotonic(), self._suspension
         suspension.pulse.feel(now)
         self._leave_to_the_gate(now)
@@ -48,7 +48,7 @@ class Patience:
         if not suspension.is_spent(now, silent):
             return False
         counts = await self._ledger.counts()
-        if counts.waiting > min(TAIL_SHARE * counts.done, TAIL_MAX):
+        if not has_read_all or counts.waiting > min(TAIL_SHARE * counts.done, TAIL_MAX):
             return suspension.aborts
         # From now on their failures count.
         self._gate.doubt()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from outlast.jobs.parts import Parts, gate_of, wishes_of
 from outlast.jobs.progress import CAUSES_TOLD_MAX, Done, Progress
 from outlast.jobs.records import value_of
 from outlast.jobs.session import Session
+from outlast.jobs.signals import listening
 from outlast.jobs.tally import Tally
 from outlast.jobs.telling import tell
 from outlast.jobs.throttle import Throttle
@@ -133,34 +134,39 @@ class Run:
         self._engine, self._gate = None, gate_of(self._config)
         abortion = self._abortion = Abortion(session, self._config, self._throttle, stop=self._stop_working)
         key_of = key_function(key or self._options.get("key") or self._config.key)
-        async with AsyncExitStack() as stack:
-            engine, services = await self._parts(abortion).engine(handler, key_of, stack)
-            self._engine = engine
-            works = partial(at_work, self._gate, abortion.suspension, self._throttle, self._tally, self._runtime.clock)
-            services += [*self._expecting.services(engine, works), abortion.follow]
-            job_id.set(self.name)
-            if self._stop_asked or session.told.ending is not None:
-                engine.stop(session.told.ending or Ending.STOPPED)
-            try:
-                ending = await engine.run(items, key_of, concurrency=self._config.concurrency, services=services)
-            except BaseExceptionGroup as group:
-                raise _first(group) from group
-            finally:
-                self._engine = None
-                await session.ledger.release(session.run_id)
-        await abortion.conclude(ending)
-        unread = not engine.has_read_all
-        self._summary = await concluded(
-            session,
-            ending,
-            await self._expecting.conclude(unread=unread),
-            abortion,
-            allowed=self._config.max_failed,
-            unread=unread,
-            retries=self._tally.retries,
-            paused=self._gate.paused,
-        )
-        return self._summary
+        with ExitStack() as last_words:
+            async with AsyncExitStack() as stack:
+                engine, services = await self._parts(abortion).engine(handler, key_of, stack)
+                self._engine = engine
+                works = partial(
+                    at_work, self._gate, abortion.suspension, self._throttle, self._tally, self._runtime.clock
+                )
+                services += [*self._expecting.services(engine, works), abortion.follow]
+                job_id.set(self.name)
+                if self._stop_asked or session.told.ending is not None:
+                    engine.stop(session.told.ending or Ending.STOPPED)
+                try:
+                    ending = await engine.run(items, key_of, concurrency=self._config.concurrency, services=services)
+                except BaseExceptionGroup as group:
+                    raise _first(group) from group
+                finally:
+                    self._engine = None
+                    # Whoever tells the process to end is heard until the last word is said.
+                    last_words.enter_context(listening(lambda _: abortion.hurry()))
+                    await session.ledger.release(session.run_id)
+            await abortion.conclude(ending)
+            unread = not engine.has_read_all
+            self._summary = await concluded(
+                session,
+                ending,
+                await self._expecting.conclude(unread=unread),
+                abortion,
+                allowed=self._config.max_failed,
+                unread=unread,
+                retries=self._tally.retries,
+                paused=self._gate.paused,
+            )
+            return self._summary
 
     async def map(
         self, function: Callable[..., Any], items: Items, *, key: KeyFunction | str | None = None

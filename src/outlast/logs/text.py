@@ -110,7 +110,9 @@ def _plain(value: Any, hiding: _Hiding, clean: Callable[[str], str], depth: int,
         return _number(value)
     if depth and isinstance(value, Mapping):
         members = {
-            clipped(key, KEY_MAX): MASK if hiding.is_key(key) else _plain(inner, hiding, clean, depth - 1)
+            clipped(hiding.hidden(key[: KEY_MAX + MARGIN]), KEY_MAX): MASK
+            if hiding.is_key(key)
+            else _plain(inner, hiding, clean, depth - 1)
             for key, inner in ((_name(name), inner) for name, inner in islice(value.items(), MEMBERS_MAX))
         }
         return members if len(value) <= MEMBERS_MAX else {**members, "...": f"{len(value) - MEMBERS_MAX} more"}

@@ -64,6 +64,7 @@ def test_a_suspended_job_says_when_the_next_probe_is_and_when_it_gives_up():
         ({"hosts_seen": 2}, [], []),
         ({"hosts_seen": 2, "taken_back": 0}, [], []),
         ({"hosts_seen": 2, "taken_back": 32}, [], ["outlast resume shop --abort-policy never"]),
+        ({"hosts_seen": 2, "taken_back": 1, "ordered": True}, [], []),
         ({"hosts": [""], "hosts_seen": 1}, [], []),
         ({"hosts": [""], "hosts_seen": 1, "failure_class": "blocked"}, [], []),
         (

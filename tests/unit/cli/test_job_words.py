@@ -49,6 +49,20 @@ def test_a_job_that_gave_nothing_is_begun_anew_when_that_is_mended():
     assert status_lines(record(ended=ended, counts=Counts(done=40), invocation=None), [], "")[3:] == []
 
 
+@pytest.mark.parametrize(
+    ("items", "pending", "on"),
+    [
+        (["-"], 0, "the same run command with what its source still holds"),
+        (["-"], 3, "outlast resume docs"),
+        (["urls.txt"], 0, "outlast resume docs"),
+    ],
+)
+def test_what_was_not_read_of_standard_input_is_not_read_by_resume(items, pending, on):
+    invocation = {"target": "scrape.py:scrape", "items": items}
+    lines = status_lines(record(invocation=invocation, counts=Counts(done=5, pending=pending)), [], "")
+    assert f"  go on     {on}" in lines
+
+
 def test_a_job_that_a_script_started_is_gone_on_with_by_that_script():
     lines = status_lines(record(invocation=None), [], "")
     assert "  go on     run the script that started it again" in lines

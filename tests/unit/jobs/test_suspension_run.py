@@ -232,6 +232,26 @@ async def test_broken_pages_at_the_very_end_of_a_job_are_failed_and_do_not_abort
     assert await options["ledger"].get("aborted") is None
 
 
+async def test_a_wall_costs_nothing_while_the_source_has_more_than_is_known(world, options):
+    clock = options["runtime"].clock
+    world.trouble = lambda seconds, host, n: Refused(403) if n >= 100 else None
+
+    async def slowly():
+        for n in range(1_000):
+            yield f"http://h0/{n % 100}?{n}" if n < 600 else f"http://h0/{n}"
+            if n >= 625:
+                await clock.sleep(20)
+
+    async def handle(url):
+        return await world.get(url.partition("?")[0])
+
+    config = JobConfiguration(checkpoint={"enabled": False})
+    async with Run("slow", config=config, **options) as job:
+        summary = await job.process(handle, slowly())
+    assert (summary.outcome, summary.done, summary.failed) == (Outcome.ABORTED, 600, 0)
+    assert summary.taken_back > 0
+
+
 async def test_a_wall_at_the_very_end_of_a_job_aborts_it_where_more_is_left_than_a_few_pages(world, options):
     world.trouble = lambda seconds, host, n: Refused(403) if n >= 95 else None
     summary = await run(world, urls(), options)
@@ -410,7 +430,7 @@ async def test_a_policy_without_a_second_stage_aborts_at_once(world, options):
 
 
 @pytest.mark.parametrize(
-    ("abort", "said"), [("strict", set()), ("production", set()), ("default", {"probing", "waiting"})]
+    ("abort", "said"), [("strict", set()), ("production", set()), ("default", {"probing", "waiting", "no"})]
 )
 async def test_who_aborts_at_once_is_never_told_to_be_suspended(world, options, abort, said):
     world.trouble = lambda seconds, host, n: ValueError("no price") if seconds >= 2 else None

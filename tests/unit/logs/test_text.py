@@ -61,6 +61,11 @@ def test_other_keys_are_kept(key):
     assert mask({key: 5}) == {key: 5}
 
 
+def test_a_secret_within_a_key_is_masked():
+    counts = {"RuntimeError login password=hunter2": 3, "no http://u:hunter2@h/": 1, "password": 5}
+    assert mask(counts) == {"RuntimeError login password=***": 3, "no http://***@h/": 1, "password": "***"}
+
+
 def test_without_names_nothing_is_masked():
     assert masking(())({"token": "a", "text": "token=a"}) == {"token": "a", "text": "token=a"}
 

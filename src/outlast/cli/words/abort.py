@@ -69,7 +69,8 @@ def aborted_steps(name: str, note: Mapping[str, Any], hint: str, down: Sequence[
     host = next(filter(None, [*down, *some]), None)
     word = quoted(name)
     # Where what failed is what is left, no later run would come to an end of it.
-    steps = [("let them fail", f"outlast resume {word} --abort-policy never{hint}")] if note.get("taken_back") else []
+    by_policy = note.get("taken_back") and not note.get("ordered")
+    steps = [("let them fail", f"outlast resume {word} --abort-policy never{hint}")] if by_policy else []
     if host is None:
         return steps + (_slower(word, troubled, hint) if note.get("failure_class") in _FOR_ASKING_TOO_MUCH else [])
     named = quoted(host)

@@ -7,6 +7,7 @@ from typing import Any
 from outlast.cli.failures.grouping import NamedGroup
 from outlast.cli.phrases import BY_SCRIPT, MEBIBYTE, commands, moment, percent, quoted, safe, size, units
 from outlast.cli.reading import JobRecord
+from outlast.cli.sources import STANDARD_INPUT
 from outlast.cli.words.abort import aborted_lines, aborted_steps, suspended_line, why
 from outlast.cli.words.ending import failure_lines
 from outlast.cli.words.next_steps import failure_steps, go_on_steps
@@ -139,12 +140,19 @@ def status_steps(record: JobRecord, groups: Sequence[NamedGroup], name: str, hin
     if record.notes.hold:
         return [("when that is mended", f"outlast resume {name}{hint} --release-hold"), *rest]
     around = [] if record.aborted is None else aborted_steps(record.name, record.aborted, hint, ())
-    on = go_on_steps(
+    anew = [("when that is mended", f"outlast resume {name}{hint} --fresh")]
+    on = anew if empty and record.counts.done else _going_on(record, outcome, hint)
+    return [*on, *around, *rest]
+
+
+def _going_on(record: JobRecord, outcome: str, hint: str) -> list[tuple[str, str]]:
+    """How the job is gone on with; `resume` reads no standard input."""
+    invocation = record.invocation or {}
+    if outcome in CUT_SHORT and not record.counts.waiting and STANDARD_INPUT in invocation.get("items", ()):
+        return [("go on", "the same run command with what its source still holds")]
+    return go_on_steps(
         record.name, record.counts, hint, record.paused.hosts, outcome=outcome, job_paused=record.paused.job
     )
-    if empty and record.counts.done:
-        on = [("when that is mended", f"outlast resume {name}{hint} --fresh")]
-    return [*on, *around, *rest]
 
 
 def _on_disk(sizes: PartSizes) -> str:

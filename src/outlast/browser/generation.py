@@ -1,9 +1,11 @@
 """One browser from its launch to its end: who uses it, and whether it has failed."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from outlast.browser.calls import Calls
 from outlast.browser.deathwatch import Deathwatch
 from outlast.browser.launched import Launched
 from outlast.browser.processes import Process, is_alive
@@ -11,6 +13,8 @@ from outlast.browser.vacancy import Vacancy
 from outlast.errors import BrowserCrashedError
 
 __all__ = ["Failure", "Generation", "Leased"]
+
+GC_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +130,13 @@ class Generation:
 
     def _disconnected(self, *_: Any) -> None:
         self.fail("it disconnected")
+
+    async def collect_garbage(self, calls: Calls) -> None:
+        """Let every page give back what it no longer needs."""
+        pages = [page for context in tuple(self.browser.contexts) for page in tuple(context.pages)]
+        await asyncio.gather(*(_collect(each, calls) for each in pages if hasattr(each, "request_gc")))
+
+
+async def _collect(page: Any, calls: Calls) -> None:
+    # The call is made here, and not before: what is cancelled before it begins would leave a call that nobody awaits.
+    await calls.tried(page.request_gc(), GC_SECONDS, "page.request_gc")

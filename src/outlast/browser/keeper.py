@@ -18,7 +18,6 @@ from outlast.runtime import Runtime
 
 __all__ = ["Keeper"]
 
-GC_SECONDS = 1.0
 
 Crashed = Callable[[str, str], None]
 
@@ -156,11 +155,6 @@ class Keeper:
         """Close a context; whether that worked."""
         return await self.calls.closed(context, self.policy.deadlines.close_context, "context.close")
 
-    async def collect_garbage(self, generation: Generation) -> None:
-        """Let every page give back what it no longer needs."""
-        pages = [page for context in tuple(generation.browser.contexts) for page in tuple(context.pages)]
-        await asyncio.gather(*(self._collect(each) for each in pages if hasattr(each, "request_gc")))
-
     async def _close(self) -> None:
         gone = BrowserUnavailableError("the browser was closed", context={"scope": "browser"})
         if (work := self._work) is not None:
@@ -176,10 +170,6 @@ class Keeper:
         self.generation = None
         await self._restart.close(generation)
         await self.calls.end(self.policy.deadlines.stop)
-
-    async def _collect(self, page: Any) -> None:
-        # The call is made here, and not before: what is cancelled before it begins would leave a call that nobody awaits.
-        await self.calls.tried(page.request_gc(), GC_SECONDS, "page.request_gc")
 
     def _is_fresh(self, generation: Generation) -> bool:
         return self.now() - generation.answered <= self.policy.idle_before_probe

@@ -215,7 +215,7 @@ class BrowserLifecycle(IBrowserLifecycleIntegration):
             return
         if level >= 2:
             await self._sessions.renew_idle(generation)
-        await self._keeper.collect_garbage(generation)
+        await generation.collect_garbage(self._keeper.calls)
 
     async def close(self) -> None:
         """End the browser and its driver, for good. Whoever still holds a page of it is told.

@@ -138,9 +138,11 @@ class Abortion:
         await self._note_standing(None)
         ledger, regrets = self._session.ledger, self.suspension.regrets
         await regrets.note(ledger)
+        # Who stops a job in trouble loses nothing by it either.
+        if ending is Ending.ABORTED or self.suspension.suspended:
+            self.taken_back = await regrets.take_back(ledger)
         if ending is not Ending.ABORTED:
             return
-        self.taken_back = await regrets.take_back(ledger)
         now, ordered = self._clock.monotonic(), self._session.told.why
         verdict = self._final_verdict(now) if ordered is None else self._ordered_verdict(ordered)
         analysis = await self._manager.get_failure_analysis(self._job)

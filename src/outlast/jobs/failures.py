@@ -14,6 +14,7 @@ from outlast.failure.rule import FailureRule
 from outlast.jobs.athand import Task
 from outlast.jobs.excuses import Excuses
 from outlast.jobs.gate import Gate
+from outlast.jobs.regrets import HOST_GIVEN_UP
 from outlast.jobs.suspension import Suspension
 from outlast.jobs.tally import Tally
 from outlast.ledger.port import ItemStatus, Record
@@ -134,11 +135,11 @@ class Failures:
             f"{host or 'what the items are asked from'} has not answered for {self._gate.silence_of(host, now):.0f} s"
         )
         failure = Failure(
-            type="outlast.HostGivenUp",
+            type=HOST_GIVEN_UP,
             message=f"{silent}: given up without another try",
             status=None,
             failure_class=FailureClass.NETWORK,
-            signature=f"outlast.HostGivenUp {host} has not answered",
+            signature=f"{HOST_GIVEN_UP} {host} has not answered",
             traceback="",
         )
         told = {"failure_class": failure.failure_class.value, "error": f"{failure.type}: {failure.message}"}

@@ -42,7 +42,7 @@ class Progress:
     `parked` are the hosts that are down and waited for, `waiting` all whose items wait, and why. `suspended` says why nobody but
     probes may go; empty: anybody may. `paused`: the whole job is, by an order; `stopping`: nothing new is begun any more. `trouble`
     says why the job is suspended in numbers, also when no host answers at all. `causes` are the most frequent kinds of failure.
-    `let_go`: nothing has recovered, and the last so many items are tried once more and then given up; None: it is not so.
+    `let_go`: nothing has recovered, and the last so many items are let go, done now or given up; None: it is not so.
     `memory_mb` is what the job and its browser hold, where that is known, of `memory_limit_mb`; `pages_max` is how many pages may be
     open, where memory lets fewer be open than were asked for.
     """
@@ -68,4 +68,4 @@ class Progress:
 def let_go_words(left: int) -> str:
     """What becomes of the last items of a job that nothing but they waits for any more."""
     last = "item is" if left == 1 else f"{left} items are"
-    return f"nothing has recovered: the last {last} tried once more, then given up"
+    return f"nothing has recovered: the last {last} let go, done now or given up"

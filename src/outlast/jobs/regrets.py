@@ -6,12 +6,15 @@ for its host's sake, when the job is begun again.
 
 from outlast.ledger.port import ItemStatus, Ledger
 
-__all__ = ["KEPT_MAX", "UNTRIED", "Regrets", "take_back_untried"]
+__all__ = ["HOST_GIVEN_UP", "KEPT_MAX", "UNTRIED", "Regrets", "take_back_untried"]
 
 KEPT_MAX = 10_000
 """What is given up beyond so many stays given up."""
 
 UNTRIED = "untried"
+HOST_GIVEN_UP = "outlast.HostGivenUp"
+"""The type of failure of an item that was given up untried."""
+AT_ONCE = 1_000
 
 
 class Regrets:
@@ -46,11 +49,22 @@ class Regrets:
             await ledger.put(UNTRIED, [*(await ledger.get(UNTRIED) or ()), *news])
 
 
-async def take_back_untried(ledger: Ledger) -> int:
+async def take_back_untried(ledger: Ledger, *, was_killed: bool) -> int:
     """A run begins: what the last one gave up untried is to be done; how many items that are."""
-    noted = await ledger.get(UNTRIED)
-    if not noted:
+    noted = await ledger.get(UNTRIED) or []
+    # What is given up is noted once a second.
+    untried = [*noted, *(await _never_noted(ledger))] if was_killed else noted
+    if not untried:
         return 0
-    taken = await ledger.retry(ItemStatus.FAILED, noted)
+    taken = await ledger.retry(ItemStatus.FAILED, untried)
     await ledger.put(UNTRIED, None)
     return taken
+
+
+async def _never_noted(ledger: Ledger) -> list[int]:
+    found: list[int] = []
+    after = 0
+    while stored := await ledger.failures(after, AT_ONCE):
+        found += [each.item for each in stored if f'"{HOST_GIVEN_UP}"' in each.error]
+        after = stored[-1].item
+    return found

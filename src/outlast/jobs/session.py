@@ -147,7 +147,7 @@ class Session:
         before = await ledger.get("concurrency")
         self.follows_abort = (await ledger.get("ended") or {}).get("outcome") == "aborted"
         released, left = await ledger.release(), self._left
-        await take_back_untried(ledger)
+        await take_back_untried(ledger, was_killed=released > 0)
         self.repeated = min(released, before or 0) if left.repeated is None else left.repeated
         self.suspicion = left.suspicion
         await ledger.put(SUSPICION, left.suspicion.to_json())

@@ -163,7 +163,7 @@ async def test_that_nothing_has_recovered_is_said_and_what_becomes_of_the_last_i
     await task
     assert [line.partition(" ")[2] for line in screen.lines] == [
         "WARN suspended: it fails; probing, next in 2 s",
-        "WARN nothing has recovered: the last 7 items are tried once more, then given up",
+        "WARN nothing has recovered: the last 7 items are let go, done now or given up",
     ]
 
 

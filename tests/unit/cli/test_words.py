@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from outlast.cli.hosts import Down
+from outlast.cli.words.group import failure_lines
 from outlast.cli.words.ending import (
     Ended,
     beginning,
     ending,
-    failure_lines,
     style_of,
 )
 from outlast.jobs import Outcome, Summary

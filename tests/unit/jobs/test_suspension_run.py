@@ -10,6 +10,7 @@ from outlast.config import JobConfiguration
 from outlast.events import EventType
 from outlast.jobs import Outcome, Run
 from outlast.ledger import MemoryLedger
+from outlast.ledger.port import ItemStatus
 from outlast.runtime import Runtime
 
 CONCURRENCY = 8
@@ -278,8 +279,28 @@ async def test_a_run_says_how_many_it_lets_go_when_nothing_has_recovered(world, 
     assert 0 < let_go <= summary.failed == 40
     decided = [each.data for each in judged if each.data["decision"] == "continue"]
     assert [each["reason"] for each in decided][-1:] == [
-        f"nothing has recovered: the last {let_go} items are tried once more, then given up"
+        f"nothing has recovered: the last {let_go} items are let go, done now or given up"
     ]
+
+
+async def test_a_job_that_is_stopped_while_it_is_suspended_takes_back_what_it_gave_up(world, options):
+    world.trouble = lambda seconds, host, n: Refused(403) if seconds >= 2 else None
+    summary = await run(world, urls(), options, max_time=30)
+    assert (summary.outcome, summary.failed) == (Outcome.TIMED_OUT, 0)
+    assert summary.taken_back >= 20
+
+
+async def test_what_a_run_gave_up_untried_that_was_killed_before_it_noted_so_is_tried_all_the_same(world, options):
+    world.trouble = lambda seconds, host, n: ConnectionRefusedError("down") if host == "h3" else None
+    items = [*urls(100, 3), *(f"http://h3/{n}" for n in range(25))]
+    first = await run(world, items, options)
+    ledger = options["ledger"]
+    await ledger.put("untried", None)
+    await ledger.retry(ItemStatus.FAILED, [(await ledger.failures(0, 1))[0].item])
+    await ledger.lease("killed", 1, 1e12, 2e12)  # what it had in hand
+    world.trouble = lambda seconds, host, n: None
+    second = await run(world, items, options)
+    assert second.done >= 300 + first.untried
 
 
 async def test_a_dead_host_s_items_that_nobody_has_tried_are_tried_by_the_same_command(world, options):

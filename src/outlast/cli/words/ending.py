@@ -10,16 +10,15 @@ from outlast.cli.hosts import Down
 from outlast.cli.phrases import columns, commands, duration, moment, percent, quoted, safe, units
 from outlast.cli.words.abort import aborted_lines, aborted_steps, taken_back_lines, why
 from outlast.cli.words.expect import MEANT, barren_line, is_barren, shown_unmet, unmet_lines
-from outlast.cli.words.group import cause_of
+from outlast.cli.words.group import failure_lines
 from outlast.cli.words.next_steps import failure_steps, go_on_steps
 from outlast.cli.words.pause import paused_text
 from outlast.jobs import ExitCode, Outcome, Summary
 from outlast.jobs.outcome import BY_COMMAND, CUT_SHORT, UNREAD
 from outlast.ledger.port import Counts
 
-__all__ = ["Ended", "beginning", "ending", "failure_lines", "style_of"]
+__all__ = ["Ended", "beginning", "ending", "style_of"]
 
-GROUPS_SHOWN_MAX = 5
 HOSTS_SHOWN_MAX = 10
 REASON_MAX = 1_000
 
@@ -72,23 +71,10 @@ def ending(ended: Ended) -> list[str]:
             return _barren(ended) if is_barren(summary) else _empty(ended)
         case Outcome.COMPLETED | Outcome.COMPLETED_WITH_FAILURES:
             return _completed(ended)
-        case Outcome.ABORTED:
-            return [
-                *_aborted(ended),
-                _left(ended),
-                *_repeated(summary),
-                *_remarks(summary),
-                *_groups(ended),
-                *_next_steps(ended),
-            ]
         case _:
+            first = _aborted(ended) if summary.outcome is Outcome.ABORTED else _cut_short(ended)
             return [
-                f"{_stopped(summary)} after {duration(ended.seconds)}{_limit(ended)}.{_waits(ended)}",
-                *(
-                    [safe(summary.reason, REASON_MAX)]
-                    if summary.reason and summary.reason not in {BY_COMMAND, UNREAD}
-                    else []
-                ),
+                *first,
                 _left(ended),
                 *_repeated(summary),
                 *_remarks(summary),
@@ -103,21 +89,6 @@ def style_of(summary: Summary) -> str:
         return "green"
     went_on = summary.outcome in {Outcome.STOPPED, Outcome.TIMED_OUT} and summary.exit_code != ExitCode.TOO_MANY_FAILED
     return "yellow" if went_on else "red"
-
-
-def failure_lines(groups: Sequence[NamedGroup]) -> list[str]:
-    """The causes of failure, the most frequent first, each with the name of its group."""
-    if not groups:
-        return []
-    shown = [
-        (group.name, f"{group.count}", cause_of(group), f"e.g. {safe(group.example, 60)}")
-        for group in groups[:GROUPS_SHOWN_MAX]
-    ]
-    lines = [f"  {row}" for row in columns(shown, right=frozenset({1}))]
-    rest = sum(group.count for group in groups[GROUPS_SHOWN_MAX:])
-    if rest:
-        lines.append(f"  and {units(rest, 'failure')} of {units(len(groups) - GROUPS_SHOWN_MAX, 'other kind')}")
-    return lines
 
 
 def _empty(ended: Ended) -> list[str]:
@@ -176,6 +147,17 @@ def _aborted(ended: Ended) -> list[str]:
     if len(rows) > HOSTS_SHOWN_MAX:
         lines.append(f"  and {units(len(rows) - HOSTS_SHOWN_MAX, 'other host')}")
     return [*lines, *taken_back_lines(ended.summary.taken_back)]
+
+
+def _cut_short(ended: Ended) -> list[str]:
+    summary = ended.summary
+    said = f"{_stopped(summary)} after {duration(ended.seconds)}{_limit(ended)}.{_waits(ended)}"
+    is_told = not summary.reason or summary.reason in {BY_COMMAND, UNREAD}
+    return [
+        said,
+        *([] if is_told else [safe(summary.reason or "", REASON_MAX)]),
+        *taken_back_lines(summary.taken_back),
+    ]
 
 
 def _for(down: Down, ended: Ended) -> str:

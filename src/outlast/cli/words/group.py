@@ -10,7 +10,9 @@ from outlast.cli.folding import Whole
 from outlast.cli.phrases import columns, commands, moment, plainly, quoted, safe, units
 from outlast.failure.groups import Seen
 
-__all__ = ["Telling", "cause_of", "group_lines", "groups_lines", "host_named"]
+__all__ = ["Telling", "cause_of", "failure_lines", "group_lines", "groups_lines", "host_named"]
+
+GROUPS_SHOWN_MAX = 5
 
 CAUSE_WIDTH_MAX = 90
 EXAMPLE_WIDTH_MAX = 60
@@ -188,3 +190,18 @@ def _verbs(group: NamedGroup, telling: Telling) -> list[tuple[str, str]]:
     rest = f"{quoted(telling.job)} --group {group.name}"
     steps = [("try it again", f"outlast retry {rest}{telling.option}{telling.hint}")]
     return steps if telling.ignored else [*steps, ("leave it out", f"outlast ignore {rest}{telling.hint}")]
+
+
+def failure_lines(groups: Sequence[NamedGroup]) -> list[str]:
+    """The causes of failure, the most frequent first, each with the name of its group."""
+    if not groups:
+        return []
+    shown = [
+        (group.name, f"{group.count}", cause_of(group), f"e.g. {safe(group.example, 60)}")
+        for group in groups[:GROUPS_SHOWN_MAX]
+    ]
+    lines = [f"  {row}" for row in columns(shown, right=frozenset({1}))]
+    rest = sum(group.count for group in groups[GROUPS_SHOWN_MAX:])
+    if rest:
+        lines.append(f"  and {units(rest, 'failure')} of {units(len(groups) - GROUPS_SHOWN_MAX, 'other kind')}")
+    return lines

@@ -9,7 +9,7 @@ from outlast.cli.phrases import BY_SCRIPT, MEBIBYTE, commands, moment, percent, 
 from outlast.cli.reading import JobRecord
 from outlast.cli.sources import STANDARD_INPUT
 from outlast.cli.words.abort import aborted_lines, aborted_steps, suspended_line, why
-from outlast.cli.words.ending import failure_lines
+from outlast.cli.words.group import failure_lines
 from outlast.cli.words.next_steps import failure_steps, go_on_steps
 from outlast.cli.words.note import note_lines
 from outlast.cli.words.pause import paused_text

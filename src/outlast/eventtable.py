@@ -81,7 +81,7 @@ def _table() -> Mapping[EventType, EventSpec]:
     tried = ("policy_id", "attempt", "max_attempts", "failure_class", "error")
     handled = ("failure_id", "action", "reason", "delay", "resolved", "failure_class", "signature", "error")
     began = ("run_id", "done", "failed", "pending", "resumed")
-    ended = ("run_id", "outcome", "done", "failed", "deferred", "records", "unmet")
+    ended = ("run_id", "outcome", "done", "failed", "deferred", "records", "unmet", "taken_back")
     crashed = ("incident_id", "reason", "generation", "replaced")
     behind = ("reason", "expected_position", "found_position", "checkpoint_id", "kept_as")
     return MappingProxyType(

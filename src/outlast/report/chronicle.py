@@ -69,7 +69,7 @@ class Chronicle:
             run.retried += 1
         elif kind == EventType.RUN_ENDED:
             run.outcome, run.ended = str(entry.data.get("outcome")), entry.timestamp
-            run.closing = _closing(run, entry)
+            run.closing, run.taken_back = _closing(run, entry), _count(entry.data.get("taken_back"))
         elif kind == EventType.CHECKPOINT_CREATED:
             self._saved(entry)
         self.marks.note(entry)

@@ -162,7 +162,7 @@ def _run_row(run: RunSeen, running: str) -> RunRow:
         resumed=run.resumed,
         outcome=None if outcome is None else clean(outcome, 60),
         done=newest and newest.done,
-        given_up=newest and newest.failed,
+        given_up=newest and max(0, newest.failed - run.taken_back),
         retries=run.retries,
     )
 

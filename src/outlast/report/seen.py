@@ -45,6 +45,7 @@ class RunSeen:
     outcome: str | None = None
     ended: datetime | None = None
     closing: Stood | None = None
+    taken_back: int = 0
     stood: list[Stood] = field(default_factory=list)
     retried: int = 0
     counts_retries: bool = False

@@ -121,6 +121,19 @@ def test_a_job_without_trouble_says_so(report, started, sample, ended):
     assert told.gaps == ()
 
 
+def test_what_an_abort_has_taken_back_was_not_given_up_by_its_run(report, started, sample, entry):
+    told = {"run_id": "R1", "outcome": "aborted", "done": 5, "failed": 1, "deferred": 94, "taken_back": 20}
+    made = report(
+        started(0),
+        sample(0),
+        entry("run_ended", 60, told),
+        sample(60, 5, 21),
+        counts=Counts(done=5, failed=1, pending=94),
+    )
+    assert [(row.done, row.given_up) for row in made.runs] == [(5, 1)]
+    assert made.numbers.counts.failed == 1
+
+
 def test_the_main_cause_is_told_with_its_host_and_its_beginning(report, group, at):
     groups = [group("a.Blocked 403", {"b.test": 8}, name="F-1", at=at(60)), group("b.No", {"a.test": 2}, name="F-2")]
     [sentence] = report(groups=groups, counts=Counts(done=1, failed=10)).story

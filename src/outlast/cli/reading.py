@@ -13,6 +13,7 @@ from outlast.cli.pausing import Paused, standing_orders
 from outlast.cli.phrases import quoted
 from outlast.cli.remains import name_of, remains, remains_of
 from outlast.errors import ConfigurationError, JobNotFoundError, LedgerCorruptionError, LedgerError
+from outlast.jobs.regrets import UNTRIED
 from outlast.jobs.store import JobDirectory, PartSizes, job_directories, job_directory
 from outlast.ledger import Counts
 from outlast.secrecy import conceal
@@ -85,6 +86,8 @@ class JobRecord:
     notes: Notes = field(default_factory=Notes)
     sizes: PartSizes | None = None
     paused: Paused = field(default_factory=Paused)
+    untried: int = 0
+    """How many of the failed were given up without a try: the next run tries them."""
 
     @property
     def locked(self) -> bool:
@@ -216,6 +219,7 @@ async def record_of(directory: JobDirectory) -> JobRecord:
             notes=Notes(*[await _told(access, each.name) for each in fields(Notes)]),
             sizes=directory.sizes(),
             paused=standing_orders(directory, access),
+            untried=len(await _told(access, UNTRIED) or ()),
         )
 
 

@@ -41,6 +41,15 @@ def test_the_status_of_a_job_that_was_stopped(no_price):
     ]
 
 
+def test_what_nobody_has_tried_is_tried_by_resume_alone():
+    ended = {"run": "01J", "outcome": "completed_with_failures", "at": "2026-11-23T01:00:00+00:00", "exit_code": 1}
+    lines = status_lines(record(ended=ended, counts=Counts(done=40, failed=9), untried=7), [], "")
+    assert lines[3:5] == [
+        "  try the untried             outlast resume docs",
+        "  try the failed ones again   outlast retry docs && outlast resume docs",
+    ]
+
+
 def test_a_job_that_gave_nothing_is_begun_anew_when_that_is_mended():
     ended = {"run": "01J", "outcome": "empty", "at": "2026-11-23T01:00:00+00:00", "exit_code": 1}
     assert status_lines(record(ended=ended, counts=Counts(done=40)), [], "")[3:] == [

@@ -249,12 +249,16 @@ def _around_it(ended: Ended) -> list[tuple[str, str]]:
 def _going_on(ended: Ended, counts: Counts) -> list[tuple[str, str]]:
     summary = ended.summary
     steps = go_on_steps(
-        summary.job_id, counts, ended.hint, ended.paused, outcome=summary.outcome, job_paused=ended.job_paused
+        summary.job_id,
+        counts,
+        ended.hint,
+        ended.paused,
+        outcome=summary.outcome,
+        job_paused=ended.job_paused,
+        untried=summary.untried > 0,
     )
     if any(each.startswith("results:") for each in summary.unmet):  # what is done gave nothing, and is not done again
         return [("when that is mended", f"outlast resume {quoted(summary.job_id)}{ended.hint} --fresh"), *steps]
-    if summary.untried and summary.outcome not in CUT_SHORT:
-        return [("try the untried", f"outlast resume {quoted(summary.job_id)}{ended.hint}"), *steps]
     if not ended.repeatable and not summary.deferred and summary.outcome in CUT_SHORT:
         return [("go on", "the same run command with what its source still holds")]
     if summary.exit_code == ExitCode.USAGE and steps:

@@ -151,7 +151,13 @@ def _going_on(record: JobRecord, outcome: str, hint: str) -> list[tuple[str, str
     if outcome in CUT_SHORT and not record.counts.waiting and STANDARD_INPUT in invocation.get("items", ()):
         return [("go on", "the same run command with what its source still holds")]
     return go_on_steps(
-        record.name, record.counts, hint, record.paused.hosts, outcome=outcome, job_paused=record.paused.job
+        record.name,
+        record.counts,
+        hint,
+        record.paused.hosts,
+        outcome=outcome,
+        job_paused=record.paused.job,
+        untried=record.untried > 0,
     )
 
 

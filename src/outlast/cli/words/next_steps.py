@@ -11,9 +11,19 @@ __all__ = ["failure_steps", "go_on_steps"]
 
 
 def go_on_steps(
-    name: str, counts: Counts, hint: str, paused: Sequence[str] = (), *, outcome: str, job_paused: bool = False
+    name: str,
+    counts: Counts,
+    hint: str,
+    paused: Sequence[str] = (),
+    *,
+    outcome: str,
+    job_paused: bool = False,
+    untried: bool = False,
 ) -> list[tuple[str, str]]:
-    """What to type to go on with a job that was begun on the command line; `outcome` is that of its last run."""
+    """What to type to go on with a job that was begun on the command line; `outcome` is that of its last run.
+
+    `untried`: some of the failed were given up without a try.
+    """
     word = quoted(name)
     is_left = counts.waiting or outcome in CUT_SHORT
     if is_left and job_paused:
@@ -23,7 +33,8 @@ def go_on_steps(
         with_all = [("go on with the paused", unpaused)] if paused else []
         return [("go on", f"outlast resume {word}{hint}"), *with_all]
     if counts.failed:
-        return [("try the failed ones again", f"outlast retry {word}{hint} && outlast resume {word}{hint}")]
+        first = [("try the untried", f"outlast resume {word}{hint}")] if untried else []
+        return [*first, ("try the failed ones again", f"outlast retry {word}{hint} && outlast resume {word}{hint}")]
     return []
 
 

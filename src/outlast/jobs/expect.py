@@ -183,8 +183,9 @@ def _failed(wanted: Expectations, counts: Counts) -> Iterator[Unmet]:
 def _may_be_mended(allowed: Allowed, counts: Counts) -> bool:
     """Whether a share of few failures may be chance, as there may be items to come that nobody has found yet."""
     is_share = allowed.permits(counts.failed, ENDLESS)
-    sure = math.floor(counts.failed - DOUBT * math.sqrt(counts.failed))
-    return is_share and allowed.permits(max(0, sure), counts.total)
+    # The fewest to be expected of which so many are no more than `DOUBT` deviations away (Poisson).
+    fewest = ((math.sqrt(DOUBT**2 + 4 * counts.failed) - DOUBT) / 2) ** 2
+    return is_share and allowed.permits(math.floor(fewest), counts.total)
 
 
 def _missing(name: str, share: float, found: Yield) -> Unmet:

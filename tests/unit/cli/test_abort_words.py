@@ -128,5 +128,7 @@ def test_an_abort_and_what_was_done_about_it_are_told():
         {"action": "save_state", "ok": True, "problem": None},
         {"action": "notify", "ok": False, "problem": "nobody to tell"},
     ]
-    executed = event(EventType.ABORT_EXECUTED, reason="it fails", actions=actions)
+    executed = event(EventType.ABORT_EXECUTED, reason="it fails", actions=actions, succeeded=False)
     assert executed == "2026-11-23T00:00:00Z ERROR about the abort: done: save state; not done: notify (nobody to tell)"
+    executed = event(EventType.ABORT_EXECUTED, reason="it fails", actions=actions[:1], succeeded=True)
+    assert executed == "2026-11-23T00:00:00Z INFO about the abort: done: save state"

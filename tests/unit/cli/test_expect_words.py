@@ -113,4 +113,4 @@ def test_what_is_announced_and_noted_is_said_on_one_line_with_nothing_a_terminal
     event = ResilienceEvent.of(EventType.EXPECTATION_FAILED, "docs", data, NOW)
     assert told(event) == "2026-11-23T02:35:12Z ERROR not as expected: fields.\\x1b[31m: it is in 1 of 2\\nrecords"
     unmet = {"at": "2026-11-23T02:35:12+00:00", "run": "01J", "unmet": [{"name": "a", "reason": "b", "lasting": True}]}
-    assert note_lines(Notes(unmet=unmet)) == ["2026-11-23T02:35:12Z: Not as expected: a: b."]
+    assert note_lines(Notes(unmet=unmet)) == ["Not as expected: a: b."]

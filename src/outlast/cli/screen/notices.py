@@ -21,7 +21,10 @@ _LEVELS = {"info": "INFO", "warning": "WARN", "error": "ERROR", "critical": "ERR
 
 def told(event: ResilienceEvent, hint: str = "") -> str:
     """The line for an event; `hint` is what another verb needs to find the store."""
-    return f"{moment(event.timestamp)} {_LEVELS[event.severity]} {words(event, hint) or event.event_type}"
+    # An abort is grave, and has been told; that all was done about it is not.
+    is_well = event.event_type == EventType.ABORT_EXECUTED and event.data["succeeded"]
+    level = "INFO" if is_well else _LEVELS[event.severity]
+    return f"{moment(event.timestamp)} {level} {words(event, hint) or event.event_type}"
 
 
 def words(event: ResilienceEvent, hint: str = "") -> str | None:

@@ -31,7 +31,7 @@ def _lines(notes: Notes) -> Iterator[str]:
     if notes.hold:
         yield _held(notes.hold)
     if notes.unmet:
-        yield from (f"{_at(notes.unmet)}: {line}" for line in unmet_lines(_sentences(notes.unmet)))
+        yield from unmet_lines(_sentences(notes.unmet))
     if notes.damage:
         yield _damaged(notes.damage)
     if notes.behind:

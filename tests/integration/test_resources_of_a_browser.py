@@ -118,8 +118,9 @@ async def error_after_growing(browser, storage):
             apart.append(abs(metrics["browser_memory"] - exact) / exact)
     assert metrics["browser_processes"] >= 5
     assert metrics["memory_usage"] > metrics["browser_memory"]
-    # Adding up what each has resident is what it must not be.
-    assert metrics["tree_rss_mb"] > 1.5 * metrics["memory_usage"]
+    # Adding up what each has resident is what it must not be; this process, which may be large by now, has the same in both sums.
+    others = metrics["memory_usage"] - metrics["browser_memory"]
+    assert metrics["tree_rss_mb"] - others > 1.5 * metrics["browser_memory"]
     return sorted(apart)[len(apart) // 2]
 
 
